@@ -1,0 +1,154 @@
+// Packs the built library, installs the tarball into an empty project, and uses it there as its users do: by `import`, by `require`, and
+// from TypeScript under `nodenext` and `bundler`.
+//
+//   node test/package/check-tarball.mjs [--skip-types]
+//
+// It runs under the Node that runs this file. Where that Node has no `node:sqlite`, libsql is installed beside the library, in the version
+// this repository uses; elsewhere nothing else is installed. Needs `npm run build` first.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const skipTypes = process.argv.includes('--skip-types');
+const hasNodeSqlite = process.getBuiltinModule('node:sqlite') !== undefined;
+
+const program = `const double = action('double', async (n) => n * 2);
+const main = flow('main', async (n) => {
+  const doubled = double.start(n);
+  return (await doubled.result()) + (await double(1));
+});
+
+async function run() {
+  const engine = await open({ store: process.argv[2] });
+  console.log(JSON.stringify({ result: await main(20) }));
+  await engine.close();
+}
+
+run().catch((error) => {
+  console.error(error);
+  process.exitCode = 1;
+});
+`;
+
+// Explicit types on what the library returns: a type that silently became `any` fails the check.
+const consumer = `import { action, flow, open } from 'perdure';
+
+type IsAny<T> = 0 extends 1 & T ? true : false;
+const exactly = <Expected>() => <Actual extends Expected>(_value: Actual, _notAny: IsAny<Actual> extends true ? never : true): void => {};
+
+const double = action('double', async (n: number) => n * 2);
+const main = flow('main', async (n: number) => {
+  const doubled = double.start(n);
+  const result = await doubled.result();
+  exactly<number>()(result, true);
+  return result + (await double(1));
+});
+
+export async function run(): Promise<number> {
+  const engine = await open({ store: 'x.db' });
+  const total = await main(20);
+  exactly<number>()(total, true);
+  // @ts-expect-error the argument is a number
+  main.start('twenty');
+  await engine.close();
+  return total;
+}
+`;
+
+const compilerOptions = {
+  target: 'ES2022',
+  lib: ['ES2023'],
+  strict: true,
+  noUncheckedIndexedAccess: true,
+  exactOptionalPropertyTypes: true,
+  verbatimModuleSyntax: true,
+  skipLibCheck: false,
+  noEmit: true,
+  types: ['node'],
+  typeRoots: [join(root, 'node_modules/@types')],
+};
+
+const tsconfigs = {
+  nodenext: { module: 'NodeNext', moduleResolution: 'NodeNext' },
+  bundler: { module: 'ESNext', moduleResolution: 'Bundler' },
+};
+
+function step(text) {
+  console.log(`  - ${text}`);
+}
+
+function sh(command, args, cwd) {
+  const done = spawnSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 180_000 });
+  if (done.error) throw done.error;
+  if (done.status !== 0) {
+    throw new Error(`${command} ${args.join(' ')} ended with ${done.signal ?? done.status} in ${cwd}\n${done.stdout}${done.stderr}`);
+  }
+  return done;
+}
+
+function writeJson(path, value) {
+  writeFileSync(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+function checkProgram(project, file) {
+  const store = join(project, `${file}.db`);
+  const { stdout, stderr } = sh(process.execPath, [file, store], project);
+  if (stdout.trim() !== '{"result":42}') throw new Error(`${file} printed ${JSON.stringify(stdout)}, expected {"result":42}`);
+  const noise = stderr.split('\n').filter((line) => line !== '' && !/ExperimentalWarning|--trace-warnings/.test(line));
+  if (noise.length > 0) throw new Error(`${file} wrote to stderr:\n${noise.join('\n')}`);
+  if (!existsSync(store)) throw new Error(`${file} left no store file at ${store}`);
+  step(`${file}: {"result":42}`);
+}
+
+function checkTypes(project, name) {
+  const tsconfig = join(project, `tsconfig.${name}.json`);
+  writeJson(tsconfig, { compilerOptions: { ...compilerOptions, ...tsconfigs[name] }, files: ['consumer.ts'] });
+  sh(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', tsconfig], project);
+  step(`types under moduleResolution ${name}`);
+}
+
+function check(scratch) {
+  if (!existsSync(join(root, 'dist/index.js'))) throw new Error('dist/index.js is missing: run npm run build first');
+  const [packed] = JSON.parse(sh('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', scratch], root).stdout);
+  const stray = packed.files.map((file) => file.path).filter((path) => !/^(dist\/.+|package\.json|README\.md|LICENSE)$/.test(path));
+  if (stray.length > 0) throw new Error(`files that do not belong in the package: ${stray.join(', ')}`);
+  step(`${packed.filename}: ${packed.files.length} files, ${packed.size} bytes`);
+
+  const project = join(scratch, 'project');
+  mkdirSync(project);
+  writeJson(join(project, 'package.json'), { name: 'consumer', version: '0.0.0', private: true, type: 'module' });
+  const driver = hasNodeSqlite ? [] : [`libsql@${manifest.devDependencies.libsql}`];
+  sh('npm', ['install', '--no-audit', '--no-fund', join(scratch, packed.filename), ...driver], project);
+  for (const optional of ['libsql', 'better-sqlite3']) {
+    const wanted = driver.some((name) => name.startsWith(`${optional}@`));
+    if (existsSync(join(project, 'node_modules', optional)) !== wanted) {
+      throw new Error(`${optional} is ${wanted ? 'not installed' : 'installed, though nobody asked for it'}`);
+    }
+  }
+  step(`installed with ${driver.join(' ') || 'nothing else'}`);
+
+  writeFileSync(join(project, 'import.mjs'), `import { action, flow, open } from 'perdure';\n\n${program}`);
+  writeFileSync(join(project, 'require.cjs'), `const { action, flow, open } = require('perdure');\n\n${program}`);
+  checkProgram(project, 'import.mjs');
+  checkProgram(project, 'require.cjs');
+
+  if (skipTypes) return;
+  writeFileSync(join(project, 'consumer.ts'), consumer);
+  for (const name of Object.keys(tsconfigs)) checkTypes(project, name);
+}
+
+console.log(`package check on Node ${process.versions.node}, ${hasNodeSqlite ? 'node:sqlite' : 'libsql'}`);
+const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'perdure-package-')));
+try {
+  check(scratch);
+  console.log('package check: ok');
+} catch (error) {
+  console.error(`package check: ${error.message}`);
+  process.exitCode = 1;
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}

@@ -1,0 +1,103 @@
+import type { ErrorCode } from './codes.js';
+
+/** The base of every error that perdure itself makes. */
+export class PerdureError extends Error {
+  /** Stable; see the table of codes. */
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  static {
+    PerdureError.prototype.name = 'PerdureError';
+  }
+}
+
+/** The program misuses perdure: the message says what to change. */
+export class UsageError extends PerdureError {
+  static {
+    UsageError.prototype.name = 'UsageError';
+  }
+}
+
+/** Something happened to a run or an operation. */
+export class ExecutionError extends PerdureError {
+  static {
+    ExecutionError.prototype.name = 'ExecutionError';
+  }
+}
+
+/** The store failed, or refuses. */
+export class StorageError extends PerdureError {
+  static {
+    StorageError.prototype.name = 'StorageError';
+  }
+}
+
+/** A limit ran out: of one's own waiting (`WAIT_TIMEOUT`) or of an action (`ACTION_TIMEOUT`). */
+export class TimeoutError extends ExecutionError {
+  constructor(code: 'WAIT_TIMEOUT' | 'ACTION_TIMEOUT', message: string, options?: ErrorOptions) {
+    super(code, message, options);
+  }
+
+  static {
+    TimeoutError.prototype.name = 'TimeoutError';
+  }
+}
+
+/** The operation or run was cancelled. */
+export class CancelledError extends ExecutionError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('CANCELLED', message, options);
+  }
+
+  static {
+    CancelledError.prototype.name = 'CancelledError';
+  }
+}
+
+/** The process ended while an attempt was under way. */
+export class InterruptedError extends ExecutionError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('INTERRUPTED', message, options);
+  }
+
+  static {
+    InterruptedError.prototype.name = 'InterruptedError';
+  }
+}
+
+/** A scope ended without taking delivery of what it started, under `leaks: 'error'`. */
+export class LeakedFuturesError extends ExecutionError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('LEAKED_FUTURES', message, options);
+  }
+
+  static {
+    LeakedFuturesError.prototype.name = 'LeakedFuturesError';
+  }
+}
+
+/** The flow's code and its journal disagree. */
+export class NonDeterminismError extends ExecutionError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('NON_DETERMINISM', message, options);
+  }
+
+  static {
+    NonDeterminismError.prototype.name = 'NonDeterminismError';
+  }
+}
+
+/** Thrown by an action to stop any retry strategy. */
+export class NonRetryableError extends ExecutionError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('NON_RETRYABLE', message, options);
+  }
+
+  static {
+    NonRetryableError.prototype.name = 'NonRetryableError';
+  }
+}

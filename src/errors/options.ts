@@ -1,0 +1,43 @@
+import { UsageError } from './errors.js';
+
+type Check = (value: unknown) => boolean;
+
+/** What each option may be: how to tell, and what to say. */
+export type OptionTable = Readonly<Record<string, readonly [check: Check, expected: string]>>;
+
+/**
+ * Refuses options that are unknown or of the wrong kind. Options that are `undefined` count as left out.
+ *
+ * @throws {UsageError} `INVALID_OPTION`
+ */
+export function checkOptions(caller: string, options: unknown, table: OptionTable): void {
+  if (options === undefined) return;
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new UsageError('INVALID_OPTION', `${caller}: the options must be an object`);
+  }
+  for (const [name, value] of Object.entries(options)) {
+    const rule = Object.hasOwn(table, name) ? table[name] : undefined;
+    if (rule === undefined) {
+      throw new UsageError('INVALID_OPTION', `${caller}: there is no option "${name}"; the options are ${Object.keys(table).join(', ')}`);
+    }
+    const [check, expected] = rule;
+    if (value !== undefined && !check(value)) {
+      throw new UsageError('INVALID_OPTION', `${caller}: the option "${name}" must be ${expected}`);
+    }
+  }
+}
+
+export const isBoolean: Check = (value) => typeof value === 'boolean';
+export const isText: Check = (value) => typeof value === 'string' && value.trim() !== '';
+export const isPositiveInteger: Check = (value) => Number.isSafeInteger(value) && (value as number) > 0;
+export const isFunction: Check = (value) => typeof value === 'function';
+
+export function isOneOf(...values: readonly string[]): readonly [Check, string] {
+  return [(value) => values.includes(value as string), `one of ${values.map((value) => `'${value}'`).join(', ')}`];
+}
+
+/** Whether an object has these methods. */
+export function hasMethods(...names: readonly string[]): Check {
+  return (value) =>
+    typeof value === 'object' && value !== null && names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
+}

@@ -1,0 +1,28 @@
+/**
+ * The statuses of the design, and the rules about them. This is their only home.
+ *
+ * Run:        PENDING → RUNNING ⇄ SUSPENDED → SUCCEEDED | FAILED | CANCELLED, and BLOCKED, which `retry` or a registration ends.
+ * Operation:  STARTED → SUCCEEDED | FAILED | CANCELLED.
+ */
+export type RunStatus = 'PENDING' | 'RUNNING' | 'SUSPENDED' | 'BLOCKED' | EndStatus;
+
+/** The three ways in which a run, an operation or a future ends. */
+export type EndStatus = 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
+
+export type OperationStatus = 'STARTED' | EndStatus;
+
+/** The status of a future: that of its operation, or of its run seen from outside. */
+export type FutureStatus = OperationStatus;
+
+/** Everything a run can ask for durably. */
+export type OperationKind = 'action' | 'flow' | 'timer' | 'event' | 'parallel' | 'map' | 'branch';
+
+/** Why a run is `BLOCKED`. */
+export type BlockedCode = 'FLOW_NOT_REGISTERED' | 'NON_DETERMINISM';
+
+export const RUN_STATUSES: readonly RunStatus[] = ['PENDING', 'RUNNING', 'SUSPENDED', 'BLOCKED', 'SUCCEEDED', 'FAILED', 'CANCELLED'];
+
+/** Whether a status is final. */
+export function isEnded(status: RunStatus | OperationStatus): status is EndStatus {
+  return status === 'SUCCEEDED' || status === 'FAILED' || status === 'CANCELLED';
+}

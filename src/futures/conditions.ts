@@ -1,0 +1,180 @@
+import { UsageError } from '../errors/errors.js';
+import { assertNever } from '../model/assert-never.js';
+import { Future, type FutureOwner, type Waiter } from './future.js';
+
+/** When `wait` returns: as in Python's `concurrent.futures`. */
+export type ReturnWhen = 'FIRST_COMPLETED' | 'FIRST_EXCEPTION' | 'ALL_COMPLETED';
+
+/** `wait` returns when any future is done or cancelled. */
+export const FIRST_COMPLETED = 'FIRST_COMPLETED';
+/** `wait` returns when any future has failed; if none fails, when all are done. */
+export const FIRST_EXCEPTION = 'FIRST_EXCEPTION';
+/** `wait` returns when all futures are done or cancelled. */
+export const ALL_COMPLETED = 'ALL_COMPLETED';
+
+export const RETURN_WHEN: readonly ReturnWhen[] = [FIRST_COMPLETED, FIRST_EXCEPTION, ALL_COMPLETED];
+
+/** Something that waits and can be made to stop by its run. */
+export interface Abortable {
+  /** Rejects whoever waits. Returns whether that resumes code. */
+  abort(error: Error): boolean;
+}
+
+/** What a wait needs of the place it stands in: a flow's scope, or the world outside. */
+export interface WaitPlace {
+  readonly limit: FutureOwner['limit'];
+  /** Whoever waits here is made to stop when the place is cancelled; throws if it is already. */
+  enter(wait: Abortable): void;
+  leave(wait: Abortable): void;
+}
+
+/** What `wait` returns: both sets iterate in input order. */
+export interface WaitResult<F> {
+  done: Set<F>;
+  notDone: Set<F>;
+}
+
+/** Waits until the condition holds or the time is over; counts, and never looks at a future twice. */
+export function waitFor<F>(
+  futures: ReadonlySet<F & Future<unknown>>,
+  returnWhen: ReturnWhen,
+  limitMs: number | undefined,
+  place: WaitPlace,
+): Promise<WaitResult<F>> {
+  return new Promise((resolve, reject) => {
+    let pending = 0;
+    let met = false;
+    for (const future of futures) {
+      if (!future.done()) pending += 1;
+      else if (meets(future, returnWhen)) met = true;
+    }
+    const finish = (): boolean => {
+      const result: WaitResult<F> = { done: new Set(), notDone: new Set() };
+      for (const future of futures) {
+        if (future.done()) {
+          future.observe();
+          result.done.add(future);
+        } else {
+          future.detachWaiter(waiter);
+          result.notDone.add(future);
+        }
+      }
+      place.leave(waiter);
+      callOff?.();
+      resolve(result);
+      return true;
+    };
+    let callOff: (() => void) | undefined;
+    const waiter: Waiter & Abortable = {
+      onSettled(future) {
+        pending -= 1;
+        return pending === 0 || meets(future, returnWhen) ? finish() : false;
+      },
+      abort(error) {
+        for (const future of futures) future.detachWaiter(waiter);
+        callOff?.();
+        reject(error);
+        return true;
+      },
+    };
+    place.enter(waiter);
+    if (met || pending === 0) {
+      finish();
+      return;
+    }
+    for (const future of futures) {
+      if (!future.done()) future.attach(waiter);
+    }
+    if (limitMs !== undefined) callOff = place.limit(limitMs, finish);
+  });
+}
+
+function meets(future: Future<unknown>, returnWhen: ReturnWhen): boolean {
+  switch (returnWhen) {
+    case 'FIRST_COMPLETED':
+      return true;
+    case 'FIRST_EXCEPTION':
+      return future.status === 'FAILED';
+    case 'ALL_COMPLETED':
+      return false;
+    default:
+      return assertNever(returnWhen);
+  }
+}
+
+/** Yields futures in the order in which they are delivered; each step costs the same, however many there are. */
+export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, place: WaitPlace): AsyncIterator<F> {
+  const ready = [...futures].filter((future) => future.done()).sort((a, b) => a.settledOrder - b.settledOrder);
+  let position = 0;
+  let remaining = futures.size;
+  let next: { resolve(result: IteratorResult<F>): void; reject(error: Error): void } | undefined;
+
+  const take = (): IteratorResult<F> => {
+    const future = ready[position] as F & Future<unknown>;
+    position += 1;
+    remaining -= 1;
+    future.observe();
+    return { done: false, value: future };
+  };
+  const waiter: Waiter & Abortable = {
+    onSettled(future) {
+      ready.push(future as F & Future<unknown>);
+      if (next === undefined) return false;
+      const { resolve } = next;
+      next = undefined;
+      place.leave(waiter);
+      resolve(take());
+      return true;
+    },
+    abort(error) {
+      const { reject } = next as { reject(error: Error): void };
+      next = undefined;
+      reject(error);
+      return true;
+    },
+  };
+  for (const future of futures) {
+    if (!future.done()) future.attach(waiter);
+  }
+  return {
+    async next() {
+      if (next !== undefined) {
+        throw new UsageError('INVALID_ARGUMENT', 'asCompleted() gives one future at a time: await next() before calling it again');
+      }
+      if (remaining === 0) return { done: true, value: undefined };
+      if (position < ready.length) return take();
+      return new Promise<IteratorResult<F>>((resolve, reject) => {
+        place.enter(waiter);
+        next = { resolve, reject };
+      });
+    },
+    async return() {
+      remaining = 0;
+      for (const future of futures) {
+        if (!future.done()) future.detachWaiter(waiter);
+      }
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+/** The futures of an iterable, each once. @throws {UsageError} when something else is in it. */
+export function requireFutures<F>(futures: Iterable<F>, caller: string): Set<F & Future<unknown>> {
+  if (futures === null || typeof futures !== 'object' || !(Symbol.iterator in futures)) {
+    throw new UsageError('INVALID_ARGUMENT', `${caller} takes an array, set or other iterable of futures`);
+  }
+  const set = new Set<F & Future<unknown>>();
+  let index = 0;
+  for (const future of futures) {
+    if (!(future instanceof Future)) {
+      throw new UsageError(
+        'INVALID_ARGUMENT',
+        `${caller}: item ${index} is not a future; pass what .start() returned (a promise of a result is not a future)`,
+      );
+    }
+    future.admit();
+    set.add(future as F & Future<unknown>);
+    index += 1;
+  }
+  return set;
+}

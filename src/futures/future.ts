@@ -1,0 +1,294 @@
+import type { Codec } from '../codec/codec.js';
+import { CancelledError, TimeoutError, UsageError } from '../errors/errors.js';
+import { type Duration, durationMs } from '../model/duration.js';
+import type { Outcome } from '../model/outcome.js';
+import type { EndStatus, FutureStatus, OperationKind } from '../model/statuses.js';
+import type { DurableFuture, WaitLimit } from './durable-future.js';
+
+/** An outcome on its way to a future: its text is decoded when somebody asks for it. */
+export interface Settlement {
+  readonly status: EndStatus;
+  readonly text: string;
+  readonly codec: Codec;
+}
+
+/** Somebody who waits for futures. */
+export interface Waiter {
+  /** The future was delivered. Returns whether that resumes anybody's code. */
+  onSettled(future: Future<unknown>): boolean;
+}
+
+/** What a future needs of the run or engine it belongs to. */
+export interface FutureOwner {
+  /** Throws when the caller may not wait for this future where it stands. */
+  admit(future: Future<unknown>): void;
+  /** Calls `expire` when the time is over (it says whether that resumes code); returns what calls the limit off. */
+  limit(limitMs: number, expire: () => boolean): () => void;
+  /** Somebody has asked for the cancellation of a future that is not done. */
+  cancel(future: Future<unknown>, reason: string | undefined): void;
+  detach(future: Future<unknown>): void;
+  recorded(future: Future<unknown>): Promise<void>;
+  /** The future needs no more attention: it was delivered and observed, cancelled or detached. */
+  settled(future: Future<unknown>): void;
+}
+
+interface FutureInit {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: OperationKind;
+  readonly startedAtMs: number;
+  readonly owner: FutureOwner;
+}
+
+let settledCount = 0;
+
+/**
+ * The one implementation of `DurableFuture`.
+ *
+ * Owns: what was delivered, and who waits for it. Does not own: the operation (its owner does), nor any order of delivery.
+ *
+ * States: STARTED → SUCCEEDED | FAILED | CANCELLED, once, by `settle`.
+ *
+ *   F1  `settle` runs at most once; it resumes waiters in the order in which they came.
+ *   F2  Nobody gets a promise unless they asked for one, so a failure that nobody listens to is no unhandled rejection.
+ *   F3  The owner's `settled` is called at most once: when the future is cancelled, detached, or both delivered and observed.
+ */
+export class Future<T> implements DurableFuture<T> {
+  readonly kind: OperationKind;
+  readonly startedAtMs: number;
+  #id: string;
+  #name: string;
+  readonly #owner: FutureOwner;
+  #settlement: Settlement | undefined;
+  #outcome: Outcome<T> | undefined;
+  #settledOrder = 0;
+  #waiters: Waiter[] | undefined;
+  #promise: Promise<T> | undefined;
+  #observed = false;
+  #released = false;
+
+  constructor(init: FutureInit) {
+    this.#id = init.id;
+    this.#name = init.name;
+    this.kind = init.kind;
+    this.startedAtMs = init.startedAtMs;
+    this.#owner = init.owner;
+  }
+
+  get id(): string {
+    return this.#id;
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+
+  get status(): FutureStatus {
+    return this.#settlement?.status ?? this.#outcome?.status ?? 'STARTED';
+  }
+
+  /** Its place in the order of deliveries, from 1; 0 before. */
+  get settledOrder(): number {
+    return this.#settledOrder;
+  }
+
+  /** Whether anybody has asked for the outcome. */
+  get observed(): boolean {
+    return this.#observed;
+  }
+
+  done(): boolean {
+    return this.#settledOrder !== 0;
+  }
+
+  result(options?: WaitLimit): Promise<T> {
+    const limitMs = readLimit(options);
+    this.#owner.admit(this);
+    this.observe();
+    if (limitMs !== undefined && !this.done()) return this.#limited(limitMs, (outcome) => unwrap(outcome));
+    this.#promise ??= this.#settled((outcome) => unwrap(outcome));
+    return this.#promise;
+  }
+
+  exception(options?: WaitLimit): Promise<Error | undefined> {
+    const limitMs = readLimit(options);
+    this.#owner.admit(this);
+    this.observe();
+    const errorOf = (outcome: Outcome<T>): Error | undefined => (outcome.status === 'SUCCEEDED' ? undefined : outcome.error);
+    if (limitMs !== undefined && !this.done()) return this.#limited(limitMs, errorOf);
+    return this.#settled(errorOf);
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: a future is thenable by design
+  then<A = T, B = never>(
+    onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.result().then(onFulfilled, onRejected);
+  }
+
+  cancel(reason?: string): boolean {
+    if (reason !== undefined && typeof reason !== 'string') {
+      throw new UsageError('INVALID_ARGUMENT', `cancel(reason) takes a text, not ${typeof reason}`);
+    }
+    if (this.done()) return false;
+    this.#owner.cancel(this, reason);
+    this.#release();
+    return true;
+  }
+
+  detach(): void {
+    if (!this.#released) this.#owner.detach(this);
+    this.#release();
+  }
+
+  recorded(): Promise<void> {
+    return this.#owner.recorded(this);
+  }
+
+  /** Makes it go by the id of its run. */
+  identify(runId: string): void {
+    this.#id = runId;
+  }
+
+  /** Gives a future that was found by its id alone the name of its flow. */
+  rename(name: string): void {
+    this.#name = name;
+  }
+
+  /** Delivers the outcome (F1). Returns whether that resumes anybody's code. */
+  settle(settlement: Settlement): boolean {
+    this.#settlement = settlement;
+    return this.#deliver();
+  }
+
+  /** Delivers an error that was never encoded: a cancellation, or a failure to start. */
+  settleError(status: 'FAILED' | 'CANCELLED', error: Error): boolean {
+    this.#outcome = { status, error };
+    return this.#deliver();
+  }
+
+  /** Throws when the caller may not wait for this future where it stands. */
+  admit(): void {
+    this.#owner.admit(this);
+  }
+
+  /** Somebody takes delivery of the outcome, now or when it comes. */
+  observe(): void {
+    this.#observed = true;
+    if (this.done()) this.#release();
+  }
+
+  attach(waiter: Waiter): void {
+    this.#waiters ??= [];
+    this.#waiters.push(waiter);
+  }
+
+  detachWaiter(waiter: Waiter): void {
+    const index = this.#waiters?.indexOf(waiter) ?? -1;
+    if (index >= 0) this.#waiters?.splice(index, 1);
+  }
+
+  /** The decoded outcome: one object for everybody who asks. Only when done. */
+  outcome(): Outcome<T> {
+    if (this.#outcome === undefined) {
+      const { status, text, codec } = this.#settlement as Settlement;
+      this.#outcome = status === 'SUCCEEDED' ? { status, value: codec.decode(text) as T } : { status, error: codec.decodeError(text) };
+      this.#settlement = undefined;
+    }
+    return this.#outcome;
+  }
+
+  #deliver(): boolean {
+    settledCount += 1;
+    this.#settledOrder = settledCount;
+    if (this.#observed) this.#release();
+    const waiters = this.#waiters;
+    if (waiters === undefined) return false;
+    this.#waiters = undefined;
+    let resumed = false;
+    for (const waiter of waiters) {
+      if (waiter.onSettled(this)) resumed = true;
+    }
+    return resumed;
+  }
+
+  #release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#owner.settled(this);
+  }
+
+  /** A promise for the outcome, as `read` gives or throws it. */
+  #settled<R>(read: (outcome: Outcome<T>) => R): Promise<R> {
+    return new Promise<R>((resolve, reject) => {
+      const onSettled = (): boolean => {
+        try {
+          resolve(read(this.outcome()));
+        } catch (error) {
+          reject(error);
+        }
+        return true;
+      };
+      if (this.done()) onSettled();
+      else this.attach({ onSettled });
+    });
+  }
+
+  #limited<R>(limitMs: number, read: (outcome: Outcome<T>) => R): Promise<R> {
+    return new Promise<R>((resolve, reject) => {
+      const waiter: Waiter = {
+        onSettled: () => {
+          callOff();
+          try {
+            resolve(read(this.outcome()));
+          } catch (error) {
+            reject(error);
+          }
+          return true;
+        },
+      };
+      this.attach(waiter);
+      const callOff = this.#owner.limit(limitMs, () => {
+        this.detachWaiter(waiter);
+        reject(waitTimeout(`${this.kind} "${this.#name}" (${this.#id})`, limitMs));
+        return true;
+      });
+    });
+  }
+}
+
+/** The error of one's own waiting that ran out of time. */
+export function waitTimeout(what: string, limitMs: number): TimeoutError {
+  return new TimeoutError('WAIT_TIMEOUT', `${what} was not done within ${limitMs} ms; it goes on, and can be waited for again`);
+}
+
+/** The error of what was cancelled. */
+export function cancellation(what: string, reason: string | undefined): CancelledError {
+  return new CancelledError(reason === undefined ? `${what} was cancelled` : `${what} was cancelled: ${reason}`);
+}
+
+/** The milliseconds of a duration. @throws {UsageError} `INVALID_DURATION` when it is none. */
+export function requireDuration(duration: Duration, what: string): number {
+  const ms = durationMs(duration);
+  if (ms === undefined) {
+    throw new UsageError(
+      'INVALID_DURATION',
+      `${what} is ${typeof duration === 'string' ? `"${duration}"` : String(duration)}; give milliseconds (0 or more) or a text such as 150ms, 5s, 10m, 2h, 7d`,
+    );
+  }
+  return ms;
+}
+
+function readLimit(options: WaitLimit | undefined): number | undefined {
+  if (options === undefined) return undefined;
+  if (typeof options !== 'object' || options === null) {
+    throw new UsageError('INVALID_ARGUMENT', 'the options of a wait are an object such as { timeout: "5s" }');
+  }
+  return options.timeout === undefined ? undefined : requireDuration(options.timeout, 'timeout');
+}
+
+function unwrap<T>(outcome: Outcome<T>): T {
+  if (outcome.status === 'SUCCEEDED') return outcome.value;
+  throw outcome.error;
+}

@@ -1,0 +1,205 @@
+import type { Clock } from '../clock/clock.js';
+import type { InboxMessage, OperationRecord, RunEnd, RunRecord } from '../model/records.js';
+import type { Store } from '../store/store.js';
+
+/** A journal entry while its run lives: its owner changes it, and hands it over whenever it is to be written. */
+export interface Entry extends Writable<OperationRecord> {
+  /** The number of the last batch it was handed to, which writes it as it is when that batch is sent. */
+  batch?: number;
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Called when a creation is durable, with the run that has had the id before, if any. */
+export type OnCreated = (taken: RunRecord | undefined) => void;
+
+interface Creation {
+  record: RunRecord;
+  readonly onCreated: OnCreated;
+}
+
+interface Batch {
+  readonly number: number;
+  readonly creations: Creation[];
+  readonly entries: Entry[];
+  /** Entries with an outcome in this batch: they get the commit's time. */
+  readonly outcomes: Entry[];
+  readonly ends: Writable<RunEnd>[];
+  readonly messages: InboxMessage[];
+  readonly taken: number[];
+  readonly committed: (() => void)[];
+}
+
+interface GroupCommitOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** The store refused a batch: nothing of it was written. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/**
+ * Gathers what the runs of one worker write, and commits it in one transaction a turn.
+ *
+ * Owns: the batch being gathered and the one being written. Does not own: the order of outcomes within a run (the journal gives it).
+ *
+ * States: idle → gathering → writing (and gathering the next) → …; held while no worker may write; failed for good by `stop`.
+ *
+ *   G1  At most one commit is under way; while it is, everything else waits in the next batch.
+ *   G2  `committed` callbacks run after the transaction, in the order in which they were handed in.
+ *   G3  An entry that changes before its batch is sent is written once, in its last state.
+ *   G4  After a failure nothing is written until `resume`; creations of runs without a parent are kept for that, everything else is dropped.
+ */
+export class GroupCommit {
+  readonly #options: GroupCommitOptions;
+  #batch: Batch = emptyBatch();
+  #scheduled = false;
+  #writing: Promise<void> | undefined;
+  #workerId: string | undefined;
+
+  constructor(options: GroupCommitOptions) {
+    this.#options = options;
+  }
+
+  /** From now on this worker writes. */
+  resume(workerId: string): void {
+    this.#workerId = workerId;
+    this.#batch.creations.forEach((creation) => {
+      creation.record = { ...creation.record, workerId };
+    });
+    if (this.#batch.creations.length > 0) this.#schedule();
+  }
+
+  /** Nothing is written until `resume`. What was gathered is dropped, but for new runs that nobody but their starter knows (G4). */
+  hold(): void {
+    this.#workerId = undefined;
+    const { creations } = this.#batch;
+    this.#batch = emptyBatch();
+    this.#keep(creations);
+  }
+
+  create(record: RunRecord, onCreated: OnCreated): void {
+    this.#batch.creations.push({ record, onCreated });
+    this.#schedule();
+  }
+
+  /** Writes the entry as it is when the batch is sent. */
+  entry(entry: Entry, committed?: () => void): void {
+    if (entry.batch !== this.#batch.number) {
+      entry.batch = this.#batch.number;
+      this.#batch.entries.push(entry);
+    }
+    if (committed !== undefined) this.#batch.committed.push(committed);
+    this.#schedule();
+  }
+
+  /** Writes an outcome: as `entry`, and stamps it with the time of the commit. */
+  outcome(entry: Entry, committed: () => void): void {
+    this.#batch.outcomes.push(entry);
+    this.entry(entry, committed);
+  }
+
+  end(end: RunEnd, committed: () => void): void {
+    this.#batch.ends.push(end);
+    this.#batch.committed.push(committed);
+    this.#schedule();
+  }
+
+  message(message: InboxMessage, committed: () => void): void {
+    this.#batch.messages.push(message);
+    this.#batch.committed.push(committed);
+    this.#schedule();
+  }
+
+  /** The message needs no more reading: this batch has its effect. */
+  take(messageId: number): void {
+    this.#batch.taken.push(messageId);
+    this.#schedule();
+  }
+
+  /** Resolves when everything handed in so far is durable or was dropped. */
+  async flush(): Promise<void> {
+    while (this.#writing !== undefined || (this.#workerId !== undefined && !isEmpty(this.#batch))) {
+      await (this.#writing ?? this.#write());
+    }
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#writing !== undefined || this.#workerId === undefined) return;
+    this.#scheduled = true;
+    this.#options.clock.macrotask(() => {
+      this.#scheduled = false;
+      if (this.#writing === undefined && this.#workerId !== undefined && !isEmpty(this.#batch)) void this.#write();
+    });
+  }
+
+  #write(): Promise<void> {
+    const batch = this.#batch;
+    const workerId = this.#workerId as string;
+    this.#batch = emptyBatch();
+    const now = this.#options.clock.now();
+    for (const entry of batch.outcomes) entry.finishedAt = now;
+    for (const end of batch.ends) if (end.status !== 'BLOCKED') end.finishedAt = now;
+    this.#writing = this.#options.store
+      .commit({
+        workerId,
+        creates: batch.creations.map((creation) => creation.record),
+        operations: batch.entries,
+        ends: batch.ends,
+        messages: batch.messages,
+        taken: batch.taken,
+      })
+      .then(
+        (taken) => this.#succeeded(batch, taken),
+        (error: unknown) => this.#failed(batch, error),
+      );
+    return this.#writing;
+  }
+
+  #succeeded(batch: Batch, taken: RunRecord[]): void {
+    this.#writing = undefined;
+    const takenById = new Map(taken.map((record) => [record.id, record]));
+    const first = new Set<string>();
+    for (const { record, onCreated } of batch.creations) {
+      const before = takenById.get(record.id);
+      // Of two creations in one batch the first made the run, unless it was there before.
+      const made = before !== undefined && isSame(before, record) && !first.has(record.id);
+      first.add(record.id);
+      onCreated(made ? undefined : before);
+    }
+    for (const committed of batch.committed) committed();
+    if (!isEmpty(this.#batch)) this.#schedule();
+  }
+
+  #failed(batch: Batch, error: unknown): void {
+    this.#writing = undefined;
+    this.hold();
+    this.#keep(batch.creations);
+    this.#options.onFailure(error);
+  }
+
+  #keep(creations: readonly Creation[]): void {
+    this.#batch.creations.unshift(...creations.filter(({ record }) => record.parentRunId === null));
+  }
+}
+
+let batchCount = 0;
+
+function emptyBatch(): Batch {
+  batchCount += 1;
+  return { number: batchCount, creations: [], entries: [], outcomes: [], ends: [], messages: [], taken: [], committed: [] };
+}
+
+function isEmpty(batch: Batch): boolean {
+  return (
+    batch.creations.length === 0 &&
+    batch.entries.length === 0 &&
+    batch.ends.length === 0 &&
+    batch.messages.length === 0 &&
+    batch.taken.length === 0
+  );
+}
+
+/** Whether two records are one creation: seeds are drawn anew for each. */
+function isSame(a: RunRecord, b: RunRecord): boolean {
+  return a.seed === b.seed;
+}

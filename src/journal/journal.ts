@@ -1,0 +1,96 @@
+import type { NonDeterminismError } from '../errors/errors.js';
+import type { OperationRecord } from '../model/records.js';
+import { CANCEL_ENTRY_ID } from './numbering.js';
+import { mismatch, missing, type OperationIdentity, type ReplayedRun } from './replay-check.js';
+
+/**
+ * One run's history in memory: what was recorded before this process took the run over, and what has been committed since.
+ *
+ * Owns: the run's outcomes that wait for delivery, and its next sequence number. Does not own: writing (the group commit does).
+ *
+ * States: replaying, while outcomes that were loaded wait for delivery; live, from then on.
+ *
+ *   J1  Outcomes are delivered in `seq` order, each once; those of this process come after all that were loaded.
+ *   J2  A sequence number is given once and never reused, not even when its commit fails (the run is dropped then).
+ *   J3  What was loaded is forgotten when it has been matched, or delivered.
+ */
+export class Journal {
+  readonly #run: ReplayedRun;
+  readonly #recorded: Map<string, OperationRecord>;
+  #queue: OperationRecord[];
+  #head = 0;
+  #loaded: number;
+  #nextSeq: number;
+
+  constructor(run: ReplayedRun, loaded: readonly OperationRecord[]) {
+    this.#run = run;
+    this.#queue = loaded.filter((record) => record.seq !== null);
+    this.#loaded = this.#queue.length;
+    this.#nextSeq = (this.#queue.at(-1)?.seq ?? 0) + 1;
+    this.#recorded = new Map(loaded.filter((record) => record.id !== CANCEL_ENTRY_ID).map((record) => [record.id, record]));
+  }
+
+  /** Whether outcomes of an earlier execution still wait for delivery. */
+  get replaying(): boolean {
+    return this.#loaded > 0;
+  }
+
+  /** Whether any outcome waits for delivery. */
+  get hasNext(): boolean {
+    return this.#head < this.#queue.length;
+  }
+
+  /** The flow asks for this operation: what is recorded of it, if anything, or how that differs (J3). */
+  start(actual: OperationIdentity): OperationRecord | NonDeterminismError | undefined {
+    if (this.#recorded.size === 0) return undefined;
+    const recorded = this.#recorded.get(actual.id);
+    if (recorded === undefined) return undefined;
+    const difference = mismatch(this.#run, recorded, actual);
+    if (difference !== undefined) return difference;
+    this.#recorded.delete(actual.id);
+    return recorded;
+  }
+
+  /** Whether the flow has asked for the operation that an outcome belongs to. */
+  isAskedFor(operationId: string): boolean {
+    return !this.#recorded.has(operationId);
+  }
+
+  /** The next outcome to deliver, in order (J1). */
+  next(): OperationRecord | undefined {
+    const record = this.#queue[this.#head];
+    if (record === undefined) return undefined;
+    this.#head += 1;
+    if (this.#loaded > 0) this.#loaded -= 1;
+    if (this.#head === this.#queue.length) {
+      this.#queue = [];
+      this.#head = 0;
+    }
+    return record;
+  }
+
+  /** An outcome of this process was committed. */
+  append(record: OperationRecord): void {
+    this.#queue.push(record);
+  }
+
+  /** The sequence number of the next outcome that is handed to the group commit (J2). */
+  takeSeq(): number {
+    const seq = this.#nextSeq;
+    this.#nextSeq += 1;
+    return seq;
+  }
+
+  /** The difference when the flow waits for something else while this outcome is next. */
+  missing(record: OperationRecord): NonDeterminismError {
+    return missing(this.#run, record, 'waiting');
+  }
+
+  /** The difference when the flow has ended and something recorded was never asked for. */
+  missingAtEnd(): NonDeterminismError | undefined {
+    for (const record of this.#recorded.values()) {
+      if (record.seq !== null) return missing(this.#run, record, 'ended');
+    }
+    return undefined;
+  }
+}

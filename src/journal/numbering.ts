@@ -1,0 +1,19 @@
+/**
+ * How operations, scopes and child runs are named. An id says where in its flow the operation stands, so that a replay finds it again:
+ * the scope's path and the ordinal in that scope, from 0 (`3`, `4.0.2`).
+ */
+
+/** The path of a run's own scope. */
+export const ROOT_SCOPE = '';
+
+export function operationId(scopePath: string, ordinal: number): string {
+  return scopePath === ROOT_SCOPE ? String(ordinal) : `${scopePath}.${ordinal}`;
+}
+
+/** The id of a child run that was given none: nobody else's, and the same on every replay. */
+export function childRunId(parentRunId: string, parentOperationId: string): string {
+  return `${parentRunId}/${parentOperationId}`;
+}
+
+/** The entry of a cancel request that took effect; there is at most one in a journal. */
+export const CANCEL_ENTRY_ID = 'cancel';

@@ -1,0 +1,78 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Clock } from '../clock/clock.js';
+import type { WaitPlace } from '../futures/conditions.js';
+import type { Future } from '../futures/future.js';
+import type { EntryPoint } from '../futures/leak-ledger.js';
+import type { Logger } from '../model/logger.js';
+import type { OperationRequest } from './definitions.js';
+import type { Scope } from './scope.js';
+
+/** What the code of a flow may ask of its run. */
+export interface FlowRun {
+  readonly id: string;
+  readonly flow: string;
+  readonly version: number;
+  readonly replaying: boolean;
+  readonly log: Logger;
+  /** The commit time of the last delivered outcome; the run's creation time at first. Never goes back. */
+  readonly now: number;
+  start(request: OperationRequest, place: FlowPlace, entryPoint: EntryPoint): Future<unknown>;
+  waitPlace(place: FlowPlace): WaitPlace;
+  shield<T>(place: FlowPlace, body: () => Promise<T> | T): Promise<T>;
+  /** A promise of this run rejected, and nobody handles it: it is held until the run ends. */
+  holdRejection(promise: Promise<unknown>, reason: unknown): void;
+}
+
+/** Code of a flow. */
+export interface FlowPlace {
+  readonly kind: 'flow';
+  readonly run: FlowRun;
+  readonly scope: Scope;
+  /** Whether cancellation passes this code by. */
+  readonly shielded: boolean;
+}
+
+/** What `actionContext()` returns. */
+export interface ActionContext {
+  readonly runId: string;
+  readonly operationId: string;
+  /** From 1. */
+  readonly attempt: number;
+  /** The same for every attempt of one operation, across crashes: give it to the service you call. */
+  readonly idempotencyKey: string;
+  /** Fires when the operation is cancelled or its run is taken away. */
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  /** Tells listeners of `action:heartbeat` that the attempt makes progress. */
+  heartbeat(detail?: unknown): void;
+}
+
+/** Code of an action. */
+export interface ActionPlace {
+  readonly kind: 'action';
+  readonly name: string;
+  readonly context: ActionContext;
+}
+
+/** Where the calling code stands: in a flow, in an action, or outside (`undefined`). It follows awaits and callbacks. */
+export type Place = FlowPlace | ActionPlace;
+
+const storage = new AsyncLocalStorage<Place>();
+
+export function currentPlace(): Place | undefined {
+  return storage.getStore();
+}
+
+export function runAt<T>(place: Place, body: () => T): T {
+  return storage.run(place, body);
+}
+
+/** The same clock, whose callbacks stand in no flow and in no action, whoever asked for them. */
+export function outsidePlaces(clock: Clock): Clock {
+  const outside = (callback: () => void) => (): void => storage.exit(callback);
+  return {
+    now: () => clock.now(),
+    setTimer: (delayMs, callback, options) => clock.setTimer(delayMs, outside(callback), options),
+    macrotask: (callback) => clock.macrotask(outside(callback)),
+  };
+}

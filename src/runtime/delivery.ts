@@ -1,0 +1,96 @@
+import type { Clock } from '../clock/clock.js';
+import type { NonDeterminismError } from '../errors/errors.js';
+import type { OperationIdentity } from '../journal/replay-check.js';
+import type { OperationRecord } from '../model/records.js';
+
+/**
+ * Where a run's outcomes come from, in their one order. Our journal is one source; another durable engine can be another.
+ */
+export interface OutcomeSource {
+  /** Whether outcomes of an earlier execution still wait for delivery. */
+  readonly replaying: boolean;
+  readonly hasNext: boolean;
+  /** Announces an operation: what is known of it, or how that differs from what is asked for. */
+  start(operation: OperationIdentity): OperationRecord | NonDeterminismError | undefined;
+  /** The next outcome in order, if one is there. */
+  next(): OperationRecord | undefined;
+}
+
+/** Something that takes delivery turns. */
+export interface TurnTaker {
+  /** Delivers outcomes until one resumes code. */
+  beginTurn(): void;
+  /** All code that the delivery resumed has come to rest. Returns whether another turn is due. */
+  endTurn(): boolean;
+}
+
+/** Runs that have their turns in one macrotask: enough to share its cost, few enough to let input and output through. */
+const TURNS_A_MACROTASK = 256;
+
+/**
+ * The pump of an engine: gives every run that has something to deliver one turn a macrotask.
+ *
+ * Owns: who is due for a turn, and in what order. Does not own: outcomes.
+ *
+ *   D1  A run has at most one turn a macrotask: between two turns all microtasks have been run.
+ *   D2  `endTurn` is called in the macrotask of `beginTurn`, when the microtask queue is empty: the flow is quiescent.
+ *   D3  Runs have their turns in the order in which they became due.
+ */
+export class Delivery {
+  readonly #clock: Clock;
+  readonly #due = new Set<TurnTaker>();
+  #scheduled = false;
+  #paused = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The run has something to deliver. */
+  wake(run: TurnTaker): void {
+    this.#due.add(run);
+    this.#schedule();
+  }
+
+  /** The run takes no more turns. */
+  forget(run: TurnTaker): void {
+    this.#due.delete(run);
+  }
+
+  /** No more turns until `resume`. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#paused || this.#due.size === 0) return;
+    this.#scheduled = true;
+    this.#clock.macrotask(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#scheduled = false;
+    if (this.#paused) return;
+    const runs: TurnTaker[] = [];
+    for (const run of this.#due) {
+      this.#due.delete(run);
+      runs.push(run);
+      if (runs.length === TURNS_A_MACROTASK) break;
+    }
+    for (const run of runs) run.beginTurn();
+    afterMicrotasks(() => {
+      for (const run of runs) if (run.endTurn()) this.#due.add(run);
+      this.#schedule();
+    });
+  }
+}
+
+/** Calls back in this macrotask, when its microtasks have all been run: ticks come after them, and this one is asked for by a microtask. */
+function afterMicrotasks(callback: () => void): void {
+  queueMicrotask(() => process.nextTick(callback));
+}

@@ -1,0 +1,73 @@
+import type { BlockedCode, EndStatus, OperationKind } from '../model/statuses.js';
+
+/** An error as plain JSON. */
+export interface PlainError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string;
+  readonly code?: string;
+  readonly cause?: PlainError | string;
+}
+
+/** One future of a leak report. */
+export interface LeakedFuture {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: OperationKind | 'rejection';
+  /** `RUNNING`: no outcome was delivered before the scope ended; `UNOBSERVED`: it was, to nobody; `REJECTED`: a promise nobody handled. */
+  readonly state: 'RUNNING' | 'UNOBSERVED' | 'REJECTED';
+  /** Milliseconds from its start to the end of the scope. */
+  readonly ageMs: number | null;
+  /** Where it was started; the first 100 starts of a scope. */
+  readonly callSite?: string;
+  /** What it failed with. */
+  readonly error?: PlainError;
+}
+
+interface OperationEvent {
+  readonly runId: string;
+  readonly operationId: string;
+  readonly kind: OperationKind;
+  readonly name: string;
+}
+
+/** What `engine.on` can listen to: plain, JSON-safe payloads. */
+export interface EngineEvents {
+  'run:started': { readonly runId: string; readonly flow: string; readonly version: number; readonly recovered: boolean };
+  'run:finished': { readonly runId: string; readonly flow: string; readonly status: EndStatus; readonly error?: PlainError };
+  'run:blocked': { readonly runId: string; readonly flow: string; readonly code: BlockedCode; readonly error: PlainError };
+  'run:stuck': { readonly runId: string; readonly flow: string; readonly lastOperation: string | null };
+  'operation:started': OperationEvent;
+  'operation:finished': OperationEvent & { readonly status: EndStatus; readonly error?: PlainError };
+  'attempt:failed': OperationEvent & { readonly attempt: number; readonly error: PlainError };
+  'action:heartbeat': { readonly runId: string; readonly operationId: string; readonly attempt: number; readonly detail: unknown };
+  leak: { readonly runId: string; readonly flow: string; readonly scope: string; readonly futures: readonly LeakedFuture[] };
+  'engine:fenced': { readonly workerId: string };
+  'engine:failed': { readonly error: PlainError };
+}
+
+/** Where the runtime's events go. */
+export interface EventSink {
+  /** Whether building this event is worth it. */
+  wants(event: keyof EngineEvents): boolean;
+  emit<E extends keyof EngineEvents>(event: E, payload: EngineEvents[E]): void;
+}
+
+/** How deep a chain of causes is shown. */
+const CAUSES = 10;
+
+export function plainError(error: unknown, depth = 0): PlainError {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
+  const { code } = error as { code?: unknown };
+  return {
+    name: error.name,
+    message: error.message,
+    ...(error.stack === undefined ? {} : { stack: error.stack }),
+    ...(typeof code === 'string' ? { code } : {}),
+    ...(error.cause === undefined || depth === CAUSES ? {} : { cause: causeOf(error.cause, depth) }),
+  };
+}
+
+function causeOf(cause: unknown, depth: number): PlainError | string {
+  return cause instanceof Error ? plainError(cause, depth + 1) : String(cause);
+}

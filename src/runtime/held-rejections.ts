@@ -1,0 +1,35 @@
+import { currentPlace } from './current-scope.js';
+
+/**
+ * Promises of a flow that reject with nobody handling them: held until the run ends and reported as leaks there, since a replayed one must not kill
+ * every process that recovers the run. All others keep Node's default.
+ */
+let holders = 0;
+
+/** Holds rejections until the returned function is called. */
+export function holdRejections(): () => void {
+  holders += 1;
+  if (holders === 1) process.on('unhandledRejection', hold);
+  return () => {
+    holders -= 1;
+    if (holders === 0) process.off('unhandledRejection', hold);
+  };
+}
+
+function hold(reason: unknown, promise: Promise<unknown>): void {
+  const place = currentPlace();
+  if (place?.kind === 'flow') {
+    place.run.holdRejection(promise, reason);
+    return;
+  }
+  // Somebody else listens as well: theirs to decide, as it would be without us.
+  if (process.listenerCount('unhandledRejection') > 1) return;
+  const mode = /--unhandled-rejections=(\w+)/.exec([...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' '))?.[1];
+  if (mode === 'none') return;
+  if (mode === 'warn' || mode === 'warn-with-error-codes') {
+    process.emitWarning(`Unhandled promise rejection: ${String(reason)}`, 'UnhandledPromiseRejectionWarning');
+    return;
+  }
+  // What is thrown here becomes an uncaught exception: Node's own default for a rejection nobody handles.
+  throw reason;
+}

@@ -1,0 +1,57 @@
+import type { Clock } from '../clock/clock.js';
+import type { Codec } from '../codec/codec.js';
+import type { GroupCommit } from '../journal/group-commit.js';
+import type { Logger } from '../model/logger.js';
+import type { InboxMessage, RunEnd, RunRecord } from '../model/records.js';
+import type { LeakPolicy, NonDurableAwaitPolicy } from './definitions.js';
+import type { Delivery } from './delivery.js';
+import type { EventSink } from './events.js';
+
+/** How a run ended, as its followers see it. */
+export type EndOfRun = Pick<RunEnd, 'status' | 'outcome'>;
+
+/** What a worker keeps of a run that it executes. */
+export interface Resident {
+  receive(message: InboxMessage): void;
+  leave(reason: Error): void;
+}
+
+/** What a run needs of the worker that owns it. */
+export interface RunHost {
+  readonly workerId: string;
+  readonly clock: Clock;
+  readonly codec: Codec;
+  readonly group: GroupCommit;
+  readonly delivery: Delivery;
+  readonly events: EventSink;
+  readonly logger: Logger;
+  readonly leaks: LeakPolicy;
+  readonly nonDurableAwait: NonDurableAwaitPolicy;
+
+  /** Rings when the clock reaches `dueAtMs`; alarms that are due together ring in due order. Returns what calls it off. */
+  setAlarm(dueAtMs: number, ring: () => void): () => void;
+
+  /** Something that goes on without its run: it gets the messages for the run it has become, and hears when this process lets go. */
+  adopt(runId: string, resident: Resident): void;
+
+  /** Begins a run that this worker has just created. */
+  begin(record: RunRecord): void;
+
+  /**
+   * Calls back once with the end of a run, whoever owns it: in the batch that writes it when this worker does, so that what follows from it can be
+   * written in the same transaction. Returns what calls it off.
+   */
+  follow(runId: string, onEnd: (end: EndOfRun) => void): () => void;
+
+  /** The run's end is in the batch being gathered. */
+  ending(runId: string, end: EndOfRun): void;
+
+  /** The run has ended or is blocked, durably. */
+  left(runId: string): void;
+
+  /** Messages for runs of this worker may have been committed. */
+  checkInbox(): void;
+
+  /** An action's body has begun; returns what to call when it has come to its end. */
+  attemptBegun(): () => void;
+}

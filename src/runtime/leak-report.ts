@@ -1,0 +1,56 @@
+import { LeakedFuturesError } from '../errors/errors.js';
+import type { Future } from '../futures/future.js';
+import { type LeakedFuture, plainError } from './events.js';
+import type { Scope } from './scope.js';
+
+interface LeakSource {
+  readonly scope: Scope;
+  /** Rejections in the scope that nobody handled. */
+  readonly rejections: readonly unknown[];
+  readonly nowMs: number;
+}
+
+/** What a scope leaves behind at its end; empty when nothing. */
+export function leaksOf(source: LeakSource): LeakedFuture[] {
+  const { ledger } = source.scope;
+  const futures = ledger.open().map((future): LeakedFuture => {
+    const callSite = ledger.callSite(future);
+    return {
+      id: future.id,
+      name: future.name,
+      kind: future.kind,
+      state: future.done() ? 'UNOBSERVED' : 'RUNNING',
+      ageMs: source.nowMs - future.startedAtMs,
+      ...(callSite === undefined ? {} : { callSite }),
+      ...(future.status === 'FAILED' ? { error: plainError(errorOf(future)) } : {}),
+    };
+  });
+  const rejections = source.rejections.map((reason): LeakedFuture => {
+    const error = plainError(reason);
+    return { id: '', name: error.name, kind: 'rejection', state: 'REJECTED', ageMs: null, error };
+  });
+  return [...futures, ...rejections];
+}
+
+/** The error of a scope that ended with leaks, under the policy `error`. */
+export function leakError(what: string, leaks: readonly LeakedFuture[]): LeakedFuturesError {
+  return new LeakedFuturesError(`${leakMessage(what, leaks)}\nAwait each future, wait() for it, cancel() it, or detach() it.`);
+}
+
+/** One line that names what was left behind. */
+export function leakMessage(what: string, leaks: readonly LeakedFuture[]): string {
+  return `${what} ended and nobody took delivery of ${leaks.map(describe).join('; ')}`;
+}
+
+function describe(leak: LeakedFuture): string {
+  const error = leak.error === undefined ? '' : `, failed with ${leak.error.name}: ${leak.error.message}`;
+  if (leak.kind === 'rejection') return `a rejected promise (${leak.error?.name}: ${leak.error?.message})`;
+  const age = leak.ageMs === null ? '' : `, ${leak.ageMs} ms old`;
+  const site = leak.callSite === undefined ? '' : `, started at ${leak.callSite}`;
+  return `${leak.kind} "${leak.name}" (${leak.id}, ${leak.state}${age}${site}${error})`;
+}
+
+function errorOf(future: Future<unknown>): unknown {
+  const outcome = future.outcome();
+  return outcome.status === 'SUCCEEDED' ? undefined : outcome.error;
+}

@@ -1,0 +1,49 @@
+import type { RunRecord } from '../model/records.js';
+import type { LeakPolicy } from './definitions.js';
+
+/** What the starter of a run asked for beyond its arguments, as it is stored. */
+export interface RunOptions {
+  readonly leaks?: LeakPolicy | undefined;
+  /** Detached actions keep the key of the operation they were. */
+  readonly idempotencyKey?: string;
+}
+
+interface NewRun {
+  readonly id: string;
+  readonly definition: { readonly name: string; readonly version: number };
+  readonly input: string;
+  readonly digest: string;
+  readonly seed: string;
+  readonly leaks?: LeakPolicy | undefined;
+  readonly idempotencyKey?: string;
+  readonly parent?: { readonly runId: string; readonly operationId: string };
+  readonly workerId: string;
+  readonly nowMs: number;
+}
+
+/** The record that creates a run. */
+export function newRun(run: NewRun): RunRecord {
+  const { leaks, idempotencyKey } = run;
+  const options: RunOptions = { ...(leaks && { leaks }), ...(idempotencyKey && { idempotencyKey }) };
+  return {
+    id: run.id,
+    flow: run.definition.name,
+    version: run.definition.version,
+    status: 'RUNNING',
+    input: run.input,
+    digest: run.digest,
+    seed: run.seed,
+    options: leaks === undefined && idempotencyKey === undefined ? null : JSON.stringify(options),
+    parentRunId: run.parent?.runId ?? null,
+    parentOperationId: run.parent?.operationId ?? null,
+    workerId: run.workerId,
+    outcome: null,
+    blockedCode: null,
+    createdAt: run.nowMs,
+    finishedAt: null,
+  };
+}
+
+export function runOptions(record: RunRecord): RunOptions {
+  return record.options === null ? {} : (JSON.parse(record.options) as RunOptions);
+}

@@ -1,0 +1,33 @@
+import { hash } from 'node:crypto';
+import type { Codec } from '../../codec/codec.js';
+import { assertNever } from '../../model/assert-never.js';
+import type { FlowPlace } from '../current-scope.js';
+import type { OperationRequest } from '../definitions.js';
+import { CallAction } from './call-action.js';
+import { CallFlow } from './call-flow.js';
+import type { Operation, OperationRun } from './operation.js';
+import { Timer } from './timer.js';
+
+/** Makes the operation that was asked for and gives it its id: what cannot be stored is refused before that. */
+export function openOperation(run: OperationRun, place: FlowPlace, request: OperationRequest, engineCodec: Codec): Operation {
+  const { kind, name } = request;
+  switch (kind) {
+    case 'action':
+    case 'flow': {
+      const codec = engineCodec.withSerdes((kind === 'action' ? request.serdes : undefined) ?? request.definition.serdes);
+      const input = codec.encode(request.args, () => `the arguments of ${kind} "${name}" (run ${run.id})`);
+      const digest = codec.digest(request.args, input);
+      const init = { run, place, codec, id: place.scope.nextOperationId(), kind, name, digest, input };
+      return kind === 'action'
+        ? new CallAction(init, request.definition)
+        : new CallFlow(init, { definition: request.definition, id: request.id, leaks: request.leaks });
+    }
+    case 'timer': {
+      const digest = hash('sha256', JSON.stringify(request.due), 'base64url').slice(0, 22);
+      const id = place.scope.nextOperationId();
+      return new Timer({ run, place, codec: engineCodec, id, kind, name, digest, input: null }, request.due);
+    }
+    default:
+      return assertNever(kind);
+  }
+}

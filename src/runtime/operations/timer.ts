@@ -1,0 +1,27 @@
+import { Operation, type OperationInit } from './operation.js';
+
+/** When a timer is due: after a time from its first start, or at a point in time (milliseconds since the epoch). */
+export type TimerDue = { readonly afterMs: number } | { readonly atMs: number };
+
+/** A durable timer: due at the wall clock of its first start plus its duration, committed with its start entry. */
+export class Timer extends Operation {
+  #callOff: (() => void) | undefined;
+
+  constructor(init: OperationInit, due: TimerDue) {
+    super(init);
+    this.entry.dueAt = 'atMs' in due ? due.atMs : this.entry.startedAt + due.afterMs;
+  }
+
+  protected dispatch(): void {
+    this.write(() => this.#arm());
+  }
+
+  protected release(): void {
+    this.#callOff?.();
+  }
+
+  #arm(): void {
+    if (this.stopped) return;
+    this.#callOff = this.run.host.setAlarm(this.entry.dueAt as number, () => this.run.complete(this, 'SUCCEEDED', ''));
+  }
+}

@@ -1,0 +1,468 @@
+import type { Codec } from '../codec/codec.js';
+import { CancelledError, NonDeterminismError, UsageError } from '../errors/errors.js';
+import type { Abortable, WaitPlace } from '../futures/conditions.js';
+import { cancellation, type Future } from '../futures/future.js';
+import type { EntryPoint } from '../futures/leak-ledger.js';
+import type { Entry } from '../journal/group-commit.js';
+import { Journal } from '../journal/journal.js';
+import { CANCEL_ENTRY_ID, ROOT_SCOPE } from '../journal/numbering.js';
+import type { Logger } from '../model/logger.js';
+import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
+import type { EndStatus } from '../model/statuses.js';
+import { readCancel } from './cancel-message.js';
+import { contextLogger } from './context-logger.js';
+import { currentPlace, type FlowPlace, type FlowRun, runAt } from './current-scope.js';
+import type { FlowDefinition, OperationRequest } from './definitions.js';
+import type { TurnTaker } from './delivery.js';
+import { plainError } from './events.js';
+import type { RunHost } from './host.js';
+import { leakError, leakMessage, leaksOf } from './leak-report.js';
+import { runOptions } from './new-run.js';
+import { openOperation } from './operations/open-operation.js';
+import type { Operation, OperationRun } from './operations/operation.js';
+import { Scope } from './scope.js';
+
+interface RunInit {
+  readonly record: RunRecord;
+  readonly definition: FlowDefinition;
+  readonly loaded: readonly OperationRecord[];
+  readonly host: RunHost;
+}
+
+type BodyEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
+
+/**
+ * One run in this process: drives its flow's body from one outcome to the next.
+ *
+ * Owns: the body, its operations, cancellation, and the decision how the run ends. Does not own: the order of outcomes (the journal), when it has a
+ * turn (the delivery), how anything is written (the group commit), nor who runs it (the worker).
+ *
+ * States: ready → running → ended; or blocked (the code and the journal disagree); or left (another process, or a later one, goes on).
+ *
+ *   R1  The flow's code runs in delivery turns only; an operation that is started at another time betrays an await that is not durable.
+ *   R2  At most one outcome that resumes code is delivered a turn, and none after the body has ended, but to its shields.
+ *   R3  Nothing is dispatched, and nobody else is asked for anything, before the whole journal has been delivered.
+ *   R4  Cancellation is sticky: once delivered, everything outside shields is cancelled or refused.
+ *   R5  The end is written once, and nothing of the run after it.
+ */
+export class Run implements TurnTaker, FlowRun, OperationRun {
+  readonly id: string;
+  readonly flow: string;
+  readonly version: number;
+  readonly host: RunHost;
+  readonly log: Logger;
+  readonly #record: RunRecord;
+  readonly #definition: FlowDefinition;
+  readonly #codec: Codec;
+  readonly #journal: Journal;
+  readonly #place: FlowPlace;
+  readonly #recovered: boolean;
+  /** What was started and not yet delivered, in the order of the starts. */
+  readonly #operations = new Map<string, Operation>();
+  /** What waits for the end of the journal (R3). */
+  #steps: (() => void)[] = [];
+  readonly #waits = new Map<Abortable, FlowPlace>();
+  readonly #rejections = new Map<Promise<unknown>, unknown>();
+  #state: 'ready' | 'running' | 'ended' | 'blocked' | 'left' = 'ready';
+  #inTurn = false;
+  #shields = 0;
+  #now: number;
+  #cancelled: CancelledError | undefined;
+  #cancelRequested: boolean;
+  #bodyEnd: BodyEnd | undefined;
+  #lastStarted: string | undefined;
+  #warned = { nonDurableAwait: false, stuck: false };
+
+  constructor({ record, definition, loaded, host }: RunInit) {
+    this.id = record.id;
+    this.flow = record.flow;
+    this.version = record.version;
+    this.host = host;
+    this.#record = record;
+    this.#definition = definition;
+    this.#codec = host.codec.withSerdes(definition.serdes);
+    this.#journal = new Journal(record, loaded);
+    this.#recovered = loaded.length > 0;
+    this.#now = record.createdAt;
+    this.#cancelRequested = loaded.some((entry) => entry.id === CANCEL_ENTRY_ID);
+    this.#place = { kind: 'flow', run: this, scope: new Scope(ROOT_SCOPE, record.seed), shielded: false };
+    this.log = contextLogger(host.logger, { runId: this.id, flow: this.flow }, () => this.replaying);
+  }
+
+  get replaying(): boolean {
+    return this.#journal.replaying;
+  }
+
+  get now(): number {
+    return this.#now;
+  }
+
+  // Turns.
+
+  beginTurn(): void {
+    this.#inTurn = true;
+    if (this.#state === 'ready') {
+      this.#begin();
+      return;
+    }
+    while (this.#state === 'running' && (this.#bodyEnd === undefined || this.#shields > 0)) {
+      const record = this.#journal.next();
+      if (record === undefined || this.#deliver(record)) return;
+    }
+  }
+
+  endTurn(): boolean {
+    this.#inTurn = false;
+    if (this.#state !== 'running') return false;
+    if (this.#bodyEnd !== undefined && this.#shields === 0) {
+      this.#end(this.#bodyEnd);
+      return false;
+    }
+    if (this.#journal.hasNext) return true;
+    this.#takeSteps();
+    if (this.#operations.size === 0 && !this.#journal.hasNext) this.#reportStuck();
+    return false;
+  }
+
+  #begin(): void {
+    this.#state = 'running';
+    const { events } = this.host;
+    if (events.wants('run:started')) {
+      events.emit('run:started', { runId: this.id, flow: this.flow, version: this.version, recovered: this.#recovered });
+    }
+    const call = async (): Promise<unknown> => this.#definition.body(...(this.#codec.decode(this.#record.input) as unknown[]));
+    runAt(this.#place, call).then(
+      (value) => this.#bodyEnded({ ok: true, value }),
+      (error: unknown) => this.#bodyEnded({ ok: false, error }),
+    );
+  }
+
+  #bodyEnded(end: BodyEnd): void {
+    this.#bodyEnd = end;
+    if (!this.#inTurn) this.host.delivery.wake(this);
+  }
+
+  /** Delivers one outcome. Returns whether that resumed code. */
+  #deliver(record: OperationRecord): boolean {
+    this.#now = Math.max(this.#now, record.finishedAt ?? 0);
+    if (record.id === CANCEL_ENTRY_ID) return this.#deliverCancel(record);
+    const operation = this.#operations.get(record.id);
+    if (operation === undefined) {
+      if (!this.#journal.isAskedFor(record.id)) this.#block(this.#journal.missing(record));
+      return false;
+    }
+    this.#operations.delete(record.id);
+    return operation.future.settle({ status: record.status as EndStatus, text: record.outcome as string, codec: operation.codec });
+  }
+
+  // What the flow's code asks for.
+
+  start(request: OperationRequest, place: FlowPlace, entryPoint: EntryPoint): Future<unknown> {
+    this.#refuseAfterEnd(`starting ${request.kind} "${request.name}"`);
+    if (!this.#inTurn) this.#nonDurableAwait(request);
+    const operation = openOperation(this, place, request, this.host.codec);
+    const { future } = operation;
+    this.#lastStarted = `${request.kind} "${request.name}" (${operation.entry.id})`;
+    if (this.#state === 'blocked') return future;
+    if (this.#cancelled !== undefined && !place.shielded) {
+      future.settleError('CANCELLED', this.#cancelled);
+      return future;
+    }
+    const recorded = this.#journal.start(operation.entry as Parameters<Journal['start']>[0]);
+    if (recorded instanceof NonDeterminismError) {
+      this.#block(recorded);
+      return future;
+    }
+    if (recorded !== undefined) operation.adopt(recorded);
+    this.#operations.set(operation.entry.id, operation);
+    place.scope.ledger.add(future, entryPoint);
+    if (recorded?.seq == null) this.#steps.push(() => operation.perform());
+    if (!this.#inTurn) this.host.delivery.wake(this);
+    return future;
+  }
+
+  waitPlace(place: FlowPlace): WaitPlace {
+    return {
+      limit: (limitMs, expire) => this.limit(limitMs, expire),
+      enter: (wait) => {
+        this.#refuseAfterEnd('waiting for futures');
+        if (this.#cancelled !== undefined && !place.shielded) throw this.#cancelled;
+        this.#waits.set(wait, place);
+      },
+      leave: (wait) => {
+        this.#waits.delete(wait);
+      },
+    };
+  }
+
+  async shield<T>(place: FlowPlace, body: () => Promise<T> | T): Promise<T> {
+    this.#refuseAfterEnd('entering a shield');
+    this.#shields += 1;
+    try {
+      return await runAt({ ...place, shielded: true }, body);
+    } finally {
+      this.#shields -= 1;
+      if (!this.#inTurn) this.host.delivery.wake(this);
+    }
+  }
+
+  holdRejection(promise: Promise<unknown>, reason: unknown): void {
+    this.#rejections.set(promise, reason);
+  }
+
+  // What its operations ask for.
+
+  admit(future: Future<unknown>): void {
+    const place = currentPlace();
+    if (place?.kind !== 'flow' || place.run !== this) {
+      throw new UsageError(
+        'FOREIGN_FUTURE',
+        `${future.kind} "${future.name}" (${future.id}) belongs to run ${this.id} of flow "${this.flow}" and can be waited for in that run only; from outside, use engine.future(runId)`,
+      );
+    }
+    if (!future.done()) this.#refuseAfterEnd(`waiting for ${future.kind} "${future.name}" (${future.id})`);
+  }
+
+  limit(limitMs: number, expire: () => boolean): () => void {
+    const place = currentPlace() as FlowPlace;
+    const timer = this.start({ kind: 'timer', name: 'wait-timeout', due: { afterMs: limitMs } }, place, this.limit);
+    place.scope.ledger.release(timer);
+    timer.attach({ onSettled: () => timer.status === 'SUCCEEDED' && expire() });
+    return () => {
+      timer.cancel();
+    };
+  }
+
+  cancel(operation: Operation, reason: string | undefined): void {
+    if (!operation.cancelsAtOnce) {
+      this.whenCurrent(() => operation.requestCancel(reason));
+      return;
+    }
+    const { kind, name, id } = operation.entry;
+    this.#cancelOperation(operation, cancellation(`${kind} "${name}" (${id})`, reason));
+  }
+
+  complete(operation: Operation, status: EndStatus, text: string): void {
+    if (this.#state !== 'running' || operation.stopped) return;
+    const { entry } = operation;
+    entry.status = status;
+    entry.outcome = text;
+    entry.seq = this.#journal.takeSeq();
+    this.host.group.outcome(entry, () => {
+      this.#committed(entry);
+      const { events } = this.host;
+      if (!events.wants('operation:finished')) return;
+      const error = status === 'SUCCEEDED' ? {} : { error: plainError(operation.codec.decodeError(text)) };
+      events.emit('operation:finished', { ...operation.event(), status, ...error });
+    });
+  }
+
+  idempotencyKey(operationId: string): string {
+    return runOptions(this.#record).idempotencyKey ?? `${this.id}/${operationId}`;
+  }
+
+  whenCurrent(step: () => void): void {
+    this.#steps.push(step);
+    if (!this.#inTurn) this.host.delivery.wake(this);
+  }
+
+  // What its worker asks for.
+
+  /** A message for this run: it goes into the journal, once. */
+  receive(message: InboxMessage): void {
+    if (this.#state !== 'running' && this.#state !== 'ready') return;
+    this.host.group.take(message.id);
+    const request = readCancel(message, this.#record);
+    if (request === undefined || this.#cancelRequested) return;
+    this.#cancelRequested = true;
+    const entry: Entry = {
+      runId: this.id,
+      id: CANCEL_ENTRY_ID,
+      kind: 'cancel',
+      name: 'cancel',
+      digest: '',
+      input: null,
+      status: 'SUCCEEDED',
+      seq: this.#journal.takeSeq(),
+      outcome: this.host.codec.encode(request.reason, () => 'the reason of a cancel request'),
+      startedAt: this.host.clock.now(),
+      finishedAt: null,
+      dueAt: null,
+      childRunId: null,
+    };
+    this.host.group.outcome(entry, () => this.#committed(entry));
+  }
+
+  /** The run leaves this process and goes on elsewhere or later: nothing is written any more, nothing delivered. */
+  leave(reason: Error): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'left';
+    this.host.delivery.forget(this);
+    for (const operation of this.#operations.values()) operation.leave(reason);
+    this.#operations.clear();
+    this.#steps = [];
+  }
+
+  // Inner workings.
+
+  #committed(entry: Entry): void {
+    if (this.#state !== 'running' && this.#state !== 'ready') return;
+    this.#journal.append(entry);
+    this.host.delivery.wake(this);
+  }
+
+  #takeSteps(): void {
+    while (this.#steps.length > 0) {
+      const steps = this.#steps;
+      this.#steps = [];
+      for (const step of steps) step();
+    }
+  }
+
+  #deliverCancel(record: OperationRecord): boolean {
+    const reason = this.host.codec.decode(record.outcome as string) as string | undefined;
+    const error = cancellation(`flow "${this.flow}" (run ${this.id})`, reason);
+    this.#cancelled = error;
+    let resumed = false;
+    for (const [wait, place] of this.#waits) {
+      if (place.shielded) continue;
+      this.#waits.delete(wait);
+      if (wait.abort(error)) resumed = true;
+    }
+    for (const operation of [...this.#operations.values()]) {
+      if (!operation.place.shielded && !operation.detached && this.#cancelOperation(operation, error)) resumed = true;
+    }
+    return resumed;
+  }
+
+  /** Settles the operation's future in this turn, without a sequence number. Returns whether that resumed code. */
+  #cancelOperation(operation: Operation, error: CancelledError): boolean {
+    this.#operations.delete(operation.entry.id);
+    this.#stop(operation, error);
+    operation.place.scope.ledger.release(operation.future);
+    return operation.future.settleError('CANCELLED', error);
+  }
+
+  /** Stops an operation for good; its entry says so, unless it was never written. */
+  #stop(operation: Operation, error: CancelledError): void {
+    operation.stop(error);
+    const { entry } = operation;
+    if (!operation.dispatched || entry.seq !== null) return;
+    entry.status = 'CANCELLED';
+    entry.outcome = operation.codec.encodeError(error);
+    entry.finishedAt = this.host.clock.now();
+    this.host.group.entry(entry);
+  }
+
+  #end(bodyEnd: BodyEnd): void {
+    const difference = this.#journal.missingAtEnd();
+    if (difference !== undefined) {
+      this.#block(difference);
+      return;
+    }
+    const leakFailure = this.#closeScope();
+    this.#takeSteps();
+    for (const operation of this.#operations.values()) operation.outlive();
+    this.#operations.clear();
+    this.#state = 'ended';
+    this.host.delivery.forget(this);
+    const { status, outcome, error } = this.#outcome(bodyEnd.ok && leakFailure !== undefined ? { ok: false, error: leakFailure } : bodyEnd);
+    this.host.group.end({ runId: this.id, status, outcome, blockedCode: null, finishedAt: null }, () => {
+      this.host.left(this.id);
+      const { events } = this.host;
+      if (events.wants('run:finished')) {
+        events.emit('run:finished', {
+          runId: this.id,
+          flow: this.flow,
+          status,
+          ...(error === undefined ? {} : { error: plainError(error) }),
+        });
+      }
+    });
+    this.host.ending(this.id, { status, outcome });
+  }
+
+  #outcome(end: BodyEnd): { status: EndStatus; outcome: string; error?: unknown } {
+    if (!end.ok) {
+      const status = end.error instanceof CancelledError ? 'CANCELLED' : 'FAILED';
+      return { status, outcome: this.#codec.encodeError(end.error), error: end.error };
+    }
+    try {
+      return { status: 'SUCCEEDED', outcome: this.#codec.encode(end.value, () => `the result of flow "${this.flow}" (run ${this.id})`) };
+    } catch (error) {
+      return { status: 'FAILED', outcome: this.#codec.encodeError(error), error };
+    }
+  }
+
+  /** Reports leaks by the run's policy and stops what still runs. Returns the error the flow fails with, if that is the policy. */
+  #closeScope(): Error | undefined {
+    const { scope } = this.#place;
+    const policy = runOptions(this.#record).leaks ?? this.#definition.leaks ?? this.host.leaks;
+    const what = `flow "${this.flow}" (run ${this.id})`;
+    const leaks =
+      policy === 'ignore'
+        ? []
+        : leaksOf({
+            scope,
+            rejections: [...this.#rejections.values()],
+            nowMs: this.host.clock.now(),
+          });
+    if (leaks.length > 0) {
+      const event = { runId: this.id, flow: this.flow, scope: scope.path, futures: leaks };
+      this.host.logger.warn(leakMessage(what, leaks), event);
+      this.host.events.emit('leak', event);
+    }
+    const ended = cancellation(what, 'it has ended, and nothing outlives it unnoticed');
+    for (const [id, operation] of this.#operations) {
+      if (operation.detached) continue;
+      this.#operations.delete(id);
+      this.#stop(operation, ended);
+    }
+    return policy === 'error' && leaks.length > 0 ? leakError(what, leaks) : undefined;
+  }
+
+  #block(error: NonDeterminismError): void {
+    this.#state = 'blocked';
+    this.host.delivery.forget(this);
+    const end = { status: 'BLOCKED', outcome: this.#codec.encodeError(error) } as const;
+    this.host.group.end({ runId: this.id, ...end, blockedCode: 'NON_DETERMINISM', finishedAt: null }, () => {
+      this.host.left(this.id);
+      this.host.logger.error(error.message, { runId: this.id, flow: this.flow });
+      this.host.events.emit('run:blocked', { runId: this.id, flow: this.flow, code: 'NON_DETERMINISM', error: plainError(error) });
+    });
+  }
+
+  #refuseAfterEnd(what: string): void {
+    if (this.#state === 'ended' || this.#state === 'left') {
+      const why = this.#state === 'ended' ? 'has ended' : 'has left this process';
+      throw new UsageError(
+        'RUN_ENDED',
+        `${what}: run ${this.id} of flow "${this.flow}" ${why}, but its code went on; await everything the flow starts before it returns`,
+      );
+    }
+  }
+
+  #nonDurableAwait(request: OperationRequest): void {
+    const policy = this.host.nonDurableAwait;
+    if (policy === 'ignore' || this.#state === 'blocked') return;
+    const error = new UsageError(
+      'NON_DURABLE_AWAIT',
+      `flow "${this.flow}" (run ${this.id}) started ${request.kind} "${request.name}" after awaiting something that is not durable; a replay cannot repeat that: do input, output and timers in actions, and await only futures and what perdure gives`,
+    );
+    if (policy === 'error') throw error;
+    if (this.#warned.nonDurableAwait) return;
+    this.#warned.nonDurableAwait = true;
+    this.host.logger.warn(error.message, { runId: this.id, flow: this.flow, code: error.code });
+  }
+
+  #reportStuck(): void {
+    if (this.#warned.stuck) return;
+    this.#warned.stuck = true;
+    const lastOperation = this.#lastStarted ?? null;
+    this.host.logger.warn(
+      `flow "${this.flow}" (run ${this.id}) waits, and nothing is pending that could wake it; it awaits something that is not durable, or that never settles. Last operation: ${lastOperation ?? 'none'}`,
+      { runId: this.id, flow: this.flow },
+    );
+    this.host.events.emit('run:stuck', { runId: this.id, flow: this.flow, lastOperation });
+  }
+}

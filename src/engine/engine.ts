@@ -1,0 +1,326 @@
+import { nanoid } from 'nanoid';
+import type { Clock } from '../clock/clock.js';
+import { systemClock } from '../clock/system-clock.js';
+import { Codec } from '../codec/codec.js';
+import { UsageError } from '../errors/errors.js';
+import { checkOptions, isOneOf, isText } from '../errors/options.js';
+import type { DurableFuture } from '../futures/durable-future.js';
+import { requireDuration } from '../futures/future.js';
+import type { Duration } from '../model/duration.js';
+import type { RunRecord } from '../model/records.js';
+import { isEnded } from '../model/statuses.js';
+import { cancelMessage } from '../runtime/cancel-message.js';
+import { currentPlace, outsidePlaces } from '../runtime/current-scope.js';
+import type { FlowDefinition } from '../runtime/definitions.js';
+import { type EngineEvents, plainError } from '../runtime/events.js';
+import { holdRejections } from '../runtime/held-rejections.js';
+import { newRun } from '../runtime/new-run.js';
+import { runIdTaken } from '../runtime/run-id-taken.js';
+import type { Store } from '../store/store.js';
+import { Worker } from '../worker/worker.js';
+import { chooseStore } from './choose-store.js';
+import { type CurrentEngine, enterEngine, leaveEngine } from './current.js';
+import { EngineEmitter, type EngineListener } from './events.js';
+import { jsonLogger } from './json-logger.js';
+import { checkEngineOptions, type EngineOptions } from './options.js';
+import { registry } from './registry.js';
+import { RootFuture, type RootFutureHost } from './root-future.js';
+import { checkListFilter, type ListFilter, type RunInfo, runInfo } from './run-info.js';
+import { type FlowCallOptions, requireFlow } from './startables.js';
+
+const DEFAULT_MAX_VALUE_BYTES = 4 * 1024 * 1024;
+const DEFAULT_LEASE_MS = 30_000;
+const DEFAULT_CLOSE_MS = 10_000;
+
+/** Options of `engine.start`. */
+export interface StartOptions {
+  /** The run's id; the same id is the same run. Default: a new one. */
+  readonly id?: string;
+  /** Default: the flow's own policy, else the engine's. */
+  readonly leaks?: 'warn' | 'error' | 'ignore';
+}
+
+/** A flow as `engine.start` takes it. */
+export type StartableFlow<A extends readonly unknown[], R> = (...args: A) => Promise<R>;
+
+/**
+ * What `open()` returns: a store, the registry of this process, and the runs it executes.
+ *
+ * Owns: the store's opening and closing, the worker, and the futures of runs seen from outside. Does not own: the registry.
+ *
+ * States: opening → open → closing → closed; failed, when the store is lost.
+ *
+ *   E1  Starts are accepted from construction on; they are written when the store is open.
+ *   E2  After closing, or after the store is lost, every pending future is rejected and every call refused.
+ */
+export class Engine implements CurrentEngine, AsyncDisposable {
+  readonly #store: Store;
+  readonly #codec: Codec;
+  readonly #emitter: EngineEmitter;
+  readonly #worker: Worker;
+  readonly #clock: Clock;
+  readonly #roots = new Set<RootFuture>();
+  readonly #rootHost: RootFutureHost;
+  readonly #releases: (() => void)[] = [];
+  #refusal: Error | undefined;
+  #closing: Promise<void> | undefined;
+  #opened: Promise<void> | undefined;
+
+  /** @throws {UsageError} `INVALID_OPTION` */
+  constructor(options: EngineOptions = {}) {
+    checkEngineOptions(options);
+    const logger = options.logger ?? jsonLogger;
+    this.#store = chooseStore(options.store);
+    this.#codec = new Codec({ maxValueBytes: options.maxValueBytes ?? DEFAULT_MAX_VALUE_BYTES, serdes: options.serdes });
+    this.#emitter = new EngineEmitter(logger);
+    this.#clock = outsidePlaces(systemClock);
+    this.#worker = new Worker({
+      store: this.#store,
+      clock: this.#clock,
+      codec: this.#codec,
+      events: this.#emitter,
+      logger,
+      flows: registry,
+      leaks: options.leaks ?? 'warn',
+      nonDurableAwait: options.nonDurableAwait ?? 'warn',
+      leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS,
+      onFailure: (error) => this.#failed(error),
+    });
+    this.#rootHost = {
+      clock: this.#clock,
+      requestCancel: (runId, reason) =>
+        void this.#requestCancel(runId, reason).catch((error: unknown) =>
+          logger.warn(`run ${runId} was not cancelled: ${plainError(error).message}`, { runId }),
+        ),
+      forget: (root) => this.#roots.delete(root),
+    };
+    if (options.default !== false) enterEngine(this);
+  }
+
+  /** Opens the store, and recovers what others left unfinished. Idempotent. */
+  open(): Promise<void> {
+    this.#opened ??= this.#open();
+    return this.#opened;
+  }
+
+  /**
+   * Starts a run and returns its future at once; `recorded()` tells when the start is durable.
+   *
+   * @throws {UsageError} when the flow, the arguments or the options cannot be used, or the engine is closed.
+   */
+  start<A extends readonly unknown[], R>(flow: StartableFlow<A, R>, args: A, options?: StartOptions): DurableFuture<R> {
+    const startable = requireFlow(flow, 'engine.start(flow, args)');
+    if (!Array.isArray(args)) throw new UsageError('INVALID_ARGUMENT', 'engine.start(flow, args): args is the array of arguments');
+    checkOptions('engine.start()', options, { id: [isText, 'a text that is not empty'], leaks: isOneOf('warn', 'error', 'ignore') });
+    const definition = startable.versionGiven ? startable.definition : registry.highest(startable.definition.name);
+    return this.startRun(definition ?? startable.definition, args, { ...startable.options, ...options }) as DurableFuture<R>;
+  }
+
+  /** As `start`, for a definition that is known already. */
+  startRun(definition: FlowDefinition, args: readonly unknown[], options: FlowCallOptions): DurableFuture<unknown> {
+    this.#admit('starting a run');
+    const runId = options.id ?? nanoid();
+    const codec = this.#codec.withSerdes(definition.serdes);
+    const input = codec.encode(args, () => `the arguments of flow "${definition.name}" (run ${runId})`);
+    const record = newRun({
+      id: runId,
+      definition,
+      input,
+      digest: codec.digest(args, input),
+      seed: nanoid(),
+      leaks: options.leaks,
+      workerId: this.#worker.workerId,
+      nowMs: this.#clock.now(),
+    });
+    const root = this.#newRoot(runId, options.name ?? definition.name, codec);
+    this.#worker.group.create(record, (taken) => this.#created(root, record, taken));
+    return root.future;
+  }
+
+  /** The future of a run, whoever started it and executes it. It rejects with `RUN_NOT_FOUND` when there is none of this id. */
+  future<T = unknown>(runId: string): DurableFuture<T> {
+    this.#admit('engine.future()');
+    const root = this.#newRoot(requireRunId(runId, 'engine.future(runId)'), '', this.#codec);
+    this.#attach(root).catch((error: unknown) => root.abandon(error as Error));
+    return root.future as unknown as DurableFuture<T>;
+  }
+
+  /** @throws {UsageError} `RUN_NOT_FOUND` */
+  async get(runId: string): Promise<RunInfo> {
+    this.#admit('engine.get()');
+    const record = await this.#find(requireRunId(runId, 'engine.get(runId)'));
+    return runInfo(record, this.#codecOf(record));
+  }
+
+  /** The runs that meet all conditions, newest first. */
+  async list(filter: ListFilter = {}): Promise<RunInfo[]> {
+    this.#admit('engine.list()');
+    checkListFilter(filter);
+    await this.#ready();
+    return (await this.#store.listRuns(filter)).map((record) => runInfo(record, this.#codecOf(record)));
+  }
+
+  /**
+   * Asks for the cancellation of a run, whoever executes it; resolves to `false` when it has ended already.
+   *
+   * @throws {UsageError} `RUN_NOT_FOUND`
+   */
+  async cancel(runId: string, reason?: string): Promise<boolean> {
+    this.#admit('engine.cancel()');
+    requireRunId(runId, 'engine.cancel(runId)');
+    if (reason !== undefined && typeof reason !== 'string') {
+      throw new UsageError('INVALID_ARGUMENT', 'engine.cancel(runId, reason): the reason must be a text');
+    }
+    return this.#requestCancel(runId, reason);
+  }
+
+  /**
+   * Continues a `BLOCKED` run, once its code is mended.
+   *
+   * @throws {UsageError} `RUN_NOT_FOUND`, or `RUN_NOT_BLOCKED` when it has another status.
+   */
+  async retry(runId: string): Promise<void> {
+    this.#admit('engine.retry()');
+    requireRunId(runId, 'engine.retry(runId)');
+    await this.#ready();
+    const status = await this.#store.unblock(runId);
+    if (status === undefined) throw runNotFound(runId);
+    if (status !== 'BLOCKED') throw new UsageError('RUN_NOT_BLOCKED', `run ${runId} is ${status}; only a BLOCKED run can be retried`);
+    await this.#worker.claim();
+  }
+
+  /** Listens to an event; returns what stops it. A listener that throws is logged and disturbs nobody. */
+  on<E extends keyof EngineEvents>(event: E, listener: EngineListener<E>): () => void {
+    if (typeof event !== 'string' || typeof listener !== 'function') {
+      throw new UsageError('INVALID_ARGUMENT', 'engine.on(event, listener) takes the name of an event and a function');
+    }
+    return this.#emitter.on(event, listener);
+  }
+
+  /**
+   * Stops taking work, lets running actions end (for `timeout`, default 10 s; 0: at once), writes everything, and leaves unfinished runs to the next
+   * engine on this store. Futures still pending reject with `ENGINE_CLOSED`. Idempotent.
+   */
+  close(options?: { timeout?: Duration }): Promise<void> {
+    const timeout = options?.timeout === undefined ? DEFAULT_CLOSE_MS : requireDuration(options.timeout, 'close(): timeout');
+    this.#closing ??= this.#close(timeout);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #open(): Promise<void> {
+    try {
+      await this.#store.open();
+      this.#releases.push(holdRejections());
+      await this.#worker.start();
+      this.#releases.push(registry.onChange(() => void this.#worker.claim()));
+    } catch (error) {
+      this.#failed(error);
+    }
+    if (this.#refusal !== undefined && this.#closing === undefined) throw this.#refusal;
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    leaveEngine(this);
+    const failed = this.#refusal !== undefined;
+    this.#refusal ??= new UsageError('ENGINE_CLOSED', 'the engine is closed; open() another');
+    await this.#opened?.catch(() => undefined);
+    try {
+      if (!failed) await this.#worker.stop(timeoutMs);
+    } finally {
+      this.#releaseAll(
+        new UsageError('ENGINE_CLOSED', 'the engine was closed before the run ended; the run goes on with the next engine on its store'),
+      );
+      await this.#store.close();
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (this.#refusal !== undefined) return;
+    this.#refusal = error as Error;
+    leaveEngine(this);
+    this.#releaseAll(error as Error);
+  }
+
+  #releaseAll(error: Error): void {
+    for (const root of this.#roots) root.abandon(error);
+    for (const release of this.#releases.splice(0)) release();
+  }
+
+  #newRoot(runId: string, name: string, codec: Codec): RootFuture {
+    const root = new RootFuture({ runId, name, codec, host: this.#rootHost });
+    this.#roots.add(root);
+    return root;
+  }
+
+  #created(root: RootFuture, record: RunRecord, taken: RunRecord | undefined): void {
+    const error = taken && runIdTaken(record, taken);
+    if (error !== undefined) {
+      root.abandon(error);
+      return;
+    }
+    if (taken === undefined) this.#worker.begin(record);
+    this.#followRun(root, taken ?? record);
+  }
+
+  async #attach(root: RootFuture): Promise<void> {
+    const record = await this.#find(root.runId);
+    root.known(record.flow, this.#codecOf(record));
+    this.#followRun(root, record);
+  }
+
+  #followRun(root: RootFuture, { id, status, outcome }: RunRecord): void {
+    if (isEnded(status)) {
+      root.ended({ status, outcome: outcome as string });
+      return;
+    }
+    root.isRecorded();
+    this.#worker.followCommitted(id, (end) => root.ended(end));
+  }
+
+  async #requestCancel(runId: string, reason: string | undefined): Promise<boolean> {
+    await this.#ready();
+    const status = await this.#store.send(cancelMessage(runId, reason === undefined ? {} : { reason }));
+    if (status === undefined) throw runNotFound(runId);
+    this.#worker.checkInbox();
+    return !isEnded(status);
+  }
+
+  async #find(runId: string): Promise<RunRecord> {
+    await this.#ready();
+    const [record] = await this.#store.getRuns([runId]);
+    if (record === undefined) throw runNotFound(runId);
+    return record;
+  }
+
+  /** The store is open, and has what was started here before. */
+  async #ready(): Promise<void> {
+    await this.open();
+    await this.#worker.group.flush();
+  }
+
+  #codecOf(record: RunRecord): Codec {
+    return this.#codec.withSerdes(registry.find(record.flow, record.version)?.serdes);
+  }
+
+  #admit(what: string): void {
+    if (this.#refusal !== undefined) throw this.#refusal;
+    if (currentPlace()?.kind !== 'flow') return;
+    throw new UsageError(
+      'ENGINE_IN_FLOW',
+      `${what}: a flow cannot call the engine, since a replay could not repeat that; start child flows with .start(), or call the engine in an action`,
+    );
+  }
+}
+
+function requireRunId(runId: unknown, caller: string): string {
+  if (isText(runId)) return runId as string;
+  throw new UsageError('INVALID_ARGUMENT', `${caller}: the run's id must be a text that is not empty`);
+}
+
+function runNotFound(runId: string): UsageError {
+  return new UsageError('RUN_NOT_FOUND', `there is no run ${runId} in this store`);
+}

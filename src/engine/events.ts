@@ -1,0 +1,44 @@
+import { EventEmitter } from 'eventemitter3';
+import type { Logger } from '../model/logger.js';
+import { type EngineEvents, type EventSink, plainError } from '../runtime/events.js';
+
+export type EngineListener<E extends keyof EngineEvents> = (payload: EngineEvents[E]) => void;
+
+/** The engine's events. A listener that throws is logged and disturbs nobody. */
+export class EngineEmitter implements EventSink {
+  readonly #emitter = new EventEmitter();
+  readonly #logger: Logger;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** Returns what removes the listener. */
+  on<E extends keyof EngineEvents>(event: E, listener: EngineListener<E>): () => void {
+    const safe = (payload: EngineEvents[E]): void => {
+      try {
+        const returned: unknown = listener(payload);
+        if (returned instanceof Promise) returned.catch((error: unknown) => this.#failed(event, error));
+      } catch (error) {
+        this.#failed(event, error);
+      }
+    };
+    const emitter = this.#emitter;
+    emitter.on(event, safe);
+    return () => {
+      emitter.off(event, safe);
+    };
+  }
+
+  wants(event: keyof EngineEvents): boolean {
+    return this.#emitter.listenerCount(event) > 0;
+  }
+
+  emit<E extends keyof EngineEvents>(event: E, payload: EngineEvents[E]): void {
+    this.#emitter.emit(event, payload);
+  }
+
+  #failed(event: string, error: unknown): void {
+    this.#logger.error(`a listener of "${event}" threw: ${plainError(error).message}`, { error: plainError(error) });
+  }
+}

@@ -1,0 +1,49 @@
+import type { Serdes } from '../codec/serdes.js';
+import { checkOptions, hasMethods, isBoolean, isOneOf, isPositiveInteger, isText, type OptionTable } from '../errors/options.js';
+import type { Logger } from '../model/logger.js';
+import type { LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
+import type { Store } from '../store/store.js';
+
+/** How an engine is opened. */
+export interface EngineOptions {
+  /** The path of a SQLite file, `':memory:'`, or a store. Default: `$PERDURE_STORE`, else `.perdure/journal.db`. */
+  readonly store?: string | Store;
+  /** Where log lines go. Default: one JSON object a line on standard error. */
+  readonly logger?: Logger;
+  /** What happens to futures nobody took delivery of. Default `'warn'`. */
+  readonly leaks?: LeakPolicy;
+  /** What happens when a flow goes on after awaiting something that is not durable. Default `'warn'`. */
+  readonly nonDurableAwait?: NonDurableAwaitPolicy;
+  /** How values become text and come back. Default: superjson, with a check. */
+  readonly serdes?: Serdes;
+  /** The largest encoded value, in bytes. Default 4 MiB. */
+  readonly maxValueBytes?: number;
+  /** Milliseconds without a heartbeat after which this worker's runs may be taken by another. Default 30,000. */
+  readonly leaseMs?: number;
+  /** Whether flows called outside of any flow run on this engine, as long as no later one is opened. Default true. */
+  readonly default?: boolean;
+}
+
+export const SERDES_OPTION: readonly [(value: unknown) => boolean, string] = [
+  hasMethods('serialize', 'deserialize'),
+  'an object with the functions serialize and deserialize',
+];
+
+const STORE_METHODS = ['open', 'close', 'commit', 'loadJournal', 'claimRuns', 'registerWorker'];
+const isStore = hasMethods(...STORE_METHODS);
+
+const TABLE: OptionTable = {
+  store: [(value) => isText(value) || isStore(value), "a path, ':memory:' or a store"],
+  logger: [hasMethods('debug', 'info', 'warn', 'error'), 'an object with the functions debug, info, warn and error, such as console'],
+  leaks: isOneOf('warn', 'error', 'ignore'),
+  nonDurableAwait: isOneOf('warn', 'error', 'ignore'),
+  serdes: SERDES_OPTION,
+  maxValueBytes: [isPositiveInteger, 'a whole number of bytes above 0'],
+  leaseMs: [isPositiveInteger, 'a whole number of milliseconds above 0'],
+  default: [isBoolean, 'true or false'],
+};
+
+/** @throws {UsageError} `INVALID_OPTION` when an option is unknown or of the wrong kind. */
+export function checkEngineOptions(options: EngineOptions | undefined): void {
+  checkOptions('open()', options, TABLE);
+}

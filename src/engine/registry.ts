@@ -1,0 +1,82 @@
+import { UsageError } from '../errors/errors.js';
+import type { ActionDefinition, FlowDefinition } from '../runtime/definitions.js';
+import { detachedActionName, detachedDefinition, detachedFlow } from '../runtime/detached.js';
+import type { FlowSource } from '../worker/worker.js';
+
+/**
+ * The flows and actions of this process, by name; flows by version as well.
+ *
+ *   G1  A name (and version) belongs to one function, unless the later one says `replace`.
+ *   G2  Flows and actions have separate names.
+ */
+export class Registry implements FlowSource {
+  readonly #flows = new Map<string, Map<number, FlowDefinition>>();
+  readonly #actions = new Map<string, ActionDefinition>();
+  readonly #listeners = new Set<() => void>();
+
+  addFlow(definition: FlowDefinition, replace: boolean): void {
+    const { name, version } = definition;
+    if (detachedActionName(name) !== undefined) {
+      throw new UsageError(
+        'INVALID_ARGUMENT',
+        `flow "${name}": names that begin with "action:" belong to detached actions; choose another`,
+      );
+    }
+    const versions = this.#flows.get(name) ?? new Map<number, FlowDefinition>();
+    if (versions.has(version) && !replace) throw nameTaken(`flow "${name}" version ${version}`, ' or another version');
+    this.#flows.set(name, versions.set(version, definition));
+    this.#changed();
+  }
+
+  addAction(definition: ActionDefinition, replace: boolean): void {
+    if (this.#actions.has(definition.name) && !replace) throw nameTaken(`action "${definition.name}"`, '');
+    this.#actions.set(definition.name, definition);
+    this.#changed();
+  }
+
+  find(flow: string, version: number): FlowDefinition | undefined {
+    const action = this.#actions.get(detachedActionName(flow) ?? '');
+    return action === undefined ? this.#flows.get(flow)?.get(version) : detachedFlow(action);
+  }
+
+  /** The flow's highest version. */
+  highest(flow: string): FlowDefinition | undefined {
+    const versions = this.#flows.get(flow);
+    return versions?.get(Math.max(...versions.keys()));
+  }
+
+  all(): { readonly flow: string; readonly version: number }[] {
+    const flows = [...this.#flows].flatMap(([flow, versions]) => [...versions.keys()].map((version) => ({ flow, version })));
+    const detached = [...this.#actions.values()].map(detachedDefinition).map(({ name, version }) => ({ flow: name, version }));
+    return [...flows, ...detached];
+  }
+
+  /** Calls back after every registration, once for those of one turn. Returns what calls it off. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  #announced = false;
+
+  #changed(): void {
+    if (this.#announced || this.#listeners.size === 0) return;
+    this.#announced = true;
+    queueMicrotask(() => {
+      this.#announced = false;
+      for (const listener of this.#listeners) listener();
+    });
+  }
+}
+
+/** The registry of this process. */
+export const registry: Registry = new Registry();
+
+function nameTaken(what: string, or: string): UsageError {
+  return new UsageError(
+    'NAME_TAKEN',
+    `${what} is registered already; give the second function another name${or}, or pass { replace: true } when it is meant to take the place of the first (hot reload)`,
+  );
+}

@@ -1,0 +1,103 @@
+import type { Clock } from '../clock/clock.js';
+import type { Codec } from '../codec/codec.js';
+import { UsageError } from '../errors/errors.js';
+import { Future, type FutureOwner } from '../futures/future.js';
+import { currentPlace } from '../runtime/current-scope.js';
+import type { EndOfRun } from '../runtime/host.js';
+
+/** What a root future needs of its engine. */
+export interface RootFutureHost {
+  readonly clock: Clock;
+  /** Asks for the cancellation of a run. */
+  requestCancel(runId: string, reason: string | undefined): void;
+  /** The future is done. */
+  forget(root: RootFuture): void;
+}
+
+interface RootFutureInit {
+  readonly runId: string;
+  readonly name: string;
+  readonly codec: Codec;
+  readonly host: RootFutureHost;
+}
+
+/**
+ * The future of a run, seen from outside of any flow.
+ *
+ * Owns: whether the run's start is recorded. Does not own: the run.
+ *
+ *   U1  It settles when the run's end is durable, or when it can no longer be heard of here (`abandon`).
+ */
+export class RootFuture implements FutureOwner {
+  readonly runId: string;
+  readonly future: Future<unknown>;
+  readonly #host: RootFutureHost;
+  #codec: Codec;
+  #recorded: 'pending' | 'yes' | Error = 'pending';
+  #onRecorded: (() => void)[] = [];
+
+  constructor({ runId, name, codec, host }: RootFutureInit) {
+    this.runId = runId;
+    this.#codec = codec;
+    this.#host = host;
+    this.future = new Future<unknown>({ id: runId, name, kind: 'flow', startedAtMs: host.clock.now(), owner: this });
+  }
+
+  /** What is known of the run by now. */
+  known(name: string, codec: Codec): void {
+    this.future.rename(name);
+    this.#codec = codec;
+  }
+
+  isRecorded(): void {
+    this.#settleRecorded('yes');
+  }
+
+  ended({ status, outcome }: EndOfRun): void {
+    this.isRecorded();
+    if (status === 'BLOCKED' || this.future.done()) return;
+    this.future.settle({ status, text: outcome, codec: this.#codec });
+    this.#host.forget(this);
+  }
+
+  /** Nothing more will be heard of the run here. */
+  abandon(error: Error): void {
+    this.#settleRecorded(error);
+    if (this.future.done()) return;
+    this.future.settleError('FAILED', error);
+    this.#host.forget(this);
+  }
+
+  admit(future: Future<unknown>): void {
+    if (currentPlace()?.kind !== 'flow') return;
+    throw new UsageError(
+      'ENGINE_IN_FLOW',
+      `a flow cannot wait for run ${future.id}, which was started outside of it: a replay could not repeat that; start the flow inside, as a child`,
+    );
+  }
+
+  limit(limitMs: number, expire: () => boolean): () => void {
+    return this.#host.clock.setTimer(limitMs, expire);
+  }
+
+  cancel(_future: Future<unknown>, reason: string | undefined): void {
+    this.#host.requestCancel(this.runId, reason);
+  }
+
+  detach(): void {}
+
+  async recorded(): Promise<void> {
+    if (currentPlace()?.kind === 'flow') throw new UsageError('ENGINE_IN_FLOW', 'recorded() belongs outside flows');
+    if (this.#recorded === 'pending') await new Promise<void>((resolve) => this.#onRecorded.push(resolve));
+    if (this.#recorded instanceof Error) throw this.#recorded;
+  }
+
+  settled(): void {}
+
+  #settleRecorded(state: 'yes' | Error): void {
+    if (this.#recorded !== 'pending') return;
+    this.#recorded = state;
+    for (const resolve of this.#onRecorded) resolve();
+    this.#onRecorded = [];
+  }
+}

@@ -1,0 +1,58 @@
+import type { Codec } from '../codec/codec.js';
+import { checkOptions, isOneOf, isPositiveInteger, isText } from '../errors/options.js';
+import type { RunRecord } from '../model/records.js';
+import { type BlockedCode, RUN_STATUSES, type RunStatus } from '../model/statuses.js';
+
+/** What `engine.get` and `engine.list` tell of a run. */
+export interface RunInfo {
+  readonly id: string;
+  readonly flow: string;
+  readonly version: number;
+  readonly status: RunStatus;
+  /** The arguments. */
+  readonly args: readonly unknown[];
+  /** The value of a run that has succeeded. */
+  readonly result?: unknown;
+  /** The error of a run that has failed, was cancelled or is blocked. */
+  readonly error?: Error;
+  readonly blockedCode?: BlockedCode;
+  /** The run and operation that started it; absent for runs started from outside. */
+  readonly parent?: { readonly runId: string; readonly operationId: string };
+  readonly createdAt: Date;
+  readonly finishedAt?: Date;
+}
+
+/** Which runs to list, newest first. All conditions must hold. */
+export interface ListFilter {
+  readonly flow?: string;
+  readonly status?: RunStatus | readonly RunStatus[];
+  /** At most this many; default 100. */
+  readonly limit?: number;
+}
+
+const isStatus = isOneOf(...RUN_STATUSES);
+
+export function checkListFilter(filter: ListFilter | undefined): void {
+  checkOptions('engine.list()', filter, {
+    flow: [isText, 'the name of a flow'],
+    status: [(value) => (Array.isArray(value) ? value.every(isStatus[0]) : isStatus[0](value)), `${isStatus[1]}, or an array of them`],
+    limit: [isPositiveInteger, 'a whole number above 0'],
+  });
+}
+
+export function runInfo(record: RunRecord, codec: Codec): RunInfo {
+  const { id, flow, version, status, outcome, blockedCode, parentRunId, parentOperationId, createdAt, finishedAt } = record;
+  return {
+    id,
+    flow,
+    version,
+    status,
+    args: codec.decode(record.input) as unknown[],
+    ...(status === 'SUCCEEDED' ? { result: codec.decode(outcome as string) } : {}),
+    ...(status !== 'SUCCEEDED' && outcome !== null ? { error: codec.decodeError(outcome) } : {}),
+    ...(blockedCode === null ? {} : { blockedCode }),
+    ...(parentRunId === null ? {} : { parent: { runId: parentRunId, operationId: parentOperationId as string } }),
+    createdAt: new Date(createdAt),
+    ...(finishedAt === null ? {} : { finishedAt: new Date(finishedAt) }),
+  };
+}

@@ -1,0 +1,34 @@
+import { UsageError } from '../errors/errors.js';
+import type { ActionDefinition, FlowDefinition } from '../runtime/definitions.js';
+
+/** What stands behind a function that `flow()` or `action()` made. */
+export type Startable =
+  | { readonly definition: FlowDefinition; readonly versionGiven: boolean; readonly options: FlowCallOptions }
+  | { readonly definition: ActionDefinition };
+
+/** What `flow.with()` keeps for the start. */
+export interface FlowCallOptions {
+  readonly id?: string | undefined;
+  readonly name?: string | undefined;
+  readonly leaks?: FlowDefinition['leaks'];
+}
+
+const startables = new WeakMap<object, Startable>();
+
+/** Remembers what stands behind a function. */
+export function rememberStartable(callable: object, startable: Startable): void {
+  startables.set(callable, startable);
+}
+
+/** What stands behind a function; `undefined` for one that is neither flow nor action. */
+export function findStartable(callable: unknown): Startable | undefined {
+  return typeof callable === 'function' ? startables.get(callable) : undefined;
+}
+
+/** @throws {UsageError} `NOT_STARTABLE` when it is not a flow. */
+export function requireFlow(callable: unknown, caller: string): Extract<Startable, { versionGiven: boolean }> {
+  const startable = findStartable(callable);
+  if (startable !== undefined && 'versionGiven' in startable) return startable;
+  const what = startable === undefined ? 'a value that flow() did not make' : `action "${startable.definition.name}"`;
+  throw new UsageError('NOT_STARTABLE', `${caller} takes a flow, not ${what}; wrap the function with flow()`);
+}

@@ -1,0 +1,67 @@
+import type { EndOfRun } from '../runtime/host.js';
+
+type OnEnd = (end: EndOfRun) => void;
+
+/**
+ * Who waits for the ends of runs, here or elsewhere.
+ *
+ * Owns: the followers of each run. Does not own: how an end becomes known.
+ *
+ *   W1  A follower is called once. Those that want it `gathered` are called while the end can still be joined by what follows from it; those that want
+ *       it `committed` when it is durable. An end that was found in the store is both.
+ */
+export class Followers {
+  readonly #gathered = new Map<string, Set<OnEnd>>();
+  readonly #committed = new Map<string, Set<OnEnd>>();
+  /** Ends between their gathering and their commit, for those who want them committed. */
+  readonly #ending = new Map<string, EndOfRun>();
+
+  follow(runId: string, when: 'gathered' | 'committed', onEnd: OnEnd): () => void {
+    const followers = when === 'gathered' ? this.#gathered : this.#committed;
+    const set = followers.get(runId) ?? new Set();
+    followers.set(runId, set.add(onEnd));
+    return () => {
+      set.delete(onEnd);
+      if (set.size === 0 && followers.get(runId) === set) followers.delete(runId);
+    };
+  }
+
+  /** The end is being written. */
+  gathered(runId: string, end: EndOfRun): void {
+    notify(this.#gathered, runId, end);
+    if (this.#committed.has(runId)) this.#ending.set(runId, end);
+  }
+
+  /** What was being written of this run is durable. */
+  committed(runId: string): void {
+    const end = this.#ending.get(runId);
+    if (end === undefined) return;
+    this.#ending.delete(runId);
+    notify(this.#committed, runId, end);
+  }
+
+  /** The end was found in the store. */
+  found(runId: string, end: EndOfRun): void {
+    notify(this.#gathered, runId, end);
+    notify(this.#committed, runId, end);
+  }
+
+  /** What was being written will not be. Followers within runs of this worker leave with them; the runs that others still follow are returned. */
+  forgetEnding(): string[] {
+    this.#ending.clear();
+    this.#gathered.clear();
+    return [...this.#committed.keys()];
+  }
+
+  /** Whether somebody waits for the run. */
+  has(runId: string): boolean {
+    return this.#gathered.has(runId) || this.#committed.has(runId);
+  }
+}
+
+function notify(followers: Map<string, Set<OnEnd>>, runId: string, end: EndOfRun): void {
+  const set = followers.get(runId);
+  if (set === undefined) return;
+  followers.delete(runId);
+  for (const onEnd of set) onEnd(end);
+}

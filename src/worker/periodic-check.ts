@@ -1,0 +1,91 @@
+import type { Clock } from '../clock/clock.js';
+
+/** How often a worker looks whether others wrote something for it. */
+const CHECK_MS = 50;
+/** How often it looks for dead workers and for runs that nobody owns. */
+const REAP_MS = 1_000;
+
+interface PeriodicCheckOptions {
+  readonly clock: Clock;
+  readonly leaseMs: number;
+  /** Whether the process should stay alive for what the check may find. */
+  readonly keepsAlive: () => boolean;
+  readonly look: () => Promise<void>;
+  readonly reap: () => Promise<void>;
+  readonly heartbeat: () => Promise<void>;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/**
+ * The one periodic check of an engine: a look, a search for the dead, and a heartbeat, each when it is due.
+ *
+ *   P1  One check at a time; the next is timed when the last has ended.
+ */
+export class PeriodicCheck {
+  readonly #options: PeriodicCheckOptions;
+  #running = false;
+  #cancel: (() => void) | undefined;
+  #background = true;
+  #nextReapMs = 0;
+  #nextHeartbeatMs = 0;
+
+  constructor(options: PeriodicCheckOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    const now = this.#options.clock.now();
+    this.#nextReapMs = now + this.#reapMs();
+    this.#nextHeartbeatMs = now + this.#heartbeatMs();
+    this.#schedule();
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  /** The process has become worth keeping alive. */
+  keepAlive(): void {
+    if (this.#cancel === undefined || !this.#background) return;
+    this.#cancel();
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    const { clock, keepsAlive } = this.#options;
+    this.#background = !keepsAlive();
+    this.#cancel = clock.setTimer(CHECK_MS, () => void this.#check(), { background: this.#background });
+  }
+
+  async #check(): Promise<void> {
+    this.#cancel = undefined;
+    const { clock, look, reap, heartbeat, onFailure } = this.#options;
+    try {
+      const now = clock.now();
+      if (now >= this.#nextHeartbeatMs) {
+        this.#nextHeartbeatMs = now + this.#heartbeatMs();
+        await heartbeat();
+      }
+      await look();
+      if (now >= this.#nextReapMs) {
+        this.#nextReapMs = now + this.#reapMs();
+        await reap();
+      }
+    } catch (error) {
+      onFailure(error);
+    }
+    if (this.#running) this.#schedule();
+  }
+
+  #heartbeatMs(): number {
+    return this.#options.leaseMs / 3;
+  }
+
+  #reapMs(): number {
+    return Math.min(REAP_MS, this.#options.leaseMs / 3);
+  }
+}

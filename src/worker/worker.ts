@@ -1,0 +1,343 @@
+import { nanoid } from 'nanoid';
+import type { Clock } from '../clock/clock.js';
+import type { Codec } from '../codec/codec.js';
+import { CancelledError, StorageError } from '../errors/errors.js';
+import { GroupCommit } from '../journal/group-commit.js';
+import type { Logger } from '../model/logger.js';
+import type { RunRecord } from '../model/records.js';
+import { isEnded } from '../model/statuses.js';
+import type { FlowDefinition, LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
+import { Delivery } from '../runtime/delivery.js';
+import { type EventSink, plainError } from '../runtime/events.js';
+import type { EndOfRun, Resident, RunHost } from '../runtime/host.js';
+import { Run } from '../runtime/run.js';
+import type { Store } from '../store/store.js';
+import { Alarms } from './alarms.js';
+import { Followers } from './followers.js';
+import { PeriodicCheck } from './periodic-check.js';
+
+/** The flows this process can run. */
+export interface FlowSource {
+  find(flow: string, version: number): FlowDefinition | undefined;
+  all(): { readonly flow: string; readonly version: number }[];
+}
+
+export interface WorkerOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly codec: Codec;
+  readonly events: EventSink;
+  readonly logger: Logger;
+  readonly flows: FlowSource;
+  readonly leaks: LeakPolicy;
+  readonly nonDurableAwait: NonDurableAwaitPolicy;
+  readonly leaseMs: number;
+  /** The store failed for good: nothing more can be made durable. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Runs that are claimed in one transaction. */
+const CLAIM_LIMIT = 500;
+
+/**
+ * Executes runs: those started here, and those it claims from the dead.
+ *
+ * Owns: its identity in the store, the runs that are resident in this process, their alarms, and who follows which run. Does not own: the store
+ * (the engine opens and closes it), nor the registry.
+ *
+ * States: idle → working ⇄ restarting (fenced: it registers anew under another id) → draining → stopped; failed, when the store is lost.
+ *
+ *   K1  A run is resident only while this worker owns it; when the worker is fenced, all its runs leave before it registers anew.
+ *   K2  While draining, actions come to their end and are recorded, but no flow has a turn.
+ *   K3  Claims do not overlap.
+ */
+export class Worker implements RunHost {
+  readonly clock: Clock;
+  readonly codec: Codec;
+  readonly events: EventSink;
+  readonly logger: Logger;
+  readonly leaks: LeakPolicy;
+  readonly nonDurableAwait: NonDurableAwaitPolicy;
+  readonly group: GroupCommit;
+  readonly delivery: Delivery;
+  /** Calls the inbox to be read; a field, so that it can be handed on. */
+  readonly checkInbox: () => void;
+  readonly #store: Store;
+  readonly #flows: FlowSource;
+  readonly #leaseMs: number;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #alarms: Alarms;
+  readonly #followers = new Followers();
+  readonly #residents = new Map<string, Resident>();
+  readonly #check: PeriodicCheck;
+  readonly #attemptEnded: () => void;
+  #state: 'idle' | 'working' | 'restarting' | 'draining' | 'stopped' | 'failed' = 'idle';
+  #id = '';
+  #attempts = 0;
+  #onIdle: (() => void) | undefined;
+  #claiming: Promise<void> | undefined;
+  #claimAgain = false;
+  /** Runs that somebody follows and that are not resident; some of them have not been looked up since. */
+  readonly #elsewhere = new Set<string>();
+  #lookupDue = false;
+
+  constructor(options: WorkerOptions) {
+    this.clock = options.clock;
+    this.codec = options.codec;
+    this.events = options.events;
+    this.logger = options.logger;
+    this.leaks = options.leaks;
+    this.nonDurableAwait = options.nonDurableAwait;
+    this.#store = options.store;
+    this.#flows = options.flows;
+    this.#leaseMs = options.leaseMs;
+    this.#onFailure = options.onFailure;
+    this.#alarms = new Alarms(this.clock);
+    this.delivery = new Delivery(this.clock);
+    this.group = new GroupCommit({ store: this.#store, clock: this.clock, onFailure: (error) => this.#storeFailed(error) });
+    this.#check = new PeriodicCheck({
+      clock: this.clock,
+      leaseMs: this.#leaseMs,
+      keepsAlive: () => this.#elsewhere.size > 0,
+      look: () => this.#look(),
+      reap: () => this.#reap(),
+      heartbeat: () => this.#store.heartbeat(this.#id, this.clock.now()),
+      onFailure: (error) => this.#storeFailed(error),
+    });
+    this.checkInbox = () => void this.#readInbox().catch((error: unknown) => this.#storeFailed(error));
+    this.#attemptEnded = () => {
+      this.#attempts -= 1;
+      if (this.#attempts === 0) this.#onIdle?.();
+    };
+  }
+
+  get workerId(): string {
+    return this.#id;
+  }
+
+  /** Registers, and takes over what the dead have left. */
+  async start(): Promise<void> {
+    await this.#register();
+    this.#check.start();
+    await this.claim();
+  }
+
+  /** Takes runs that nobody owns, as far as their flows are registered here. */
+  async claim(): Promise<void> {
+    if (this.#state !== 'working') return;
+    if (this.#claiming !== undefined) {
+      this.#claimAgain = true;
+      return this.#claiming;
+    }
+    this.#claiming = this.#claimAll()
+      .catch((error: unknown) => this.#storeFailed(error))
+      .finally(() => {
+        this.#claiming = undefined;
+      });
+    return this.#claiming;
+  }
+
+  /**
+   * Stops taking work, lets running actions end, writes everything, and leaves unfinished runs to others.
+   * Actions that run longer than `timeoutMs` are told to stop, and will be run again.
+   */
+  async stop(timeoutMs: number): Promise<void> {
+    if (this.#state === 'stopped') return;
+    const registered = this.#state === 'working';
+    this.#state = 'draining';
+    this.#check.stop();
+    this.delivery.pause();
+    await this.#claiming;
+    await this.#idle(timeoutMs);
+    await this.group.flush();
+    this.#leaveAll('the engine is closed');
+    this.group.hold();
+    this.#state = 'stopped';
+    if (registered) await this.#store.retireWorker(this.#id);
+  }
+
+  /** Follows a run until its end is durable. Returns what calls it off. */
+  followCommitted(runId: string, onEnd: (end: EndOfRun) => void): () => void {
+    return this.#follow(runId, 'committed', onEnd);
+  }
+
+  /** Whether this process executes the run. */
+  isResident(runId: string): boolean {
+    return this.#residents.has(runId);
+  }
+
+  // What its runs ask for.
+
+  begin(record: RunRecord): void {
+    this.#beginRun(record, []);
+  }
+
+  adopt(runId: string, resident: Resident): void {
+    this.#residents.set(runId, resident);
+    this.#elsewhere.delete(runId);
+  }
+
+  setAlarm(dueAtMs: number, ring: () => void): () => void {
+    return this.#alarms.set(dueAtMs, ring);
+  }
+
+  follow(runId: string, onEnd: (end: EndOfRun) => void): () => void {
+    return this.#follow(runId, 'gathered', onEnd);
+  }
+
+  ending(runId: string, end: EndOfRun): void {
+    this.#followers.gathered(runId, end);
+  }
+
+  left(runId: string): void {
+    this.#residents.delete(runId);
+    this.#followers.committed(runId);
+    if (this.#followers.has(runId)) this.#followElsewhere(runId);
+  }
+
+  attemptBegun(): () => void {
+    this.#attempts += 1;
+    return this.#attemptEnded;
+  }
+
+  // Inner workings.
+
+  async #register(): Promise<void> {
+    const id = nanoid();
+    await this.#store.registerWorker(id, this.clock.now());
+    this.#id = id;
+    this.#state = 'working';
+    this.group.resume(id);
+    await this.#store.reapWorkers({ workerId: id, nowMs: this.clock.now(), leaseMs: this.#leaseMs });
+  }
+
+  #beginRun(record: RunRecord, loaded: ConstructorParameters<typeof Run>[0]['loaded']): void {
+    const definition = this.#flows.find(record.flow, record.version);
+    if (this.#state !== 'working' || definition === undefined) return;
+    const run = new Run({ record, definition, loaded, host: this });
+    this.adopt(record.id, run);
+    this.delivery.wake(run);
+  }
+
+  async #claimAll(): Promise<void> {
+    do {
+      this.#claimAgain = false;
+      let claimed: RunRecord[];
+      do {
+        const claim = await this.#store.claimRuns({ workerId: this.#id, flows: this.#flows.all(), limit: CLAIM_LIMIT });
+        claimed = claim.claimed;
+        for (const record of claimed) {
+          const loaded = await this.#store.loadJournal(record.id);
+          if (record.workerId === this.#id) this.#beginRun(record, loaded);
+        }
+        for (const record of claim.blocked) this.#reportUnregistered(record);
+        if (claimed.length > 0) await this.#readInbox();
+      } while (claimed.length === CLAIM_LIMIT && this.#state === 'working');
+    } while (this.#claimAgain && this.#state === 'working');
+  }
+
+  #reportUnregistered({ id: runId, flow, version }: RunRecord): void {
+    const message = `run ${runId} waits: no flow "${flow}" version ${version} is registered in this process; it goes on as soon as one is, here or in another process on this store`;
+    this.logger.warn(message, { runId, flow });
+    this.events.emit('run:blocked', {
+      runId,
+      flow,
+      code: 'FLOW_NOT_REGISTERED',
+      error: { name: 'UsageError', message, code: 'FLOW_NOT_REGISTERED' },
+    });
+  }
+
+  #follow(runId: string, when: 'gathered' | 'committed', onEnd: (end: EndOfRun) => void): () => void {
+    const unfollow = this.#followers.follow(runId, when, onEnd);
+    if (!this.#residents.has(runId)) this.#followElsewhere(runId);
+    return () => {
+      unfollow();
+      if (!this.#followers.has(runId)) this.#elsewhere.delete(runId);
+    };
+  }
+
+  #followElsewhere(runId: string): void {
+    this.#elsewhere.add(runId);
+    this.#lookupDue = true;
+    this.#check.keepAlive();
+  }
+
+  async #look(): Promise<void> {
+    const changed = await this.#store.changedElsewhere();
+    if (changed) await this.#readInbox();
+    if (changed || this.#lookupDue) await this.#lookUpFollowed();
+  }
+
+  async #lookUpFollowed(): Promise<void> {
+    this.#lookupDue = false;
+    if (this.#elsewhere.size === 0) return;
+    for (const { id, status, outcome } of await this.#store.getRuns([...this.#elsewhere])) {
+      if (!isEnded(status) || !this.#elsewhere.delete(id)) continue;
+      this.#followers.found(id, { status, outcome: outcome as string });
+    }
+  }
+
+  async #readInbox(): Promise<void> {
+    if (this.#state !== 'working' || this.#residents.size === 0) return;
+    for (const message of await this.#store.readInbox(this.#id)) this.#residents.get(message.runId)?.receive(message);
+  }
+
+  async #reap(): Promise<void> {
+    await this.#store.reapWorkers({ workerId: this.#id, nowMs: this.clock.now(), leaseMs: this.#leaseMs });
+    await this.claim();
+  }
+
+  #idle(timeoutMs: number): Promise<void> {
+    if (this.#attempts === 0 || timeoutMs === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const callOff = this.clock.setTimer(timeoutMs, resolve);
+      this.#onIdle = () => {
+        callOff();
+        // Its last outcome is handed over after its end is announced.
+        this.clock.macrotask(resolve);
+      };
+    });
+  }
+
+  #leaveAll(why: string): void {
+    const reason = new CancelledError(`the run has left this process: ${why}; it goes on elsewhere or later`);
+    for (const resident of this.#residents.values()) resident.leave(reason);
+    this.#residents.clear();
+    this.#alarms.clear();
+    for (const runId of this.#followers.forgetEnding()) this.#followElsewhere(runId);
+  }
+
+  #storeFailed(error: unknown): void {
+    if (this.#state === 'draining') this.logger.error(`the last commit before closing failed: ${plainError(error).message}`);
+    if (this.#state !== 'working') return;
+    this.group.hold();
+    const code = error instanceof StorageError ? error.code : undefined;
+    if (code === 'FENCED' || code === 'STORE_BUSY') void this.#restart(error);
+    else this.#fail(error);
+  }
+
+  async #restart(error: unknown): Promise<void> {
+    this.#state = 'restarting';
+    const workerId = this.#id;
+    this.logger.warn(`worker ${workerId} lost its runs and registers anew: ${plainError(error).message}`);
+    this.events.emit('engine:fenced', { workerId });
+    this.#leaveAll('its worker was taken for dead');
+    try {
+      await this.#store.retireWorker(workerId);
+      await this.#register();
+      await this.claim();
+    } catch (failure) {
+      this.#fail(failure);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#state === 'draining' || this.#state === 'stopped') return;
+    this.#state = 'failed';
+    this.#check.stop();
+    this.#leaveAll('its store failed');
+    this.logger.error(`the engine has stopped: ${plainError(error).message}`);
+    this.events.emit('engine:failed', { error: plainError(error) });
+    this.#onFailure(error);
+  }
+}

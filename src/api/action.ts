@@ -1,0 +1,122 @@
+import type { Serdes } from '../codec/serdes.js';
+import { SERDES_OPTION } from '../engine/options.js';
+import { registry } from '../engine/registry.js';
+import { rememberStartable } from '../engine/startables.js';
+import { UsageError } from '../errors/errors.js';
+import { checkOptions, isBoolean, isFunction, isText, type OptionTable } from '../errors/options.js';
+import type { DurableFuture } from '../futures/durable-future.js';
+import type { EntryPoint } from '../futures/leak-ledger.js';
+import { currentPlace } from '../runtime/current-scope.js';
+import type { ActionDefinition } from '../runtime/definitions.js';
+import { type AnyMethod, decorate, type MethodContext } from './decorate.js';
+import { operationInAction } from './place.js';
+import { type Body, readWrapArguments } from './wrap-arguments.js';
+
+/** A durable action: call it in a flow, or start it in the background. */
+export interface Action<A extends readonly unknown[], R> {
+  /** Does the action and waits for its result. Inside flows. */
+  (...args: A): Promise<R>;
+  readonly name: string;
+  /** Starts the action in the background. Inside flows. */
+  start(...args: A): DurableFuture<R>;
+  /** The same action with options for this call. */
+  with(options: ActionCall): Action<A, R>;
+}
+
+/** Options of one call of an action. */
+export interface ActionCall {
+  /** What the operation is called in journals and logs. Default: the action's name. */
+  readonly name?: string;
+  /** How this call's arguments and result become text and come back. */
+  readonly serdes?: Serdes;
+}
+
+/** Options of an action. */
+export interface ActionOptions {
+  /** Take the place of an action registered under the same name (hot reload). */
+  readonly replace?: boolean;
+  /** How this action's arguments and result become text and come back. */
+  readonly serdes?: Serdes;
+}
+
+/** Options of an action that is a method. */
+export interface ActionMethodOptions<This = never> extends ActionOptions {
+  /** Tells the objects of the class apart, by a text that is the same after a restart. */
+  readonly instance?: (self: This) => string;
+}
+
+const OPTIONS: OptionTable = { replace: [isBoolean, 'true or false'], serdes: SERDES_OPTION };
+const METHOD_OPTIONS: OptionTable = { ...OPTIONS, instance: [isFunction, 'a function of the object that returns a text'] };
+const CALL_OPTIONS: OptionTable = { name: [isText, 'a text that is not empty'], serdes: SERDES_OPTION };
+
+/**
+ * Makes a function with side effects a step of flows: its outcome is recorded, and an action whose outcome was recorded is not done again.
+ *
+ * An action that was interrupted by a crash is done again (at least once), so let it be idempotent: `actionContext().idempotencyKey` is the same each
+ * time. A function without a name needs one here; beware that minifiers change the names of functions.
+ *
+ * @throws {UsageError} `NAME_REQUIRED`, `NAME_TAKEN`, `INVALID_ARGUMENT` or `INVALID_OPTION`.
+ * @example
+ * const fetchProfile = action('fetchProfile', async (userId: string) => ({ userId, name: 'Ada' }));
+ */
+export function action<This, A extends unknown[], R>(
+  method: (this: This, ...args: A) => Promise<R> | R,
+  context: ClassMethodDecoratorContext<This, (this: This, ...args: A) => Promise<R> | R>,
+): void;
+export function action<A extends unknown[], R>(fn: (...args: A) => Promise<R> | R, options?: ActionOptions): Action<A, R>;
+export function action<A extends unknown[], R>(name: string, fn: (...args: A) => Promise<R> | R, options?: ActionOptions): Action<A, R>;
+export function action<This>(
+  options: ActionMethodOptions<This>,
+): <A extends unknown[], R>(
+  method: (this: This, ...args: A) => Promise<R> | R,
+  context: ClassMethodDecoratorContext<This, (this: This, ...args: A) => Promise<R> | R>,
+) => void;
+export function action(...given: readonly unknown[]): unknown {
+  const wrap = readWrapArguments('action', given);
+  if (wrap.form === 'function') return makeAction(wrap.name, wrap.body, wrap.options as ActionOptions | undefined);
+  checkOptions('@action', wrap.options, METHOD_OPTIONS);
+  const { instance, ...options } = (wrap.options ?? {}) as ActionMethodOptions<object>;
+  const decorator = (method: AnyMethod, context: MethodContext): void =>
+    decorate({ caller: '@action', method, context, instance, make: (name, body) => makeAction(name, body, options) });
+  return wrap.form === 'method' ? decorator(wrap.method, wrap.context) : decorator;
+}
+
+function makeAction(name: string, body: Body, options: ActionOptions | undefined): Action<unknown[], unknown> {
+  checkOptions(`action "${name}"`, options, OPTIONS);
+  const definition: ActionDefinition = { kind: 'action', name, body, serdes: options?.serdes };
+  registry.addAction(definition, options?.replace === true);
+  return makeCallable(definition, {});
+}
+
+function makeCallable(definition: ActionDefinition, options: ActionCall): Action<unknown[], unknown> {
+  const begin = (args: readonly unknown[], entryPoint: EntryPoint): DurableFuture<unknown> => {
+    const place = currentPlace();
+    if (place?.kind === 'action') throw operationInAction(`action "${definition.name}"`, place.name);
+    if (place === undefined) {
+      throw new UsageError(
+        'ACTION_OUTSIDE_FLOW',
+        `action "${definition.name}" was called outside of any flow, where nothing would record it; call it in a function wrapped with flow()`,
+      );
+    }
+    const { name = definition.name, serdes } = options;
+    return place.run.start({ kind: 'action', definition, name, args, serdes }, place, entryPoint);
+  };
+  const call = (...args: unknown[]): Promise<unknown> => {
+    try {
+      return begin(args, call).result();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
+  const start = (...args: unknown[]): DurableFuture<unknown> => begin(args, start);
+  const callable = Object.assign(call, {
+    start,
+    with(more: ActionCall): Action<unknown[], unknown> {
+      checkOptions(`action "${definition.name}".with()`, more, CALL_OPTIONS);
+      return makeCallable(definition, { ...options, ...more });
+    },
+  });
+  Object.defineProperty(callable, 'name', { value: definition.name });
+  rememberStartable(callable, { definition });
+  return callable;
+}

@@ -1,0 +1,65 @@
+import { UsageError } from '../errors/errors.js';
+
+export type AnyMethod = (this: unknown, ...args: readonly unknown[]) => unknown;
+
+/** What the decorators need of the context the language gives them. */
+export type MethodContext = Pick<ClassMethodDecoratorContext, 'kind' | 'name' | 'static' | 'private' | 'addInitializer'>;
+
+interface Decoration {
+  readonly caller: '@flow' | '@action';
+  readonly method: AnyMethod;
+  readonly context: MethodContext;
+  readonly instance: ((self: object) => string) | undefined;
+  /** Registers the bound method and makes the function that takes its place on the object. */
+  readonly make: (name: string, body: AnyMethod) => unknown;
+}
+
+/**
+ * Binds a decorated method to its object: `Class.method` is the name, and on the object the method is the flow or action itself.
+ * On the prototype it stays as written, so that `super.method()` is a plain call.
+ */
+export function decorate({ caller, method, context, instance, make }: Decoration): void {
+  if (context.kind !== 'method' || context.private || typeof context.name === 'symbol') {
+    throw new UsageError(
+      'INVALID_ARGUMENT',
+      `${caller} decorates methods with a name that can be called from outside; this is a ${context.private ? 'private ' : ''}${context.kind}`,
+    );
+  }
+  const methodName = context.name;
+  const constructed = new WeakSet<object>();
+  context.addInitializer(function (this: unknown) {
+    const self = this as object & { readonly constructor: { readonly name: string } };
+    const owner = (context.static ? self : self.constructor) as { readonly name: string };
+    const qualified = `${owner.name}.${methodName}`;
+    const body: AnyMethod = (...args) => Reflect.apply(method, self, args);
+    const put = (value: unknown): void => {
+      Object.defineProperty(self, methodName, { value, writable: true, configurable: true, enumerable: false });
+    };
+    if (instance === undefined) {
+      if (constructed.has(owner)) throw instanceRequired(caller, qualified);
+      constructed.add(owner);
+      put(make(qualified, body));
+      return;
+    }
+    // The fields that tell objects apart are set after this: the method is bound when it is first used, at the latest when the constructor is through.
+    const bind = (): unknown => {
+      const value = make(`${qualified}[${instanceKey(instance(self), caller, qualified)}]`, body);
+      put(value);
+      return value;
+    };
+    Object.defineProperty(self, methodName, { get: bind, configurable: true, enumerable: false });
+    queueMicrotask(() => Reflect.get(self, methodName));
+  });
+}
+
+function instanceKey(key: unknown, caller: string, qualified: string): string {
+  if (typeof key === 'string' && key !== '') return key;
+  throw new UsageError('INVALID_OPTION', `${caller} on ${qualified}: instance(self) must return a text that is not empty`);
+}
+
+function instanceRequired(caller: string, qualified: string): UsageError {
+  return new UsageError(
+    'INSTANCE_REQUIRED',
+    `${qualified} belongs to another object already; a class of which there are several needs ${caller}({ instance: (self) => self.id }), so that a restart finds the right one`,
+  );
+}

@@ -1,0 +1,144 @@
+import type { Serdes } from '../codec/serdes.js';
+import { currentEngine } from '../engine/current.js';
+import { Engine } from '../engine/engine.js';
+import { SERDES_OPTION } from '../engine/options.js';
+import { registry } from '../engine/registry.js';
+import { type FlowCallOptions, rememberStartable } from '../engine/startables.js';
+import { checkOptions, isBoolean, isFunction, isOneOf, isPositiveInteger, isText, type OptionTable } from '../errors/options.js';
+import type { DurableFuture } from '../futures/durable-future.js';
+import type { EntryPoint } from '../futures/leak-ledger.js';
+import { currentPlace } from '../runtime/current-scope.js';
+import type { FlowDefinition, LeakPolicy } from '../runtime/definitions.js';
+import { type AnyMethod, decorate, type MethodContext } from './decorate.js';
+import { operationInAction } from './place.js';
+import { type Body, readWrapArguments } from './wrap-arguments.js';
+
+/** A durable flow: call it, or start it in the background. */
+export interface Flow<A extends readonly unknown[], R> {
+  /** Starts the flow and waits for its result: a child run inside a flow, a run of the current engine outside. */
+  (...args: A): Promise<R>;
+  readonly name: string;
+  /** Starts the flow in the background. */
+  start(...args: A): DurableFuture<R>;
+  /** The same flow with options for this call. */
+  with(options: FlowCall): Flow<A, R>;
+}
+
+/** Options of one call of a flow. */
+export interface FlowCall {
+  /** The run's id: the same id is the same run. */
+  readonly id?: string;
+  /** What the operation is called in journals and logs. Default: the flow's name. */
+  readonly name?: string;
+  /** What happens to futures the run takes no delivery of. */
+  readonly leaks?: LeakPolicy;
+}
+
+/** Options of a flow. */
+export interface FlowOptions {
+  /** A whole number from 1: a run stays on the version it was started with. Default 1. */
+  readonly version?: number;
+  /** Take the place of a flow registered under the same name and version (hot reload). */
+  readonly replace?: boolean;
+  /** What happens to futures a run takes no delivery of. Default: the engine's policy. */
+  readonly leaks?: LeakPolicy;
+  /** How this flow's arguments and result become text and come back. */
+  readonly serdes?: Serdes;
+}
+
+/** Options of a flow that is a method. */
+export interface FlowMethodOptions<This = never> extends FlowOptions {
+  /** Tells the objects of the class apart, by a text that is the same after a restart. */
+  readonly instance?: (self: This) => string;
+}
+
+const OPTIONS: OptionTable = {
+  version: [isPositiveInteger, 'a whole number from 1'],
+  replace: [isBoolean, 'true or false'],
+  leaks: isOneOf('warn', 'error', 'ignore'),
+  serdes: SERDES_OPTION,
+};
+const METHOD_OPTIONS: OptionTable = { ...OPTIONS, instance: [isFunction, 'a function of the object that returns a text'] };
+const CALL_OPTIONS: OptionTable = {
+  id: [isText, 'a text that is not empty'],
+  name: [isText, 'a text that is not empty'],
+  leaks: isOneOf('warn', 'error', 'ignore'),
+};
+
+/**
+ * Makes an async function durable: its steps are journaled, and a run that was interrupted goes on where it was.
+ *
+ * The function may be run again at any time, so it must be deterministic: input and output belong in actions. A function without a name needs one
+ * here; beware that minifiers change the names of functions.
+ *
+ * @throws {UsageError} `NAME_REQUIRED`, `NAME_TAKEN`, `INVALID_ARGUMENT` or `INVALID_OPTION`.
+ * @example
+ * const greet = flow('greet', async (name: string) => `Hello, ${name}`);
+ * const future = greet.start('Ada');
+ */
+export function flow<This, A extends unknown[], R>(
+  method: (this: This, ...args: A) => Promise<R> | R,
+  context: ClassMethodDecoratorContext<This, (this: This, ...args: A) => Promise<R> | R>,
+): void;
+export function flow<A extends unknown[], R>(fn: (...args: A) => Promise<R> | R, options?: FlowOptions): Flow<A, R>;
+export function flow<A extends unknown[], R>(name: string, fn: (...args: A) => Promise<R> | R, options?: FlowOptions): Flow<A, R>;
+export function flow<This>(
+  options: FlowMethodOptions<This>,
+): <A extends unknown[], R>(
+  method: (this: This, ...args: A) => Promise<R> | R,
+  context: ClassMethodDecoratorContext<This, (this: This, ...args: A) => Promise<R> | R>,
+) => void;
+export function flow(...given: readonly unknown[]): unknown {
+  const wrap = readWrapArguments('flow', given);
+  if (wrap.form === 'function') return makeFlow(wrap.name, wrap.body, wrap.options as FlowOptions | undefined);
+  checkOptions('@flow', wrap.options, METHOD_OPTIONS);
+  const { instance, ...options } = (wrap.options ?? {}) as FlowMethodOptions<object>;
+  const decorator = (method: AnyMethod, context: MethodContext): void =>
+    decorate({ caller: '@flow', method, context, instance, make: (name, body) => makeFlow(name, body, options) });
+  return wrap.form === 'method' ? decorator(wrap.method, wrap.context) : decorator;
+}
+
+function makeFlow(name: string, body: Body, options: FlowOptions | undefined): Flow<unknown[], unknown> {
+  checkOptions(`flow "${name}"`, options, OPTIONS);
+  const { version, leaks, serdes, replace } = options ?? {};
+  const definition: FlowDefinition = { kind: 'flow', name, version: version ?? 1, body, leaks, serdes };
+  registry.addFlow(definition, replace === true);
+  return makeCallable(definition, version !== undefined, {});
+}
+
+function makeCallable(definition: FlowDefinition, versionGiven: boolean, options: FlowCallOptions): Flow<unknown[], unknown> {
+  const begin = (args: readonly unknown[], entryPoint: EntryPoint): DurableFuture<unknown> => {
+    const current = versionGiven ? definition : (registry.highest(definition.name) ?? definition);
+    const place = currentPlace();
+    if (place?.kind === 'action') throw operationInAction(`flow "${definition.name}"`, place.name);
+    if (place === undefined) return (currentEngine() ?? openDefaultEngine()).startRun(current, args, options);
+    const { id, leaks, name = definition.name } = options;
+    return place.run.start({ kind: 'flow', definition: current, name, args, id, leaks }, place, entryPoint);
+  };
+  const call = (...args: unknown[]): Promise<unknown> => {
+    try {
+      return begin(args, call).result();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
+  const start = (...args: unknown[]): DurableFuture<unknown> => begin(args, start);
+  const callable = Object.assign(call, {
+    start,
+    with(more: FlowCall): Flow<unknown[], unknown> {
+      checkOptions(`flow "${definition.name}".with()`, more, CALL_OPTIONS);
+      return makeCallable(definition, versionGiven, { ...options, ...more });
+    },
+  });
+  Object.defineProperty(callable, 'name', { value: definition.name });
+  rememberStartable(callable, { definition, versionGiven, options });
+  return callable;
+}
+
+/** Opens the engine that takes calls when nobody has opened one: on `$PERDURE_STORE`, else `.perdure/journal.db`. */
+function openDefaultEngine(): Engine {
+  const engine = new Engine();
+  // A failure to open rejects the futures of what was started.
+  engine.open().catch(() => undefined);
+  return engine;
+}

@@ -1,0 +1,80 @@
+import { systemClock } from '../clock/system-clock.js';
+import { checkOptions } from '../errors/options.js';
+import {
+  ALL_COMPLETED,
+  completionOrder,
+  RETURN_WHEN,
+  type ReturnWhen,
+  requireFutures,
+  type WaitPlace,
+  type WaitResult,
+  waitFor,
+} from '../futures/conditions.js';
+import type { DurableFuture } from '../futures/durable-future.js';
+import { requireDuration } from '../futures/future.js';
+import type { Duration } from '../model/duration.js';
+import { currentPlace } from '../runtime/current-scope.js';
+import { operationInAction } from './place.js';
+
+/** Options of `wait`. */
+export interface WaitOptions {
+  /** Default `ALL_COMPLETED`. */
+  readonly returnWhen?: ReturnWhen;
+  /** When it runs out, `wait` returns with what is done by then. */
+  readonly timeout?: Duration;
+}
+
+/**
+ * Waits for futures, as `concurrent.futures.wait` does: it never throws a future's error, and both sets iterate in input order.
+ *
+ * In a flow, what the wait returns is the same on every replay. Outside of flows it waits for runs.
+ *
+ * @throws {UsageError} when something else than futures is given, or a bad option.
+ * @throws {CancelledError} when the flow it is called in is cancelled.
+ * @example
+ * const { done, notDone } = await wait([primary, mirror], FIRST_COMPLETED);
+ * for (const future of notDone) future.cancel();
+ */
+export async function wait<F extends DurableFuture<unknown>>(
+  futures: Iterable<F>,
+  options: ReturnWhen | WaitOptions = ALL_COMPLETED,
+): Promise<WaitResult<F>> {
+  const place = waitPlace('wait()');
+  const { returnWhen = ALL_COMPLETED, timeout } = readOptions(options);
+  const limitMs = timeout === undefined ? undefined : requireDuration(timeout, 'wait(): timeout');
+  return waitFor(requireFutures(futures, 'wait()'), returnWhen, limitMs, place);
+}
+
+/**
+ * The futures in the order in which they are done. It never throws a future's error.
+ *
+ * @throws {UsageError} when something else than futures is given.
+ * @example
+ * for await (const future of asCompleted(futures)) console.log(future.name, await future.exception());
+ */
+export function asCompleted<F extends DurableFuture<unknown>>(futures: Iterable<F>): AsyncIterable<F> {
+  const place = waitPlace('asCompleted()');
+  const each = requireFutures(futures, 'asCompleted()');
+  return { [Symbol.asyncIterator]: () => completionOrder(each, place) };
+}
+
+const OUTSIDE: WaitPlace = {
+  limit: (limitMs, expire) => systemClock.setTimer(limitMs, expire),
+  enter: () => {},
+  leave: () => {},
+};
+
+function waitPlace(caller: string): WaitPlace {
+  const place = currentPlace();
+  if (place?.kind === 'action') throw operationInAction(caller, place.name);
+  return place === undefined ? OUTSIDE : place.run.waitPlace(place);
+}
+
+function readOptions(options: ReturnWhen | WaitOptions): WaitOptions {
+  const read: WaitOptions = typeof options === 'string' ? { returnWhen: options } : options;
+  checkOptions('wait()', read, {
+    returnWhen: [(value) => RETURN_WHEN.includes(value as ReturnWhen), `one of ${RETURN_WHEN.join(', ')}`],
+    timeout: [() => true, 'a duration'],
+  });
+  return read;
+}

@@ -1,0 +1,42 @@
+import { UsageError } from '../errors/errors.js';
+import type { AnyMethod, MethodContext } from './decorate.js';
+
+export type Body = (...args: readonly unknown[]) => unknown;
+
+/** The forms in which `flow` and `action` can be called. */
+type WrapArguments =
+  | { readonly form: 'function'; readonly name: string; readonly body: Body; readonly options: unknown }
+  | { readonly form: 'method'; readonly method: AnyMethod; readonly context: MethodContext; readonly options?: undefined }
+  | { readonly form: 'decorator'; readonly options: unknown };
+
+/** Tells the forms apart. @throws {UsageError} `INVALID_ARGUMENT` or `NAME_REQUIRED` when it is none of them. */
+export function readWrapArguments(caller: 'flow' | 'action', given: readonly unknown[]): WrapArguments {
+  const [first, second, third] = given;
+  if (typeof first === 'function') {
+    if (isMethodContext(second)) return { form: 'method', method: first as AnyMethod, context: second };
+    if (first.name === '') {
+      throw new UsageError('NAME_REQUIRED', `${caller}(fn): the function has no name; write ${caller}('name', fn), or name the function`);
+    }
+    return { form: 'function', name: first.name, body: first as Body, options: second };
+  }
+  if (typeof first === 'string') {
+    if (first.trim() === '') throw new UsageError('NAME_REQUIRED', `${caller}(name, fn): the name is empty`);
+    if (typeof second !== 'function') {
+      throw new UsageError('INVALID_ARGUMENT', `${caller}('${first}', fn): fn must be a function, not ${describe(second)}`);
+    }
+    return { form: 'function', name: first, body: second as Body, options: third };
+  }
+  if (given.length === 1 && typeof first === 'object' && first !== null) return { form: 'decorator', options: first };
+  throw new UsageError(
+    'INVALID_ARGUMENT',
+    `${caller}() takes a function, a name and a function, or decorates a method; it was given ${describe(first)}`,
+  );
+}
+
+function isMethodContext(value: unknown): value is MethodContext {
+  return typeof value === 'object' && value !== null && 'kind' in value && 'addInitializer' in value;
+}
+
+function describe(value: unknown): string {
+  return value === null ? 'null' : typeof value;
+}

@@ -1,0 +1,39 @@
+export { type Action, type ActionCall, type ActionMethodOptions, type ActionOptions, action } from './api/action.js';
+export { actionContext, type FlowContext, flowContext } from './api/contexts.js';
+export { type Flow, type FlowCall, type FlowMethodOptions, type FlowOptions, flow } from './api/flow.js';
+export { open } from './api/open.js';
+export { shield } from './api/shield.js';
+export { type Sleep, sleep, sleepUntil } from './api/sleep.js';
+export { type Startable, startable } from './api/startable.js';
+export { now, random, uuid } from './api/values.js';
+export { asCompleted, type WaitOptions, wait } from './api/wait.js';
+export { registerError } from './codec/error-registry.js';
+export type { Serdes } from './codec/serdes.js';
+export type { Engine, StartOptions } from './engine/engine.js';
+export type { EngineListener } from './engine/events.js';
+export type { EngineOptions } from './engine/options.js';
+export type { ListFilter, RunInfo } from './engine/run-info.js';
+export { ERROR_CODES, type ErrorCode } from './errors/codes.js';
+export {
+  CancelledError,
+  ExecutionError,
+  InterruptedError,
+  LeakedFuturesError,
+  NonDeterminismError,
+  NonRetryableError,
+  PerdureError,
+  StorageError,
+  TimeoutError,
+  UsageError,
+} from './errors/errors.js';
+export { ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, type ReturnWhen, type WaitResult } from './futures/conditions.js';
+export type { DurableFuture, WaitLimit } from './futures/durable-future.js';
+export type { Duration } from './model/duration.js';
+export type { LogFields, Logger } from './model/logger.js';
+export type { BlockedCode, FutureStatus, OperationKind, RunStatus } from './model/statuses.js';
+export type { ActionContext } from './runtime/current-scope.js';
+export type { LeakPolicy, NonDurableAwaitPolicy } from './runtime/definitions.js';
+export type { EngineEvents, LeakedFuture, PlainError } from './runtime/events.js';
+export { memoryStore } from './store/memory-store.js';
+export { type SqliteStoreOptions, sqliteStore } from './store/sqlite/sqlite-store.js';
+export type { CommitBatch, RunFilter, Store } from './store/store.js';

@@ -1,0 +1,139 @@
+import { hash } from 'node:crypto';
+import { UsageError } from '../errors/errors.js';
+import { decodeDefault, digestText, encodeDefault, flattenedText } from './default-encoding.js';
+import { decodeErrorText, encodeErrorText } from './error-codec.js';
+import type { Serdes } from './serdes.js';
+import { describeKind } from './value-kinds.js';
+import { Refusal, renderRefusal } from './value-path.js';
+
+/** What a codec is made of. */
+export interface CodecOptions {
+  /** The most an encoded value may have, in bytes of UTF-8. */
+  readonly maxValueBytes: number;
+  /** How values become text, in place of perdure's own encoding. Errors always use the latter. */
+  readonly serdes?: Serdes | undefined;
+}
+
+const ADVICE = 'Return plain data, register error classes with registerError(), or give a `serdes`.';
+/** 132 bits: enough to tell the inputs of one run apart. */
+const DIGEST_LENGTH = 22;
+
+/** Turns values and errors into the texts that a store keeps, and back. */
+export class Codec {
+  readonly #maxValueBytes: number;
+  readonly #serdes: Serdes | undefined;
+
+  constructor(options: CodecOptions) {
+    this.#maxValueBytes = options.maxValueBytes;
+    this.#serdes = options.serdes;
+  }
+
+  /** A codec with the same limits and another serdes; this one when there is none. */
+  withSerdes(serdes: Serdes | undefined): Codec {
+    return serdes === undefined ? this : new Codec({ maxValueBytes: this.#maxValueBytes, serdes });
+  }
+
+  /**
+   * The text of a value.
+   *
+   * @param describe - Says what the value is, for messages: `the result of action "charge" (run …, operation 3)`.
+   * @throws {UsageError} when the value could not come back as it is, or its serdes failed (`VALUE_NOT_SERIALIZABLE`), when the text is too long
+   * (`VALUE_TOO_LARGE`), and when the serdes made no text (`INVALID_OPTION`).
+   */
+  encode(value: unknown, describe: () => string): string {
+    const text = this.#serdes === undefined ? encodeOwn(value, describe) : encodeWith(this.#serdes, value, describe);
+    // No character takes more than three bytes, so most texts need no counting.
+    if (text.length * 3 > this.#maxValueBytes) this.#checkSize(text, describe);
+    return text;
+  }
+
+  /**
+   * The value of a text that `encode` made: a copy that shares nothing with the original.
+   *
+   * @throws {UsageError} when the text was made in another way (`VALUE_NOT_SERIALIZABLE`).
+   */
+  decode(text: string): unknown {
+    try {
+      return this.#serdes === undefined ? decodeDefault(text) : this.#serdes.deserialize(text);
+    } catch (cause) {
+      const how = this.#serdes === undefined ? "perdure's own encoding" : 'the given `serdes`';
+      throw new UsageError(
+        'VALUE_NOT_SERIALIZABLE',
+        `a stored value cannot be read with ${how}: ${messageOf(cause)}. Was it written with another \`serdes\`? Use the one it was written with.`,
+        { cause },
+      );
+    }
+  }
+
+  /**
+   * The text of whatever was thrown. It never throws: what cannot be stored is left out, and an error beyond the limit is shortened.
+   */
+  encodeError(thrown: unknown): string {
+    return encodeErrorText(thrown, this.#maxValueBytes);
+  }
+
+  /** The error of a text that `encodeError` made. Every call makes a new one. */
+  decodeError(text: string): Error {
+    return decodeErrorText(text);
+  }
+
+  /**
+   * What an operation's input is recognised by on replay.
+   *
+   * @param value - The input, unchanged since it was encoded.
+   * @param text - What `encode` made of it. A serdes may make another one each time (encryption does), so then the value counts and not the text.
+   */
+  digest(value: unknown, text: string): string {
+    const stable = this.#serdes === undefined ? digestText(value, text) : flattenedText(value);
+    return hash('sha256', stable, 'base64url').slice(0, DIGEST_LENGTH);
+  }
+
+  #checkSize(text: string, describe: () => string): void {
+    const bytes = Buffer.byteLength(text);
+    if (bytes <= this.#maxValueBytes) return;
+    throw new UsageError(
+      'VALUE_TOO_LARGE',
+      `${describe()} takes ${bytes} bytes; the limit is ${this.#maxValueBytes}. Store it elsewhere and pass a reference to it, or raise \`maxValueBytes\`.`,
+    );
+  }
+}
+
+function encodeOwn(value: unknown, describe: () => string): string {
+  try {
+    return encodeDefault(value);
+  } catch (error) {
+    if (error instanceof Refusal) {
+      throw new UsageError('VALUE_NOT_SERIALIZABLE', `${describe()} cannot be stored: ${renderRefusal(error)}. ${ADVICE}`);
+    }
+    // A getter or a proxy's trap.
+    throw new UsageError('VALUE_NOT_SERIALIZABLE', `${describe()} cannot be stored: reading it failed: ${messageOf(error)}. ${ADVICE}`, {
+      cause: error,
+    });
+  }
+}
+
+function encodeWith(serdes: Serdes, value: unknown, describe: () => string): string {
+  let text: unknown;
+  try {
+    text = serdes.serialize(value);
+  } catch (cause) {
+    throw new UsageError(
+      'VALUE_NOT_SERIALIZABLE',
+      `${describe()} cannot be stored: its serdes failed: ${messageOf(cause)}. Mend \`serialize\`, or return what it can write.`,
+      { cause },
+    );
+  }
+  if (typeof text === 'string') return text;
+  throw new UsageError(
+    'INVALID_OPTION',
+    `${describe()} cannot be stored: \`serialize\` of its serdes returned ${describeKind(text)}. It must return a text, at once and not as a promise.`,
+  );
+}
+
+function messageOf(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? thrown.message : String(thrown);
+  } catch {
+    return 'something that cannot be described';
+  }
+}

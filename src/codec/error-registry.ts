@@ -1,0 +1,125 @@
+import {
+  CancelledError,
+  ExecutionError,
+  InterruptedError,
+  LeakedFuturesError,
+  NonDeterminismError,
+  NonRetryableError,
+  PerdureError,
+  StorageError,
+  TimeoutError,
+  UsageError,
+} from '../errors/errors.js';
+import { describeKind, foreignBuiltinName } from './value-kinds.js';
+
+/** A class of errors, whatever its constructor takes: it is never called. */
+export type ErrorClass = abstract new (...args: never[]) => Error;
+
+const BUILTIN_CLASSES: readonly ErrorClass[] = [
+  Error,
+  TypeError,
+  RangeError,
+  SyntaxError,
+  ReferenceError,
+  EvalError,
+  URIError,
+  AggregateError,
+];
+
+const PERDURE_CLASSES: readonly ErrorClass[] = [
+  PerdureError,
+  UsageError,
+  ExecutionError,
+  StorageError,
+  TimeoutError,
+  CancelledError,
+  InterruptedError,
+  LeakedFuturesError,
+  NonDeterminismError,
+  NonRetryableError,
+];
+
+/** The stored name of `DOMException`, which is the platform's own and must be constructed. */
+export const DOM_EXCEPTION: string = 'DOMException';
+
+const prototypeByName = new Map<string, object>();
+const nameByPrototype = new Map<object, string>();
+
+function add(name: string, prototype: object): void {
+  prototypeByName.set(name, prototype);
+  // Under a second name a class can be read; it is written under its first.
+  if (!nameByPrototype.has(prototype)) nameByPrototype.set(prototype, name);
+}
+
+for (const builtin of BUILTIN_CLASSES) add(builtin.name, builtin.prototype as object);
+add(DOM_EXCEPTION, DOMException.prototype);
+// In a space of their own: a program may well have a `TimeoutError` of its own to register.
+// By `prototype.name`, which minifiers leave alone.
+for (const own of PERDURE_CLASSES) add(`perdure/${(own.prototype as Error).name}`, own.prototype as object);
+
+/**
+ * Makes errors of a class come back from the journal as instances of it. Without this they come back as `Error`, with the same `name`, `message`,
+ * `stack`, `cause` and fields. The constructor is not called, so private `#fields` do not come back. Subclasses are registered one by one. Call it
+ * where the class is defined, so that every process which reads the journal has it.
+ *
+ * @param errorClass - A class that extends `Error`.
+ * @param name - What the journal calls it; the class's name when left out. Give one where a minifier renames classes, or register a renamed class
+ * a second time under its former name.
+ * @throws {UsageError} when `errorClass` is no class that extends `Error` or has no name (`INVALID_ARGUMENT`), and when another class has the
+ * name (`NAME_TAKEN`).
+ * @example
+ * ```ts
+ * class PaymentDeclined extends Error {
+ *   readonly reason: string;
+ *   constructor(reason: string) {
+ *     super(`declined: ${reason}`);
+ *     this.reason = reason;
+ *   }
+ * }
+ * registerError(PaymentDeclined);
+ * ```
+ */
+export function registerError(errorClass: ErrorClass, name: string = (errorClass as { name?: string } | null)?.name ?? ''): void {
+  const given: unknown = errorClass;
+  const prototype: unknown = typeof given === 'function' ? given.prototype : undefined;
+  if (!isErrorPrototype(prototype)) {
+    throw new UsageError(
+      'INVALID_ARGUMENT',
+      `registerError() was given ${typeof given === 'function' ? `${given.name || 'a function'}, which does not extend Error` : describeKind(given)}. ` +
+        'Give it a class that extends Error.',
+    );
+  }
+  if (typeof name !== 'string' || name === '') {
+    throw new UsageError(
+      'INVALID_ARGUMENT',
+      'registerError() needs a name for a class without one. Pass it as the second argument: a text.',
+    );
+  }
+  const holder = prototypeByName.get(name);
+  if (holder !== undefined && holder !== prototype) {
+    throw new UsageError(
+      'NAME_TAKEN',
+      `registerError(): another class is registered as "${name}". Give one of the two another name: registerError(Class, 'name').`,
+    );
+  }
+  add(name, prototype);
+}
+
+function isErrorPrototype(prototype: unknown): prototype is object {
+  return prototype === Error.prototype || prototype instanceof Error;
+}
+
+/** The stored name of an error's own class; `null` when it is not registered. */
+export function errorClassName(error: Error): string | null {
+  const prototype = Object.getPrototypeOf(error) as object | null;
+  if (prototype === null) return null;
+  const name = nameByPrototype.get(prototype);
+  if (name !== undefined) return name;
+  const foreign = foreignBuiltinName(prototype);
+  return foreign !== undefined && BUILTIN_CLASSES.some((builtin) => builtin.name === foreign) ? foreign : null;
+}
+
+/** What an error of a stored class name inherits from: `Error.prototype` when this process does not know the class. */
+export function errorPrototype(className: string | null): object {
+  return (className === null ? undefined : prototypeByName.get(className)) ?? Error.prototype;
+}

@@ -89,7 +89,7 @@ function makeAction(name: string, body: Body, options: ActionOptions | undefined
 }
 
 function makeCallable(definition: ActionDefinition, options: ActionCall): Action<unknown[], unknown> {
-  const begin = (args: readonly unknown[], entryPoint: EntryPoint): DurableFuture<unknown> => {
+  const begin = (args: readonly unknown[], entryPoint?: EntryPoint): DurableFuture<unknown> => {
     const place = currentPlace();
     if (place?.kind === 'action') throw operationInAction(`action "${definition.name}"`, place.name);
     if (place === undefined) {
@@ -103,7 +103,7 @@ function makeCallable(definition: ActionDefinition, options: ActionCall): Action
   };
   const call = (...args: unknown[]): Promise<unknown> => {
     try {
-      return begin(args, call).result();
+      return begin(args).result();
     } catch (error) {
       return Promise.reject(error);
     }

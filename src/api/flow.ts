@@ -107,7 +107,7 @@ function makeFlow(name: string, body: Body, options: FlowOptions | undefined): F
 }
 
 function makeCallable(definition: FlowDefinition, versionGiven: boolean, options: FlowCallOptions): Flow<unknown[], unknown> {
-  const begin = (args: readonly unknown[], entryPoint: EntryPoint): DurableFuture<unknown> => {
+  const begin = (args: readonly unknown[], entryPoint?: EntryPoint): DurableFuture<unknown> => {
     const current = versionGiven ? definition : (registry.highest(definition.name) ?? definition);
     const place = currentPlace();
     if (place?.kind === 'action') throw operationInAction(`flow "${definition.name}"`, place.name);
@@ -117,7 +117,7 @@ function makeCallable(definition: FlowDefinition, versionGiven: boolean, options
   };
   const call = (...args: unknown[]): Promise<unknown> => {
     try {
-      return begin(args, call).result();
+      return begin(args).result();
     } catch (error) {
       return Promise.reject(error);
     }

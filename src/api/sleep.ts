@@ -14,7 +14,7 @@ export interface Sleep {
 
 type TimerRequest = Extract<OperationRequest, { kind: 'timer' }>;
 
-function startTimer(caller: string, due: TimerRequest['due'], entryPoint: EntryPoint): DurableFuture<void> {
+function startTimer(caller: string, due: TimerRequest['due'], entryPoint?: EntryPoint): DurableFuture<void> {
   const place = requireFlowPlace(caller);
   return place.run.start({ kind: 'timer', name: 'sleep', due }, place, entryPoint) as DurableFuture<void>;
 }
@@ -31,7 +31,7 @@ const start = (duration: Duration): DurableFuture<void> =>
 export const sleep: Sleep = Object.assign(
   async (duration: Duration): Promise<void> => {
     const afterMs = requireDuration(duration, 'sleep(): the duration');
-    return startTimer('sleep()', { afterMs }, sleep).result();
+    return startTimer('sleep()', { afterMs }).result();
   },
   { start },
 );
@@ -46,5 +46,5 @@ export async function sleepUntil(date: Date | number): Promise<void> {
   if (typeof atMs !== 'number' || !Number.isFinite(atMs)) {
     throw new UsageError('INVALID_ARGUMENT', 'sleepUntil(date) takes a valid Date, or milliseconds since the epoch');
   }
-  return startTimer('sleepUntil()', { atMs }, sleepUntil).result();
+  return startTimer('sleepUntil()', { atMs }).result();
 }

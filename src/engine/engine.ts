@@ -14,7 +14,7 @@ import { currentPlace, outsidePlaces } from '../runtime/current-scope.js';
 import type { FlowDefinition } from '../runtime/definitions.js';
 import { type EngineEvents, plainError } from '../runtime/events.js';
 import { holdRejections } from '../runtime/held-rejections.js';
-import { newRun } from '../runtime/new-run.js';
+import { newRun, newRunId } from '../runtime/new-run.js';
 import { runIdTaken } from '../runtime/run-id-taken.js';
 import type { Store } from '../store/store.js';
 import { Worker } from '../worker/worker.js';
@@ -119,7 +119,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   /** As `start`, for a definition that is known already. */
   startRun(definition: FlowDefinition, args: readonly unknown[], options: FlowCallOptions): DurableFuture<unknown> {
     this.#admit('starting a run');
-    const runId = options.id ?? nanoid();
+    const nowMs = this.#clock.now();
+    const runId = options.id ?? newRunId(nowMs);
     const codec = this.#codec.withSerdes(definition.serdes);
     const input = codec.encode(args, () => `the arguments of flow "${definition.name}" (run ${runId})`);
     const record = newRun({
@@ -130,7 +131,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       seed: nanoid(),
       leaks: options.leaks,
       workerId: this.#worker.workerId,
-      nowMs: this.#clock.now(),
+      nowMs,
     });
     const root = this.#newRoot(runId, options.name ?? definition.name, codec);
     this.#worker.group.create(record, (taken) => this.#created(root, record, taken));

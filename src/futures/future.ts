@@ -162,9 +162,10 @@ export class Future<T> implements DurableFuture<T> {
     return this.#deliver();
   }
 
-  /** Delivers an error that was never encoded: a cancellation, or a failure to start. */
+  /** Delivers an error that was never encoded: a cancellation by the future's own side, or that nothing more can be heard. */
   settleError(status: 'FAILED' | 'CANCELLED', error: Error): boolean {
     this.#outcome = { status, error };
+    if (status === 'CANCELLED') this.#release();
     return this.#deliver();
   }
 

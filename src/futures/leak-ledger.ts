@@ -19,9 +19,10 @@ export class LeakLedger {
   #starts = 0;
   #callSites: Map<Future<unknown>, { readonly stack?: string }> | undefined;
 
-  add(future: Future<unknown>, entryPoint: EntryPoint): void {
+  /** @param entryPoint - The `.start()` it came through; left out where the call site is not kept. */
+  add(future: Future<unknown>, entryPoint?: EntryPoint): void {
     this.#open.add(future);
-    if (this.#starts >= CALL_SITES) return;
+    if (entryPoint === undefined || this.#starts >= CALL_SITES) return;
     this.#starts += 1;
     const site: { stack?: string } = {};
     const { stackTraceLimit } = Error;

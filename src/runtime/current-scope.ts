@@ -16,11 +16,13 @@ export interface FlowRun {
   readonly log: Logger;
   /** The commit time of the last delivered outcome; the run's creation time at first. Never goes back. */
   readonly now: number;
-  start(request: OperationRequest, place: FlowPlace, entryPoint: EntryPoint): Future<unknown>;
+  start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint): Future<unknown>;
   waitPlace(place: FlowPlace): WaitPlace;
   shield<T>(place: FlowPlace, body: () => Promise<T> | T): Promise<T>;
   /** A promise of this run rejected, and nobody handles it: it is held until the run ends. */
   holdRejection(promise: Promise<unknown>, reason: unknown): void;
+  /** Somebody handles it after all. */
+  releaseRejection(promise: Promise<unknown>): void;
 }
 
 /** Code of a flow. */

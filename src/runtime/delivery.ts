@@ -25,7 +25,7 @@ export interface TurnTaker {
 }
 
 /** Runs that have their turns in one macrotask: enough to share its cost, few enough to let input and output through. */
-const TURNS_A_MACROTASK = 256;
+const TURNS_A_MACROTASK = 512;
 
 /**
  * The pump of an engine: gives every run that has something to deliver one turn a macrotask.

@@ -1,6 +1,6 @@
 import type { Codec } from '../codec/codec.js';
 import { CancelledError, NonDeterminismError, UsageError } from '../errors/errors.js';
-import type { Abortable, WaitPlace } from '../futures/conditions.js';
+import type { WaitPlace } from '../futures/conditions.js';
 import { cancellation, type Future } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Entry } from '../journal/group-commit.js';
@@ -14,12 +14,13 @@ import { contextLogger } from './context-logger.js';
 import { currentPlace, type FlowPlace, type FlowRun, runAt } from './current-scope.js';
 import type { FlowDefinition, OperationRequest } from './definitions.js';
 import type { TurnTaker } from './delivery.js';
-import { plainError } from './events.js';
 import type { RunHost } from './host.js';
-import { leakError, leakMessage, leaksOf } from './leak-report.js';
+import { leakError, leaksOf } from './leak-report.js';
 import { runOptions } from './new-run.js';
 import { openOperation } from './operations/open-operation.js';
 import type { Operation, OperationRun } from './operations/operation.js';
+import { PendingOperations } from './pending-operations.js';
+import { RunNotices } from './run-notices.js';
 import { Scope } from './scope.js';
 
 interface RunInit {
@@ -50,19 +51,18 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   readonly flow: string;
   readonly version: number;
   readonly host: RunHost;
-  readonly log: Logger;
   readonly #record: RunRecord;
   readonly #definition: FlowDefinition;
   readonly #codec: Codec;
   readonly #journal: Journal;
   readonly #place: FlowPlace;
   readonly #recovered: boolean;
-  /** What was started and not yet delivered, in the order of the starts. */
-  readonly #operations = new Map<string, Operation>();
+  readonly #notices: RunNotices;
+  readonly #pending = new PendingOperations();
   /** What waits for the end of the journal (R3). */
   #steps: (() => void)[] = [];
-  readonly #waits = new Map<Abortable, FlowPlace>();
-  readonly #rejections = new Map<Promise<unknown>, unknown>();
+  #rejections: Map<Promise<unknown>, unknown> | undefined;
+  #log: Logger | undefined;
   #state: 'ready' | 'running' | 'ended' | 'blocked' | 'left' = 'ready';
   #inTurn = false;
   #shields = 0;
@@ -71,7 +71,6 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   #cancelRequested: boolean;
   #bodyEnd: BodyEnd | undefined;
   #lastStarted: string | undefined;
-  #warned = { nonDurableAwait: false, stuck: false };
 
   constructor({ record, definition, loaded, host }: RunInit) {
     this.id = record.id;
@@ -84,13 +83,18 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#journal = new Journal(record, loaded);
     this.#recovered = loaded.length > 0;
     this.#now = record.createdAt;
+    this.#notices = new RunNotices(this, host);
     this.#cancelRequested = loaded.some((entry) => entry.id === CANCEL_ENTRY_ID);
     this.#place = { kind: 'flow', run: this, scope: new Scope(ROOT_SCOPE, record.seed), shielded: false };
-    this.log = contextLogger(host.logger, { runId: this.id, flow: this.flow }, () => this.replaying);
   }
 
   get replaying(): boolean {
     return this.#journal.replaying;
+  }
+
+  get log(): Logger {
+    this.#log ??= contextLogger(this.host.logger, { runId: this.id, flow: this.flow }, () => this.replaying);
+    return this.#log;
   }
 
   get now(): number {
@@ -120,16 +124,13 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     }
     if (this.#journal.hasNext) return true;
     this.#takeSteps();
-    if (this.#operations.size === 0 && !this.#journal.hasNext) this.#reportStuck();
+    if (this.#pending.size === 0) this.#notices.standstill(this.#lastStarted ?? null);
     return false;
   }
 
   #begin(): void {
     this.#state = 'running';
-    const { events } = this.host;
-    if (events.wants('run:started')) {
-      events.emit('run:started', { runId: this.id, flow: this.flow, version: this.version, recovered: this.#recovered });
-    }
+    this.#notices.started(this.#recovered);
     const call = async (): Promise<unknown> => this.#definition.body(...(this.#codec.decode(this.#record.input) as unknown[]));
     runAt(this.#place, call).then(
       (value) => this.#bodyEnded({ ok: true, value }),
@@ -146,20 +147,19 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   #deliver(record: OperationRecord): boolean {
     this.#now = Math.max(this.#now, record.finishedAt ?? 0);
     if (record.id === CANCEL_ENTRY_ID) return this.#deliverCancel(record);
-    const operation = this.#operations.get(record.id);
+    const operation = this.#pending.take(record.id);
     if (operation === undefined) {
       if (!this.#journal.isAskedFor(record.id)) this.#block(this.#journal.missing(record));
       return false;
     }
-    this.#operations.delete(record.id);
     return operation.future.settle({ status: record.status as EndStatus, text: record.outcome as string, codec: operation.codec });
   }
 
   // What the flow's code asks for.
 
-  start(request: OperationRequest, place: FlowPlace, entryPoint: EntryPoint): Future<unknown> {
+  start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint): Future<unknown> {
     this.#refuseAfterEnd(`starting ${request.kind} "${request.name}"`);
-    if (!this.#inTurn) this.#nonDurableAwait(request);
+    if (!this.#inTurn && this.#state !== 'blocked') this.#notices.nonDurableAwait(request);
     const operation = openOperation(this, place, request, this.host.codec);
     const { future } = operation;
     this.#lastStarted = `${request.kind} "${request.name}" (${operation.entry.id})`;
@@ -174,7 +174,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
       return future;
     }
     if (recorded !== undefined) operation.adopt(recorded);
-    this.#operations.set(operation.entry.id, operation);
+    this.#pending.add(operation);
     place.scope.ledger.add(future, entryPoint);
     if (recorded?.seq == null) this.#steps.push(() => operation.perform());
     if (!this.#inTurn) this.host.delivery.wake(this);
@@ -187,11 +187,9 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
       enter: (wait) => {
         this.#refuseAfterEnd('waiting for futures');
         if (this.#cancelled !== undefined && !place.shielded) throw this.#cancelled;
-        this.#waits.set(wait, place);
+        this.#pending.enterWait(wait, place);
       },
-      leave: (wait) => {
-        this.#waits.delete(wait);
-      },
+      leave: (wait) => this.#pending.leaveWait(wait),
     };
   }
 
@@ -207,7 +205,12 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   }
 
   holdRejection(promise: Promise<unknown>, reason: unknown): void {
+    this.#rejections ??= new Map();
     this.#rejections.set(promise, reason);
+  }
+
+  releaseRejection(promise: Promise<unknown>): void {
+    this.#rejections?.delete(promise);
   }
 
   // What its operations ask for.
@@ -225,7 +228,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   limit(limitMs: number, expire: () => boolean): () => void {
     const place = currentPlace() as FlowPlace;
-    const timer = this.start({ kind: 'timer', name: 'wait-timeout', due: { afterMs: limitMs } }, place, this.limit);
+    const timer = this.start({ kind: 'timer', name: 'wait-timeout', due: { afterMs: limitMs } }, place);
     place.scope.ledger.release(timer);
     timer.attach({ onSettled: () => timer.status === 'SUCCEEDED' && expire() });
     return () => {
@@ -239,7 +242,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
       return;
     }
     const { kind, name, id } = operation.entry;
-    this.#cancelOperation(operation, cancellation(`${kind} "${name}" (${id})`, reason));
+    this.#pending.cancel(operation, cancellation(`${kind} "${name}" (${id})`, reason));
   }
 
   complete(operation: Operation, status: EndStatus, text: string): void {
@@ -250,10 +253,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     entry.seq = this.#journal.takeSeq();
     this.host.group.outcome(entry, () => {
       this.#committed(entry);
-      const { events } = this.host;
-      if (!events.wants('operation:finished')) return;
-      const error = status === 'SUCCEEDED' ? {} : { error: plainError(operation.codec.decodeError(text)) };
-      events.emit('operation:finished', { ...operation.event(), status, ...error });
+      this.#notices.operationFinished(operation, status, text);
     });
   }
 
@@ -298,8 +298,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     if (this.#state === 'ended') return;
     this.#state = 'left';
     this.host.delivery.forget(this);
-    for (const operation of this.#operations.values()) operation.leave(reason);
-    this.#operations.clear();
+    this.#pending.leaveAll(reason);
     this.#steps = [];
   }
 
@@ -321,37 +320,8 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   #deliverCancel(record: OperationRecord): boolean {
     const reason = this.host.codec.decode(record.outcome as string) as string | undefined;
-    const error = cancellation(`flow "${this.flow}" (run ${this.id})`, reason);
-    this.#cancelled = error;
-    let resumed = false;
-    for (const [wait, place] of this.#waits) {
-      if (place.shielded) continue;
-      this.#waits.delete(wait);
-      if (wait.abort(error)) resumed = true;
-    }
-    for (const operation of [...this.#operations.values()]) {
-      if (!operation.place.shielded && !operation.detached && this.#cancelOperation(operation, error)) resumed = true;
-    }
-    return resumed;
-  }
-
-  /** Settles the operation's future in this turn, without a sequence number. Returns whether that resumed code. */
-  #cancelOperation(operation: Operation, error: CancelledError): boolean {
-    this.#operations.delete(operation.entry.id);
-    this.#stop(operation, error);
-    operation.place.scope.ledger.release(operation.future);
-    return operation.future.settleError('CANCELLED', error);
-  }
-
-  /** Stops an operation for good; its entry says so, unless it was never written. */
-  #stop(operation: Operation, error: CancelledError): void {
-    operation.stop(error);
-    const { entry } = operation;
-    if (!operation.dispatched || entry.seq !== null) return;
-    entry.status = 'CANCELLED';
-    entry.outcome = operation.codec.encodeError(error);
-    entry.finishedAt = this.host.clock.now();
-    this.host.group.entry(entry);
+    this.#cancelled = cancellation(this.#notices.what, reason);
+    return this.#pending.cancelAll(this.#cancelled);
   }
 
   #end(bodyEnd: BodyEnd): void {
@@ -362,22 +332,13 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     }
     const leakFailure = this.#closeScope();
     this.#takeSteps();
-    for (const operation of this.#operations.values()) operation.outlive();
-    this.#operations.clear();
+    this.#pending.outliveAll();
     this.#state = 'ended';
     this.host.delivery.forget(this);
     const { status, outcome, error } = this.#outcome(bodyEnd.ok && leakFailure !== undefined ? { ok: false, error: leakFailure } : bodyEnd);
     this.host.group.end({ runId: this.id, status, outcome, blockedCode: null, finishedAt: null }, () => {
       this.host.left(this.id);
-      const { events } = this.host;
-      if (events.wants('run:finished')) {
-        events.emit('run:finished', {
-          runId: this.id,
-          flow: this.flow,
-          status,
-          ...(error === undefined ? {} : { error: plainError(error) }),
-        });
-      }
+      this.#notices.finished(status, error);
     });
     this.host.ending(this.id, { status, outcome });
   }
@@ -388,7 +349,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
       return { status, outcome: this.#codec.encodeError(end.error), error: end.error };
     }
     try {
-      return { status: 'SUCCEEDED', outcome: this.#codec.encode(end.value, () => `the result of flow "${this.flow}" (run ${this.id})`) };
+      return { status: 'SUCCEEDED', outcome: this.#codec.encode(end.value, () => `the result of ${this.#notices.what}`) };
     } catch (error) {
       return { status: 'FAILED', outcome: this.#codec.encodeError(error), error };
     }
@@ -398,26 +359,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   #closeScope(): Error | undefined {
     const { scope } = this.#place;
     const policy = runOptions(this.#record).leaks ?? this.#definition.leaks ?? this.host.leaks;
-    const what = `flow "${this.flow}" (run ${this.id})`;
-    const leaks =
-      policy === 'ignore'
-        ? []
-        : leaksOf({
-            scope,
-            rejections: [...this.#rejections.values()],
-            nowMs: this.host.clock.now(),
-          });
-    if (leaks.length > 0) {
-      const event = { runId: this.id, flow: this.flow, scope: scope.path, futures: leaks };
-      this.host.logger.warn(leakMessage(what, leaks), event);
-      this.host.events.emit('leak', event);
-    }
-    const ended = cancellation(what, 'it has ended, and nothing outlives it unnoticed');
-    for (const [id, operation] of this.#operations) {
-      if (operation.detached) continue;
-      this.#operations.delete(id);
-      this.#stop(operation, ended);
-    }
+    const { what } = this.#notices;
+    const rejections = [...(this.#rejections?.values() ?? [])];
+    const leaks = policy === 'ignore' ? [] : leaksOf({ scope, rejections, nowMs: this.host.clock.now() });
+    if (leaks.length > 0) this.#notices.leaked(scope.path, leaks);
+    this.#pending.stopAll(() => cancellation(what, 'it has ended, and nothing outlives it unnoticed'));
     return policy === 'error' && leaks.length > 0 ? leakError(what, leaks) : undefined;
   }
 
@@ -427,8 +373,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     const end = { status: 'BLOCKED', outcome: this.#codec.encodeError(error) } as const;
     this.host.group.end({ runId: this.id, ...end, blockedCode: 'NON_DETERMINISM', finishedAt: null }, () => {
       this.host.left(this.id);
-      this.host.logger.error(error.message, { runId: this.id, flow: this.flow });
-      this.host.events.emit('run:blocked', { runId: this.id, flow: this.flow, code: 'NON_DETERMINISM', error: plainError(error) });
+      this.#notices.blocked(error);
     });
   }
 
@@ -440,29 +385,5 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
         `${what}: run ${this.id} of flow "${this.flow}" ${why}, but its code went on; await everything the flow starts before it returns`,
       );
     }
-  }
-
-  #nonDurableAwait(request: OperationRequest): void {
-    const policy = this.host.nonDurableAwait;
-    if (policy === 'ignore' || this.#state === 'blocked') return;
-    const error = new UsageError(
-      'NON_DURABLE_AWAIT',
-      `flow "${this.flow}" (run ${this.id}) started ${request.kind} "${request.name}" after awaiting something that is not durable; a replay cannot repeat that: do input, output and timers in actions, and await only futures and what perdure gives`,
-    );
-    if (policy === 'error') throw error;
-    if (this.#warned.nonDurableAwait) return;
-    this.#warned.nonDurableAwait = true;
-    this.host.logger.warn(error.message, { runId: this.id, flow: this.flow, code: error.code });
-  }
-
-  #reportStuck(): void {
-    if (this.#warned.stuck) return;
-    this.#warned.stuck = true;
-    const lastOperation = this.#lastStarted ?? null;
-    this.host.logger.warn(
-      `flow "${this.flow}" (run ${this.id}) waits, and nothing is pending that could wake it; it awaits something that is not durable, or that never settles. Last operation: ${lastOperation ?? 'none'}`,
-      { runId: this.id, flow: this.flow },
-    );
-    this.host.events.emit('run:stuck', { runId: this.id, flow: this.flow, lastOperation });
   }
 }

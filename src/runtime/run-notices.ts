@@ -1,0 +1,87 @@
+import { UsageError } from '../errors/errors.js';
+import type { EndStatus } from '../model/statuses.js';
+import type { OperationRequest } from './definitions.js';
+import { type LeakedFuture, plainError } from './events.js';
+import type { RunHost } from './host.js';
+import { leakMessage } from './leak-report.js';
+import type { Operation } from './operations/operation.js';
+
+/**
+ * What a run tells its listeners and the log. It decides nothing.
+ *
+ *   N1  Of awaits that are not durable, and of a standstill, it tells once a run.
+ */
+export class RunNotices {
+  readonly #run: { readonly id: string; readonly flow: string; readonly version: number };
+  readonly #host: RunHost;
+  #toldOfAwait = false;
+  #toldOfStandstill = false;
+
+  constructor(run: { readonly id: string; readonly flow: string; readonly version: number }, host: RunHost) {
+    this.#run = run;
+    this.#host = host;
+  }
+
+  started(recovered: boolean): void {
+    const { events } = this.#host;
+    const { id: runId, flow, version } = this.#run;
+    if (events.wants('run:started')) events.emit('run:started', { runId, flow, version, recovered });
+  }
+
+  operationFinished(operation: Operation, status: EndStatus, text: string): void {
+    const { events } = this.#host;
+    if (!events.wants('operation:finished')) return;
+    const error = status === 'SUCCEEDED' ? {} : { error: plainError(operation.codec.decodeError(text)) };
+    events.emit('operation:finished', { ...operation.event(), status, ...error });
+  }
+
+  finished(status: EndStatus, error: unknown): void {
+    const { events } = this.#host;
+    if (!events.wants('run:finished')) return;
+    events.emit('run:finished', { ...this.#names(), status, ...(error === undefined ? {} : { error: plainError(error) }) });
+  }
+
+  blocked(error: Error): void {
+    this.#host.logger.error(error.message, this.#names());
+    this.#host.events.emit('run:blocked', { ...this.#names(), code: 'NON_DETERMINISM', error: plainError(error) });
+  }
+
+  leaked(scope: string, futures: readonly LeakedFuture[]): void {
+    const event = { ...this.#names(), scope, futures };
+    this.#host.logger.warn(leakMessage(this.what, futures), event);
+    this.#host.events.emit('leak', event);
+  }
+
+  /** @throws {UsageError} `NON_DURABLE_AWAIT` when that is the engine's policy. */
+  nonDurableAwait(request: OperationRequest): void {
+    const policy = this.#host.nonDurableAwait;
+    if (policy === 'ignore') return;
+    const error = new UsageError(
+      'NON_DURABLE_AWAIT',
+      `${this.what} started ${request.kind} "${request.name}" after awaiting something that is not durable; a replay cannot repeat that: do input, output and timers in actions, and await only futures and what perdure gives`,
+    );
+    if (policy === 'error') throw error;
+    if (this.#toldOfAwait) return;
+    this.#toldOfAwait = true;
+    this.#host.logger.warn(error.message, { ...this.#names(), code: error.code });
+  }
+
+  standstill(lastOperation: string | null): void {
+    if (this.#toldOfStandstill) return;
+    this.#toldOfStandstill = true;
+    this.#host.logger.warn(
+      `${this.what} waits, and nothing is pending that could wake it; it awaits something that is not durable, or that never settles. Last operation: ${lastOperation ?? 'none'}`,
+      this.#names(),
+    );
+    this.#host.events.emit('run:stuck', { ...this.#names(), lastOperation });
+  }
+
+  /** How messages call the run. */
+  get what(): string {
+    return `flow "${this.#run.flow}" (run ${this.#run.id})`;
+  }
+
+  #names(): { runId: string; flow: string } {
+    return { runId: this.#run.id, flow: this.#run.flow };
+  }
+}

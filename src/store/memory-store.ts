@@ -1,0 +1,284 @@
+import { StorageError } from '../errors/errors.js';
+import type { InboxMessage, OperationRecord, RunEnd, RunRecord } from '../model/records.js';
+import { isEnded } from '../model/statuses.js';
+import type { RunStatus } from '../model/statuses.js';
+import type { CommitBatch, RunFilter, Store } from './store.js';
+
+/**
+ * A store in memory, for tests and for work that may be lost. Several engines of one process may share it, and it keeps its data when
+ * it is closed: closing the last engine without retiring its workers is what the end of a process is to a store on disk.
+ *
+ * @example
+ * const store = memoryStore();
+ */
+export function memoryStore(): Store {
+  return new MemoryStore();
+}
+
+/** A run with its place in the order of creation. */
+interface StoredRun {
+  readonly n: number;
+  run: RunRecord;
+}
+
+interface Worker {
+  status: 'ALIVE' | 'DEAD';
+  heartbeatMs: number;
+  /** Stands for the lock: false once everyone who had the store open has closed it. */
+  locked: boolean;
+}
+
+/**
+ * Owns: all data.
+ * Does not own: any resource, so each `close` only takes back one `open`.
+ *
+ * States: closed ⇄ open (counted).
+ *
+ * Invariants: S1–S7 of the port, by way of
+ *   M1  A method checks everything before it changes anything, and does so without a pause.
+ *   M2  `#orphans` has exactly the unfinished runs without an owner, `#owned` those with one, by owner; owners are alive.
+ */
+class MemoryStore implements Store {
+  readonly name: string = 'memory';
+  readonly #runs = new Map<string, StoredRun>();
+  readonly #journals = new Map<string, Map<string, OperationRecord>>();
+  readonly #inbox = new Map<number, InboxMessage>();
+  readonly #workers = new Map<string, Worker>();
+  readonly #orphans = new Set<StoredRun>();
+  readonly #owned = new Map<string, Set<StoredRun>>();
+  #opened = 0;
+  #lastMessageId = 0;
+
+  async open(): Promise<void> {
+    this.#opened += 1;
+  }
+
+  async close(): Promise<void> {
+    this.#opened = Math.max(0, this.#opened - 1);
+    if (this.#opened > 0) return;
+    for (const worker of this.#workers.values()) worker.locked = false;
+  }
+
+  async registerWorker(workerId: string, nowMs: number): Promise<void> {
+    this.#checkOpen();
+    const known = this.#workers.get(workerId);
+    if (known?.status === 'DEAD') throw fenced(workerId);
+    if (known !== undefined) {
+      throw new StorageError(
+        known.locked ? 'STORE_BUSY' : 'STORE_FAILED',
+        `could not register worker ${workerId} in memory: a worker of this id is registered. Every worker needs an id of its own`,
+      );
+    }
+    this.#workers.set(workerId, { status: 'ALIVE', heartbeatMs: nowMs, locked: true });
+  }
+
+  async retireWorker(workerId: string): Promise<void> {
+    this.#checkOpen();
+    if (this.#workers.get(workerId)?.status !== 'ALIVE') return;
+    this.#workers.delete(workerId);
+    this.#releaseRuns(workerId);
+  }
+
+  async heartbeat(workerId: string, nowMs: number): Promise<void> {
+    this.#checkOpen();
+    this.#checkFence(workerId).heartbeatMs = nowMs;
+  }
+
+  async reapWorkers(query: { workerId: string; nowMs: number; leaseMs: number }): Promise<string[]> {
+    this.#checkOpen();
+    const dead: string[] = [];
+    for (const [id, worker] of this.#workers) {
+      const expired = worker.heartbeatMs < query.nowMs - query.leaseMs;
+      if (id === query.workerId || worker.status === 'DEAD' || (worker.locked && !expired)) continue;
+      worker.status = 'DEAD';
+      this.#releaseRuns(id);
+      dead.push(id);
+    }
+    return dead;
+  }
+
+  async claimRuns(query: {
+    workerId: string;
+    flows: readonly { readonly flow: string; readonly version: number }[];
+    limit: number;
+  }): Promise<{ claimed: RunRecord[]; blocked: RunRecord[] }> {
+    this.#checkOpen();
+    this.#checkFence(query.workerId);
+    const known = (run: RunRecord): boolean => query.flows.some(({ flow, version }) => flow === run.flow && version === run.version);
+    const claimed: RunRecord[] = [];
+    const blocked: RunRecord[] = [];
+    for (const stored of [...this.#orphans].sort((a, b) => a.n - b.n)) {
+      const { run } = stored;
+      if (run.blockedCode === 'NON_DETERMINISM') continue;
+      if (known(run)) {
+        if (claimed.length >= query.limit) continue;
+        this.#change(stored, { status: 'RUNNING', workerId: query.workerId, blockedCode: null, outcome: null });
+        claimed.push(stored.run);
+      } else if (run.status !== 'BLOCKED') {
+        this.#change(stored, { status: 'BLOCKED', blockedCode: 'FLOW_NOT_REGISTERED', outcome: null });
+        blocked.push(stored.run);
+      }
+    }
+    return { claimed, blocked };
+  }
+
+  async loadJournal(runId: string): Promise<OperationRecord[]> {
+    this.#checkOpen();
+    const entries = [...(this.#journals.get(runId)?.values() ?? [])];
+    return entries.sort((a, b) => (a.seq ?? Number.MAX_SAFE_INTEGER) - (b.seq ?? Number.MAX_SAFE_INTEGER));
+  }
+
+  async commit(batch: CommitBatch): Promise<RunRecord[]> {
+    this.#checkOpen();
+    this.#checkFence(batch.workerId);
+    this.#checkEnds(batch);
+    const taken: RunRecord[] = [];
+    for (const run of batch.creates) {
+      const stored = this.#runs.get(run.id);
+      if (stored === undefined) this.#create(run);
+      else taken.push(stored.run);
+    }
+    for (const entry of batch.operations) this.#write(entry);
+    for (const end of batch.ends) this.#end(end);
+    for (const message of batch.messages) this.#add(message);
+    for (const id of batch.taken) this.#inbox.delete(id);
+    return taken;
+  }
+
+  async send(message: InboxMessage): Promise<RunStatus | undefined> {
+    this.#checkOpen();
+    return this.#add(message);
+  }
+
+  async readInbox(workerId: string): Promise<InboxMessage[]> {
+    this.#checkOpen();
+    return [...this.#inbox.values()].filter(({ runId }) => this.#runs.get(runId)?.run.workerId === workerId);
+  }
+
+  async getRuns(runIds: readonly string[]): Promise<RunRecord[]> {
+    this.#checkOpen();
+    return [...new Set(runIds)].flatMap((id) => this.#runs.get(id)?.run ?? []);
+  }
+
+  async listRuns({ flow, status, blockedCode, limit = 100 }: RunFilter): Promise<RunRecord[]> {
+    this.#checkOpen();
+    const statuses = typeof status === 'string' ? [status] : status;
+    const found: RunRecord[] = [];
+    for (const { run } of [...this.#runs.values()].reverse()) {
+      if (found.length >= limit) break;
+      const listed =
+        (flow === undefined || run.flow === flow) &&
+        (statuses === undefined || statuses.includes(run.status)) &&
+        (blockedCode === undefined || run.blockedCode === blockedCode);
+      if (listed) found.push(run);
+    }
+    return found;
+  }
+
+  async unblock(runId: string): Promise<RunStatus | undefined> {
+    this.#checkOpen();
+    const stored = this.#runs.get(runId);
+    const status = stored?.run.status;
+    if (stored === undefined || status !== 'BLOCKED') return status;
+    this.#change(stored, { status: 'PENDING', workerId: null, blockedCode: null, outcome: null, finishedAt: null });
+    return status;
+  }
+
+  /** One object serves every engine that shares it, so it cannot tell whose change was seen by whom. Looking costs little here. */
+  async changedElsewhere(): Promise<boolean> {
+    this.#checkOpen();
+    return true;
+  }
+
+  #checkOpen(): void {
+    if (this.#opened > 0) return;
+    throw new StorageError('STORE_CLOSED', 'the store in memory is closed. Open it before it is used, and use it no more once its engine is closed');
+  }
+
+  #checkFence(workerId: string): Worker {
+    const worker = this.#workers.get(workerId);
+    if (worker?.status !== 'ALIVE') throw fenced(workerId);
+    return worker;
+  }
+
+  /** Every end must be of an unfinished run of this worker's, counting the runs this very batch creates (S2, S3, S6). */
+  #checkEnds({ workerId, creates, ends }: CommitBatch): void {
+    if (ends.length === 0) return;
+    const given = new Set<string>();
+    const created = new Map<string, RunRecord>();
+    for (const run of creates) if (!created.has(run.id)) created.set(run.id, run);
+    for (const { runId } of ends) {
+      const run = this.#runs.get(runId)?.run ?? created.get(runId);
+      if (run === undefined || run.workerId !== workerId || isEnded(run.status) || given.has(runId)) {
+        throw new StorageError(
+          'FENCED',
+          `run ${runId} does not belong to worker ${workerId} any more; nothing was written. Drop what this worker knows of it`,
+        );
+      }
+      given.add(runId);
+    }
+  }
+
+  #create(run: RunRecord): void {
+    const stored: StoredRun = { n: this.#runs.size, run: { ...run } };
+    this.#runs.set(run.id, stored);
+    this.#file(stored);
+  }
+
+  #write(entry: OperationRecord): void {
+    const journal = this.#journals.get(entry.runId) ?? new Map<string, OperationRecord>();
+    this.#journals.set(entry.runId, journal);
+    if (entry.seq === null && (journal.get(entry.id)?.seq ?? null) !== null) return;
+    journal.set(entry.id, { ...entry });
+  }
+
+  #end({ runId, status, outcome, blockedCode, finishedAt }: RunEnd): void {
+    const stored = this.#runs.get(runId);
+    if (stored === undefined) return;
+    this.#change(stored, { status, outcome, blockedCode, finishedAt, workerId: null });
+    if (status === 'BLOCKED') return;
+    for (const message of this.#inbox.values()) if (message.runId === runId) this.#inbox.delete(message.id);
+  }
+
+  #add(message: InboxMessage): RunStatus | undefined {
+    const status = this.#runs.get(message.runId)?.run.status;
+    if (status === undefined || isEnded(status)) return status;
+    this.#lastMessageId += 1;
+    this.#inbox.set(this.#lastMessageId, { ...message, id: this.#lastMessageId });
+    return status;
+  }
+
+  #releaseRuns(workerId: string): void {
+    for (const stored of this.#owned.get(workerId) ?? []) this.#change(stored, { status: 'PENDING', workerId: null });
+    this.#owned.delete(workerId);
+  }
+
+  #change(stored: StoredRun, change: Partial<RunRecord>): void {
+    const { workerId } = stored.run;
+    this.#orphans.delete(stored);
+    if (workerId !== null) this.#owned.get(workerId)?.delete(stored);
+    stored.run = { ...stored.run, ...change };
+    this.#file(stored);
+  }
+
+  /** Keeps M2. */
+  #file(stored: StoredRun): void {
+    const { status, workerId } = stored.run;
+    if (isEnded(status)) return;
+    if (workerId === null) {
+      this.#orphans.add(stored);
+      return;
+    }
+    const owned = this.#owned.get(workerId);
+    if (owned === undefined) this.#owned.set(workerId, new Set([stored]));
+    else owned.add(stored);
+  }
+}
+
+function fenced(workerId: string): StorageError {
+  return new StorageError(
+    'FENCED',
+    `worker ${workerId} is not alive in memory: it was retired, or marked dead because it stood still for longer than its lease. ` +
+      'Nothing was written. Drop its runs and register a new worker',
+  );
+}

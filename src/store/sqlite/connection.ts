@@ -1,0 +1,168 @@
+import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { StorageError } from '../../errors/errors.js';
+import type { SqliteDatabase, SqliteDriver, SqliteStatement } from './driver.js';
+import { migrate, rollback } from './schema.js';
+import { isBusy, storageError } from './sqlite-errors.js';
+
+/** How to open a file. */
+export interface ConnectionOptions {
+  readonly driver: SqliteDriver;
+  readonly path: string;
+  /** Whether every commit waits for the disk. */
+  readonly synchronous: 'full' | 'normal';
+  /** How long to wait for another process's transaction. */
+  readonly busyTimeoutMs: number;
+}
+
+/** How often the change to WAL is tried anew while other processes open the same new file. */
+const WAL_TRIES = 200;
+
+/**
+ * One connection to the database file.
+ *
+ * Owns: the driver's connection, its statements (each prepared once), its transactions.
+ * Does not own: what the statements mean; the locks of workers.
+ *
+ * States: open → closed.
+ *
+ * Invariants:
+ *   C1  No transaction is open between two calls of a method.
+ *   C2  Whatever a driver throws leaves as `StorageError`.
+ */
+export class Connection {
+  readonly path: string;
+  /** The path without symbolic links, the same for everybody who uses the file: what lies beside it is named by it. */
+  readonly realPath: string;
+  readonly #database: SqliteDatabase;
+  readonly #statements = new Map<string, SqliteStatement>();
+  readonly #begin: SqliteStatement;
+  readonly #commit: SqliteStatement;
+
+  private constructor(database: SqliteDatabase, path: string) {
+    this.path = path;
+    this.realPath = realpathSync(path);
+    this.#database = database;
+    this.#begin = database.prepare('BEGIN IMMEDIATE');
+    this.#commit = database.prepare('COMMIT');
+  }
+
+  /**
+   * Opens a file, in WAL mode and with the schema up to date.
+   *
+   * @throws {StorageError} when the file or its directory does not allow it.
+   */
+  static open({ driver, path, synchronous, busyTimeoutMs }: ConnectionOptions): Connection {
+    checkPath(path);
+    let database: SqliteDatabase | undefined;
+    try {
+      database = driver.connect(path);
+      database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+      switchToWal(database);
+      database.exec(`PRAGMA synchronous = ${synchronous}`);
+      migrate(database, path);
+      return new Connection(database, path);
+    } catch (error) {
+      database?.close();
+      throw storageError(error, 'open the store', path);
+    }
+  }
+
+  /** The statement of a text, prepared at its first use. */
+  statement(sql: string): SqliteStatement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /** Reads, or writes with a single statement. `doing` completes «could not …». */
+  run<T>(doing: string, work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw storageError(error, doing, this.path);
+    }
+  }
+
+  /** Runs `work` in one write transaction: all of it happens, or nothing when it throws. */
+  write<T>(doing: string, work: () => T): T {
+    let begun = false;
+    try {
+      this.#begin.run([]);
+      begun = true;
+      const result = work();
+      this.#commit.run([]);
+      return result;
+    } catch (error) {
+      if (begun) rollback(this.#database);
+      throw storageError(error, doing, this.path);
+    }
+  }
+
+  /** Moves what is in the log into the file if nobody else is in the way, so that the file alone can be copied, and closes. */
+  close(): void {
+    this.#statements.clear();
+    try {
+      this.#database.exec('PRAGMA busy_timeout = 0');
+      this.#database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all([]);
+    } catch {
+      // Whoever opens the file next does it.
+    }
+    this.#database.close();
+  }
+}
+
+/** Says clearly what SQLite would call «unable to open database file». */
+function checkPath(path: string): void {
+  const directory = dirname(path);
+  if (!existsSync(directory)) {
+    throw new StorageError(
+      'STORE_DIRECTORY_MISSING',
+      `could not open the store ${path}: the directory ${directory} does not exist. Create it, or choose another path`,
+    );
+  }
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (file?.isDirectory()) {
+    throw new StorageError(
+      'STORE_NOT_A_DATABASE',
+      `could not open the store ${path}: it is a directory. Give the path of a file, such as ${path}/app.db`,
+    );
+  }
+  // Root may write to everything; a file that nobody was meant to write is left alone all the same.
+  const protectedFile = file !== undefined && (file.mode & 0o222) === 0;
+  if (protectedFile || !isWritable(file === undefined ? directory : path)) {
+    throw new StorageError(
+      'STORE_READ_ONLY',
+      `could not open the store ${path}: ${file === undefined ? `the directory ${directory}` : 'the file'} is read-only. ` +
+        'Make it writable for this user, or choose another path',
+    );
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * SQLite does not wait when two connections change a new file to WAL at the same moment. `BEGIN IMMEDIATE` does wait, for whoever is writing.
+ */
+function switchToWal(database: SqliteDatabase): void {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const rows = database.prepare('PRAGMA journal_mode = WAL').all([]);
+      if (rows[0]?.['journal_mode'] === 'wal') return;
+    } catch (error) {
+      if (!isBusy(error) || tries === WAL_TRIES) throw error;
+    }
+    database.exec('BEGIN IMMEDIATE; ROLLBACK');
+    if (tries === WAL_TRIES) return;
+  }
+}

@@ -1,0 +1,76 @@
+/** What perdure binds to a statement. Nothing else: `libsql` aborts the process when it is given a boolean. */
+export type SqlValue = string | number | null;
+
+/** One row, by column name. Only the columns that were asked for are to be read: `libsql` adds some of its own. */
+export type SqlRow = Readonly<Record<string, unknown>>;
+
+/**
+ * The part of a prepared statement that the store uses. `libsql` and `better-sqlite3` have it as it is.
+ *
+ * One statement is used through one of the three methods only: `libsql` answers `get` with a stale row after `all`.
+ */
+export interface SqliteStatement {
+  /** Runs it and tells how many rows it inserted, updated or deleted. For statements that return no rows. */
+  run(params: readonly SqlValue[]): { readonly changes: number };
+  /** The first row, if there is one. */
+  get(params: readonly SqlValue[]): SqlRow | undefined;
+  all(params: readonly SqlValue[]): SqlRow[];
+}
+
+/** The part of a connection that the store uses. */
+export interface SqliteDatabase {
+  /** Runs one or several statements without parameters. */
+  exec(sql: string): void;
+  prepare(sql: string): SqliteStatement;
+  close(): void;
+}
+
+/** A way to open SQLite files. */
+export interface SqliteDriver {
+  readonly name: string;
+  /** Opens a file, which is created when it does not exist. */
+  connect(path: string): SqliteDatabase;
+}
+
+/** The part of `node:sqlite` that the store uses; its types are not in every version of `@types/node`. */
+export interface NodeSqlite {
+  readonly DatabaseSync: new (path: string) => {
+    exec(sql: string): void;
+    prepare(sql: string): {
+      run(...params: SqlValue[]): { readonly changes: number | bigint };
+      get(...params: SqlValue[]): SqlRow | undefined;
+      all(...params: SqlValue[]): SqlRow[];
+    };
+    close(): void;
+  };
+}
+
+/** The part of `libsql` and `better-sqlite3` that the store uses: a class of databases. */
+export type PackagedSqlite = new (path: string) => SqliteDatabase;
+
+/** The driver of a class that already has the shape wanted here. */
+export function packagedDriver(name: string, Database: PackagedSqlite): SqliteDriver {
+  return { name, connect: (path) => new Database(path) };
+}
+
+/** The driver of Node's own SQLite, which takes parameters one by one. */
+export function nodeDriver({ DatabaseSync }: NodeSqlite): SqliteDriver {
+  return {
+    name: 'node:sqlite',
+    connect(path) {
+      const database = new DatabaseSync(path);
+      return {
+        exec: (sql) => database.exec(sql),
+        close: () => database.close(),
+        prepare(sql) {
+          const statement = database.prepare(sql);
+          return {
+            run: (params) => ({ changes: Number(statement.run(...params).changes) }),
+            get: (params) => statement.get(...params),
+            all: (params) => statement.all(...params),
+          };
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,118 @@
+import type { OperationRecord, RunRecord } from '../../model/records.js';
+import { isEnded } from '../../model/statuses.js';
+import type { RunStatus } from '../../model/statuses.js';
+import type { RunFilter } from '../store.js';
+import type { Connection } from './connection.js';
+import type { SqlRow, SqlValue } from './driver.js';
+import { checkFence } from './fence.js';
+import { OPERATION_COLUMNS, operationOf, RUN_COLUMNS, runOf } from './rows.js';
+import { UNFINISHED } from './schema.js';
+
+const SELECT_RUNS = `SELECT ${RUN_COLUMNS.join(', ')} FROM perdure_runs`;
+const FLOWS = `(SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))`;
+/** Runs without an owner: an unfinished run that has one has a living one (W1). */
+const ORPHANS = `worker_id IS NULL AND ${UNFINISHED}`;
+const CLAIMABLE = `${ORPHANS} AND (status <> 'BLOCKED' OR blocked_code = 'FLOW_NOT_REGISTERED') AND (flow, version) IN ${FLOWS}`;
+const HOMELESS = `${ORPHANS} AND status <> 'BLOCKED' AND (flow, version) NOT IN ${FLOWS}`;
+
+/** Reading runs and journals, and moving runs between owners. */
+export class RunTable {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** Looks first, without the write lock: a worker asks often, and there is seldom anything. */
+  claim(query: {
+    workerId: string;
+    flows: readonly { readonly flow: string; readonly version: number }[];
+    limit: number;
+  }): { claimed: RunRecord[]; blocked: RunRecord[] } {
+    const flows = JSON.stringify(query.flows.map(({ flow, version }) => [flow, version]));
+    if (!this.#anyToClaim(query.workerId, flows)) return { claimed: [], blocked: [] };
+    return this.#connection.write('claim runs', () => {
+      checkFence(this.#connection, query.workerId);
+      const blocked = this.#rows(`SELECT n, ${RUN_COLUMNS.join(', ')} FROM perdure_runs WHERE ${HOMELESS} ORDER BY n`, [flows]);
+      this.#update(`status = 'BLOCKED', blocked_code = 'FLOW_NOT_REGISTERED', outcome = NULL`, [], blocked);
+      const claimed = this.#rows(`SELECT n, ${RUN_COLUMNS.join(', ')} FROM perdure_runs WHERE ${CLAIMABLE} ORDER BY n LIMIT ?`, [
+        flows,
+        query.limit,
+      ]);
+      this.#update(`status = 'RUNNING', worker_id = ?, blocked_code = NULL, outcome = NULL`, [query.workerId], claimed);
+      const { workerId } = query;
+      return {
+        claimed: claimed.map((row) => ({ ...runOf(row), status: 'RUNNING', workerId, blockedCode: null, outcome: null })),
+        blocked: blocked.map((row) => ({ ...runOf(row), status: 'BLOCKED', blockedCode: 'FLOW_NOT_REGISTERED', outcome: null })),
+      };
+    });
+  }
+
+  journal(runId: string): OperationRecord[] {
+    return this.#rows(`SELECT ${OPERATION_COLUMNS.join(', ')} FROM perdure_operations WHERE run_id = ? ORDER BY seq IS NULL, seq`, [
+      runId,
+    ]).map(operationOf);
+  }
+
+  get(runIds: readonly string[]): RunRecord[] {
+    return this.#rows(`${SELECT_RUNS} WHERE id IN (SELECT value FROM json_each(?))`, [JSON.stringify(runIds)]).map(runOf);
+  }
+
+  /** Few texts of statements, so that each is prepared once: one for every set of conditions. */
+  list(filter: RunFilter): RunRecord[] {
+    const conditions: string[] = [];
+    const values: SqlValue[] = [];
+    let index = '';
+    if (filter.status !== undefined) {
+      const statuses = typeof filter.status === 'string' ? [filter.status] : filter.status;
+      conditions.push('status IN (SELECT value FROM json_each(?))');
+      values.push(JSON.stringify(statuses));
+      if (!statuses.some(isEnded)) {
+        // The unfinished are few among the ended: go through their index, not through the table.
+        conditions.push(UNFINISHED);
+        index = 'INDEXED BY perdure_runs_unfinished';
+      }
+    }
+    if (filter.flow !== undefined) {
+      conditions.push('flow = ?');
+      values.push(filter.flow);
+    }
+    if (filter.blockedCode !== undefined) {
+      conditions.push('blocked_code = ?');
+      values.push(filter.blockedCode);
+    }
+    const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+    return this.#rows(`${SELECT_RUNS} ${index} ${where} ORDER BY n DESC LIMIT ?`, [...values, filter.limit ?? 100]).map(runOf);
+  }
+
+  unblock(runId: string): RunStatus | undefined {
+    return this.#connection.write('unblock a run', () => {
+      const row = this.#connection.statement('SELECT status FROM perdure_runs WHERE id = ?').get([runId]);
+      const status = row?.['status'] as RunStatus | undefined;
+      if (status !== 'BLOCKED') return status;
+      this.#connection
+        .statement(
+          `UPDATE perdure_runs SET status = 'PENDING', worker_id = NULL, blocked_code = NULL, outcome = NULL, finished_at = NULL WHERE id = ?`,
+        )
+        .run([runId]);
+      return status;
+    });
+  }
+
+  #anyToClaim(workerId: string, flows: string): boolean {
+    checkFence(this.#connection, workerId);
+    const any = `SELECT EXISTS (SELECT 1 FROM perdure_runs WHERE ${CLAIMABLE}) OR EXISTS (SELECT 1 FROM perdure_runs WHERE ${HOMELESS}) AS found`;
+    return this.#rows(any, [flows, flows])[0]?.['found'] === 1;
+  }
+
+  #update(set: string, values: readonly SqlValue[], rows: readonly SqlRow[]): void {
+    if (rows.length === 0) return;
+    this.#connection
+      .statement(`UPDATE perdure_runs SET ${set} WHERE n IN (SELECT value FROM json_each(?))`)
+      .run([...values, JSON.stringify(rows.map((row) => row['n']))]);
+  }
+
+  #rows(sql: string, values: readonly SqlValue[]): SqlRow[] {
+    return this.#connection.statement(sql).all(values);
+  }
+}

@@ -1,0 +1,178 @@
+import { resolve } from 'node:path';
+import { StorageError, UsageError } from '../../errors/errors.js';
+import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
+import type { RunStatus } from '../../model/statuses.js';
+import type { CommitBatch, RunFilter, Store } from '../store.js';
+import { CommitWriter } from './commit-writer.js';
+import { Connection } from './connection.js';
+import type { SqliteDriver } from './driver.js';
+import { findDriver } from './find-driver.js';
+import { Inbox } from './inbox.js';
+import { RunTable } from './run-table.js';
+import { WorkerTable } from './worker-table.js';
+
+/** How a SQLite store writes. */
+export interface SqliteStoreOptions {
+  /** `full` (default): a commit is on the disk when it resolves. `normal`: a power cut may lose the last commits, a killed process does not. */
+  readonly synchronous?: 'full' | 'normal';
+  /** How long to wait for the transaction of another process; 10,000 ms when left out. The process does nothing else meanwhile. */
+  readonly busyTimeoutMs?: number;
+  /** Which SQLite to use; the best one there is when left out. */
+  readonly driver?: SqliteDriver;
+}
+
+/**
+ * A store in a SQLite file, which may be the program's own database: its tables begin with `perdure_`.
+ *
+ * @param path The file; created when it does not exist, its directory is not.
+ * @example
+ * const store = sqliteStore('app.db');
+ */
+export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Store {
+  if (path === ':memory:' || path === '') {
+    throw new UsageError('INVALID_ARGUMENT', `a SQLite store needs the path of a file, not ${JSON.stringify(path)}. Use memoryStore() for a store in memory`);
+  }
+  return new SqliteStore(path, options);
+}
+
+/** What an open store consists of. */
+interface Parts {
+  readonly connection: Connection;
+  readonly workers: WorkerTable;
+  readonly runs: RunTable;
+  readonly inbox: Inbox;
+  readonly commits: CommitWriter;
+}
+
+/**
+ * The store in a SQLite file.
+ *
+ * Owns: one connection to the file, and the locks of the workers registered here.
+ * Does not own: the file, which other processes and other stores in this process may use at the same time.
+ *
+ * States: closed ⇄ open.
+ *
+ * Invariants: S1–S7 of the port, by way of
+ *   Q1  Every method is one transaction of SQLite, begun and ended in one macrotask.
+ *   Q2  `close` ends the locks of this store's workers: for the others they have died, unless they were retired before.
+ */
+class SqliteStore implements Store {
+  readonly name: string;
+  readonly #path: string;
+  readonly #options: SqliteStoreOptions;
+  #parts: Parts | undefined;
+  #opening: Promise<void> | undefined;
+  #seenVersion = -1;
+
+  constructor(path: string, options: SqliteStoreOptions) {
+    this.name = path;
+    this.#path = resolve(path);
+    this.#options = options;
+  }
+
+  async open(): Promise<void> {
+    if (this.#parts !== undefined) return;
+    this.#opening ??= this.#connect().finally(() => {
+      this.#opening = undefined;
+    });
+    await this.#opening;
+  }
+
+  async close(): Promise<void> {
+    await this.#opening?.catch(() => undefined);
+    const parts = this.#parts;
+    this.#parts = undefined;
+    parts?.workers.abandonLocks();
+    parts?.connection.close();
+  }
+
+  async registerWorker(workerId: string, nowMs: number): Promise<void> {
+    this.#use().workers.register(workerId, nowMs);
+  }
+
+  async retireWorker(workerId: string): Promise<void> {
+    this.#use().workers.retire(workerId);
+  }
+
+  async heartbeat(workerId: string, nowMs: number): Promise<void> {
+    const { connection, workers } = this.#use();
+    connection.run('renew a heartbeat', () => workers.heartbeat(workerId, nowMs));
+  }
+
+  async reapWorkers(query: { workerId: string; nowMs: number; leaseMs: number }): Promise<string[]> {
+    const { connection, workers } = this.#use();
+    return connection.run('look for dead workers', () => workers.reap(query));
+  }
+
+  async claimRuns(query: {
+    workerId: string;
+    flows: readonly { readonly flow: string; readonly version: number }[];
+    limit: number;
+  }): Promise<{ claimed: RunRecord[]; blocked: RunRecord[] }> {
+    const { connection, runs } = this.#use();
+    return connection.run('claim runs', () => runs.claim(query));
+  }
+
+  async loadJournal(runId: string): Promise<OperationRecord[]> {
+    const { connection, runs } = this.#use();
+    return connection.run(`load the journal of run ${runId}`, () => runs.journal(runId));
+  }
+
+  async commit(batch: CommitBatch): Promise<RunRecord[]> {
+    return this.#use().commits.write(batch);
+  }
+
+  async send(message: InboxMessage): Promise<RunStatus | undefined> {
+    const { connection, inbox } = this.#use();
+    return connection.write(`send to run ${message.runId}`, () => inbox.add(message));
+  }
+
+  async readInbox(workerId: string): Promise<InboxMessage[]> {
+    const { connection, inbox } = this.#use();
+    return connection.run('read the inbox', () => inbox.read(workerId));
+  }
+
+  async getRuns(runIds: readonly string[]): Promise<RunRecord[]> {
+    const { connection, runs } = this.#use();
+    return connection.run('read runs', () => runs.get(runIds));
+  }
+
+  async listRuns(filter: RunFilter): Promise<RunRecord[]> {
+    const { connection, runs } = this.#use();
+    return connection.run('list runs', () => runs.list(filter));
+  }
+
+  async unblock(runId: string): Promise<RunStatus | undefined> {
+    return this.#use().runs.unblock(runId);
+  }
+
+  /** SQLite's counter leaves out what this connection wrote, so with several workers here it says too little. */
+  async changedElsewhere(): Promise<boolean> {
+    const { connection, workers } = this.#use();
+    const version = connection.run('look for changes', () => connection.statement('PRAGMA data_version').all([])[0]?.['data_version'] as number);
+    const changed = version !== this.#seenVersion || workers.held > 1;
+    this.#seenVersion = version;
+    return changed;
+  }
+
+  async #connect(): Promise<void> {
+    const driver = this.#options.driver ?? (await findDriver());
+    const { synchronous = 'full', busyTimeoutMs = 10_000 } = this.#options;
+    const connection = Connection.open({ driver, path: this.#path, synchronous, busyTimeoutMs });
+    try {
+      const workers = new WorkerTable(connection, driver);
+      connection.run('look for locks left behind', () => workers.sweep());
+      const inbox = new Inbox(connection);
+      const commits = new CommitWriter(connection, inbox);
+      this.#parts = { connection, workers, inbox, commits, runs: new RunTable(connection) };
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  #use(): Parts {
+    if (this.#parts !== undefined) return this.#parts;
+    throw new StorageError('STORE_CLOSED', `the store ${this.name} is closed. Open it before it is used, and use it no more once its engine is closed`);
+  }
+}

@@ -1,0 +1,127 @@
+import { StorageError } from '../../errors/errors.js';
+import type { Connection } from './connection.js';
+import type { SqliteDriver } from './driver.js';
+import { fenced } from './fence.js';
+import { UNFINISHED } from './schema.js';
+import { probeWorkerLock, sweepWorkerLocks, takeWorkerLock } from './worker-lock.js';
+import type { WorkerLock } from './worker-lock.js';
+
+const RELEASE_RUNS = `UPDATE perdure_runs SET status = 'PENDING', worker_id = NULL WHERE worker_id = ? AND ${UNFINISHED}`;
+
+/**
+ * Who lives, and what becomes of the runs of those who do not.
+ *
+ * Owns: the table of workers, and the locks of the workers registered through this store.
+ * Does not own: what else is in the database.
+ *
+ * States of a worker: (unknown) → ALIVE → DEAD, or → (unknown) again when it retires.
+ *
+ * Invariants:
+ *   W1  An unfinished run that has a worker has a living one: whoever ends a worker releases its runs in the same transaction.
+ *   W2  A dead worker's row stays, so that its id never lives again (S5).
+ */
+export class WorkerTable {
+  readonly #connection: Connection;
+  readonly #driver: SqliteDriver;
+  readonly #locks = new Map<string, WorkerLock>();
+
+  constructor(connection: Connection, driver: SqliteDriver) {
+    this.#connection = connection;
+    this.#driver = driver;
+  }
+
+  /** How many workers this store holds locks for. */
+  get held(): number {
+    return this.#locks.size;
+  }
+
+  /** Deletes the side files that nobody needs any more. */
+  sweep(): void {
+    const rows = this.#connection.statement('SELECT id, status FROM perdure_workers').all([]);
+    const statuses = new Map(rows.map((row) => [row['id'] as string, row['status'] as 'ALIVE' | 'DEAD']));
+    sweepWorkerLocks(this.#driver, this.#connection.realPath, (workerId) => statuses.get(workerId));
+  }
+
+  register(workerId: string, nowMs: number): void {
+    const lock = takeWorkerLock(this.#driver, this.#connection.realPath, workerId);
+    try {
+      this.#connection.write('register a worker', () => this.#insert(workerId, nowMs));
+      this.#locks.set(workerId, lock);
+    } catch (error) {
+      lock.abandon();
+      throw error;
+    }
+  }
+
+  retire(workerId: string): void {
+    this.#connection.write('retire a worker', () => {
+      this.#connection.statement(RELEASE_RUNS).run([workerId]);
+      this.#connection.statement(`DELETE FROM perdure_workers WHERE id = ? AND status = 'ALIVE'`).run([workerId]);
+    });
+    this.#locks.get(workerId)?.release();
+    this.#locks.delete(workerId);
+  }
+
+  heartbeat(workerId: string, nowMs: number): void {
+    const { changes } = this.#connection
+      .statement(`UPDATE perdure_workers SET heartbeat_at = ? WHERE id = ? AND status = 'ALIVE'`)
+      .run([nowMs, workerId]);
+    if (changes === 0) throw fenced(workerId, this.#connection.path);
+  }
+
+  reap({ workerId, nowMs, leaseMs }: { workerId: string; nowMs: number; leaseMs: number }): string[] {
+    const oldest = nowMs - leaseMs;
+    const dead: string[] = [];
+    for (const other of this.#living()) {
+      if (other.id === workerId) continue;
+      const lock = this.#locks.has(other.id) ? 'held' : probeWorkerLock(this.#driver, this.#connection.realPath, other.id);
+      // Only the lease can be renewed meanwhile: a lock that was given up is never taken again.
+      const olderThan = lock === 'held' ? oldest : Number.MAX_SAFE_INTEGER;
+      const suspect = lock !== 'held' || other.heartbeatAt < oldest;
+      try {
+        if (suspect && this.#markDead(other.id, olderThan)) dead.push(other.id);
+      } finally {
+        if (typeof lock === 'object') lock.release();
+      }
+    }
+    return dead;
+  }
+
+  /** Ends this process's locks as its death would. */
+  abandonLocks(): void {
+    for (const lock of this.#locks.values()) lock.abandon();
+    this.#locks.clear();
+  }
+
+  #insert(workerId: string, nowMs: number): void {
+    const known = this.#connection.statement('SELECT status FROM perdure_workers WHERE id = ?').get([workerId]);
+    if (known?.['status'] === 'DEAD') throw fenced(workerId, this.#connection.path);
+    if (known !== undefined) {
+      throw new StorageError(
+        'STORE_FAILED',
+        `could not register worker ${workerId} in ${this.#connection.path}: a worker of this id is registered. Every worker needs an id of its own`,
+      );
+    }
+    this.#connection
+      .statement(`INSERT INTO perdure_workers (id, status, registered_at, heartbeat_at) VALUES (?, 'ALIVE', ?, ?)`)
+      .run([workerId, nowMs, nowMs]);
+  }
+
+  #markDead(workerId: string, olderThan: number): boolean {
+    return this.#connection.write('mark a worker dead', () => {
+      const { changes } = this.#connection
+        .statement(`UPDATE perdure_workers SET status = 'DEAD' WHERE id = ? AND status = 'ALIVE' AND heartbeat_at < ?`)
+        .run([workerId, olderThan]);
+      if (changes === 0) return false;
+      this.#connection.statement(RELEASE_RUNS).run([workerId]);
+      return true;
+    });
+  }
+
+  #living(): { readonly id: string; readonly heartbeatAt: number }[] {
+    return this.#connection
+      .statement(`SELECT id, heartbeat_at FROM perdure_workers WHERE status = 'ALIVE'`)
+      .all([])
+      .map((row) => ({ id: row['id'] as string, heartbeatAt: row['heartbeat_at'] as number }));
+  }
+}

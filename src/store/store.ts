@@ -1,0 +1,105 @@
+import type { BlockedCode, RunStatus } from '../model/statuses.js';
+import type { InboxMessage, OperationRecord, RunEnd, RunRecord } from '../model/records.js';
+
+/**
+ * The port to durable storage. Every method is one transaction, named by what it is for; when its promise resolves, the effect is
+ * durable. The store keeps texts and never reads them.
+ *
+ * Failures are `StorageError`s. Methods that act for a worker check the fence in their own transaction: when the worker was marked dead, they
+ * change nothing and throw `StorageError` with code `FENCED`.
+ *
+ * Invariants every store keeps (the conformance suite cites them):
+ *   S1  A run id names one run for ever: the first `commit` that creates it wins.
+ *   S2  A commit happens whole or not at all.
+ *   S3  Only the living owner of a run changes its journal, its status and its outcome.
+ *   S4  `loadJournal` returns what was committed, each entry once, in its last state.
+ *   S5  A run belongs to at most one worker, and a worker marked dead never lives again.
+ *   S6  An ended run never changes.
+ *   S7  A message is read by its run's owner until a commit takes it.
+ */
+export interface Store {
+  /** What messages call it: a path, or `memory`. */
+  readonly name: string;
+
+  /** Connects and brings the schema up to date. */
+  open(): Promise<void>;
+
+  /** Releases everything this store holds in this process. Idempotent. */
+  close(): Promise<void>;
+
+  /** Makes the worker alive: takes its lock for its lifetime, then makes it known. */
+  registerWorker(workerId: string, nowMs: number): Promise<void>;
+
+  /** Ends a worker in good order: its unfinished runs become `PENDING` without an owner, its lock is released. Unknown ids are ignored. */
+  retireWorker(workerId: string): Promise<void>;
+
+  /** Renews the worker's heartbeat. Fenced. */
+  heartbeat(workerId: string, nowMs: number): Promise<void>;
+
+  /**
+   * Marks dead every other worker whose lock can be taken, or whose heartbeat is older than `leaseMs`; returns their ids.
+   * Their runs can be claimed from then on.
+   */
+  reapWorkers(query: { workerId: string; nowMs: number; leaseMs: number }): Promise<string[]>;
+
+  /**
+   * Takes up to `limit` unfinished runs without a living owner whose flow and version are in `flows`, oldest first: they become `RUNNING` and
+   * the worker's own. A run that is `BLOCKED` is taken only if its code is `FLOW_NOT_REGISTERED`. Other unfinished orphans become `BLOCKED` with
+   * that code; `blocked` has those that were not so before. Fenced.
+   */
+  claimRuns(query: {
+    workerId: string;
+    flows: readonly { readonly flow: string; readonly version: number }[];
+    limit: number;
+  }): Promise<{ claimed: RunRecord[]; blocked: RunRecord[] }>;
+
+  /** The whole journal of a run: outcomes in `seq` order first, then entries without `seq` in no order that matters. */
+  loadJournal(runId: string): Promise<OperationRecord[]>;
+
+  /**
+   * Writes everything that a worker gathered, in one transaction. Fenced. Returns the runs of `creates` whose id was taken before, as they are stored
+   * (the batch's records may change as soon as this method has returned its promise; a second creation in one batch counts as taken by the first); the others exist from now on.
+   */
+  commit(batch: CommitBatch): Promise<RunRecord[]>;
+
+  /** Puts a message into a run's inbox unless the run has ended; returns the run's status then, `undefined` for an unknown id. */
+  send(message: InboxMessage): Promise<RunStatus | undefined>;
+
+  /** Messages waiting for unfinished runs this worker owns, in order of arrival. */
+  readInbox(workerId: string): Promise<InboxMessage[]>;
+
+  /** The runs of these ids that exist, in no order that matters. */
+  getRuns(runIds: readonly string[]): Promise<RunRecord[]>;
+
+  /** Runs in order of creation, newest first. */
+  listRuns(filter: RunFilter): Promise<RunRecord[]>;
+
+  /** Makes a `BLOCKED` run `PENDING` without an owner; returns the status it had, `undefined` for an unknown id; other statuses stay. */
+  unblock(runId: string): Promise<RunStatus | undefined>;
+
+  /** Whether somebody else may have written since the last call of this method. Cheap: a worker asks several times a second. */
+  changedElsewhere(): Promise<boolean>;
+}
+
+/** What a worker writes at once, in this order. */
+export interface CommitBatch {
+  readonly workerId: string;
+  readonly creates: readonly RunRecord[];
+  /** Inserted, or overwriting the entry of the same run and id. An entry without `seq` never overwrites one with. */
+  readonly operations: readonly OperationRecord[];
+  /** Ends, and blockings: the run loses its owner; an ended run loses its inbox. */
+  readonly ends: readonly RunEnd[];
+  /** Sent like `send`: dropped when the run is unknown or has ended. */
+  readonly messages: readonly InboxMessage[];
+  /** Ids of messages that this batch moved into the journal. */
+  readonly taken: readonly number[];
+}
+
+/** Which runs to list. All conditions must hold. */
+export interface RunFilter {
+  readonly flow?: string;
+  readonly status?: RunStatus | readonly RunStatus[];
+  readonly blockedCode?: BlockedCode;
+  /** At most this many; 100 when left out. */
+  readonly limit?: number;
+}

@@ -9,41 +9,21 @@ export class PerdureError extends Error {
     super(message, options);
     this.code = code;
   }
-
-  static {
-    PerdureError.prototype.name = 'PerdureError';
-  }
 }
 
 /** The program misuses perdure: the message says what to change. */
-export class UsageError extends PerdureError {
-  static {
-    UsageError.prototype.name = 'UsageError';
-  }
-}
+export class UsageError extends PerdureError {}
 
 /** Something happened to a run or an operation. */
-export class ExecutionError extends PerdureError {
-  static {
-    ExecutionError.prototype.name = 'ExecutionError';
-  }
-}
+export class ExecutionError extends PerdureError {}
 
 /** The store failed, or refuses. */
-export class StorageError extends PerdureError {
-  static {
-    StorageError.prototype.name = 'StorageError';
-  }
-}
+export class StorageError extends PerdureError {}
 
 /** A limit ran out: of one's own waiting (`WAIT_TIMEOUT`) or of an action (`ACTION_TIMEOUT`). */
 export class TimeoutError extends ExecutionError {
   constructor(code: 'WAIT_TIMEOUT' | 'ACTION_TIMEOUT', message: string, options?: ErrorOptions) {
     super(code, message, options);
-  }
-
-  static {
-    TimeoutError.prototype.name = 'TimeoutError';
   }
 }
 
@@ -52,20 +32,12 @@ export class CancelledError extends ExecutionError {
   constructor(message: string, options?: ErrorOptions) {
     super('CANCELLED', message, options);
   }
-
-  static {
-    CancelledError.prototype.name = 'CancelledError';
-  }
 }
 
 /** The process ended while an attempt was under way. */
 export class InterruptedError extends ExecutionError {
   constructor(message: string, options?: ErrorOptions) {
     super('INTERRUPTED', message, options);
-  }
-
-  static {
-    InterruptedError.prototype.name = 'InterruptedError';
   }
 }
 
@@ -74,20 +46,12 @@ export class LeakedFuturesError extends ExecutionError {
   constructor(message: string, options?: ErrorOptions) {
     super('LEAKED_FUTURES', message, options);
   }
-
-  static {
-    LeakedFuturesError.prototype.name = 'LeakedFuturesError';
-  }
 }
 
 /** The flow's code and its journal disagree. */
 export class NonDeterminismError extends ExecutionError {
   constructor(message: string, options?: ErrorOptions) {
     super('NON_DETERMINISM', message, options);
-  }
-
-  static {
-    NonDeterminismError.prototype.name = 'NonDeterminismError';
   }
 }
 
@@ -96,8 +60,21 @@ export class NonRetryableError extends ExecutionError {
   constructor(message: string, options?: ErrorOptions) {
     super('NON_RETRYABLE', message, options);
   }
+}
 
-  static {
-    NonRetryableError.prototype.name = 'NonRetryableError';
-  }
+/** `name` is the class's name, whatever a minifier makes of the latter. */
+const classes = {
+  PerdureError,
+  UsageError,
+  ExecutionError,
+  StorageError,
+  TimeoutError,
+  CancelledError,
+  InterruptedError,
+  LeakedFuturesError,
+  NonDeterminismError,
+  NonRetryableError,
+};
+for (const [name, errorClass] of Object.entries(classes)) {
+  Object.defineProperty(errorClass.prototype, 'name', { value: name, configurable: true, writable: true });
 }

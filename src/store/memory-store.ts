@@ -1,7 +1,7 @@
 import { StorageError } from '../errors/errors.js';
 import type { InboxMessage, OperationRecord, RunEnd, RunRecord } from '../model/records.js';
-import { isEnded } from '../model/statuses.js';
 import type { RunStatus } from '../model/statuses.js';
+import { isEnded } from '../model/statuses.js';
 import type { CommitBatch, RunFilter, Store } from './store.js';
 
 /**
@@ -192,7 +192,10 @@ class MemoryStore implements Store {
 
   #checkOpen(): void {
     if (this.#opened > 0) return;
-    throw new StorageError('STORE_CLOSED', 'the store in memory is closed. Open it before it is used, and use it no more once its engine is closed');
+    throw new StorageError(
+      'STORE_CLOSED',
+      'the store in memory is closed. Open it before it is used, and use it no more once its engine is closed',
+    );
   }
 
   #checkFence(workerId: string): Worker {

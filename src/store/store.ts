@@ -1,5 +1,5 @@
-import type { BlockedCode, RunStatus } from '../model/statuses.js';
 import type { InboxMessage, OperationRecord, RunEnd, RunRecord } from '../model/records.js';
+import type { BlockedCode, RunStatus } from '../model/statuses.js';
 
 /**
  * The port to durable storage. Every method is one transaction, named by what it is for; when its promise resolves, the effect is

@@ -34,7 +34,9 @@ export interface SqliteDriver {
 
 /** The part of `node:sqlite` that the store uses; its types are not in every version of `@types/node`. */
 export interface NodeSqlite {
-  readonly DatabaseSync: new (path: string) => {
+  readonly DatabaseSync: new (
+    path: string,
+  ) => {
     exec(sql: string): void;
     prepare(sql: string): {
       run(...params: SqlValue[]): { readonly changes: number | bigint };

@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import process from 'node:process';
 import { StorageError } from '../../errors/errors.js';
-import { nodeDriver, packagedDriver } from './driver.js';
 import type { NodeSqlite, PackagedSqlite, SqliteDriver } from './driver.js';
+import { nodeDriver, packagedDriver } from './driver.js';
 
 /** A place to look for a driver. */
 export interface DriverSource {

@@ -1,6 +1,6 @@
 import type { InboxMessage } from '../../model/records.js';
-import { isEnded } from '../../model/statuses.js';
 import type { RunStatus } from '../../model/statuses.js';
+import { isEnded } from '../../model/statuses.js';
 import type { Connection } from './connection.js';
 import { messageOf } from './rows.js';
 import { UNFINISHED } from './schema.js';

@@ -1,6 +1,6 @@
 import type { OperationRecord, RunRecord } from '../../model/records.js';
-import { isEnded } from '../../model/statuses.js';
 import type { RunStatus } from '../../model/statuses.js';
+import { isEnded } from '../../model/statuses.js';
 import type { RunFilter } from '../store.js';
 import type { Connection } from './connection.js';
 import type { SqlRow, SqlValue } from './driver.js';
@@ -24,11 +24,10 @@ export class RunTable {
   }
 
   /** Looks first, without the write lock: a worker asks often, and there is seldom anything. */
-  claim(query: {
-    workerId: string;
-    flows: readonly { readonly flow: string; readonly version: number }[];
-    limit: number;
-  }): { claimed: RunRecord[]; blocked: RunRecord[] } {
+  claim(query: { workerId: string; flows: readonly { readonly flow: string; readonly version: number }[]; limit: number }): {
+    claimed: RunRecord[];
+    blocked: RunRecord[];
+  } {
     const flows = JSON.stringify(query.flows.map(({ flow, version }) => [flow, version]));
     if (!this.#anyToClaim(query.workerId, flows)) return { claimed: [], blocked: [] };
     return this.#connection.write('claim runs', () => {

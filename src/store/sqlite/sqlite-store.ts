@@ -30,7 +30,10 @@ export interface SqliteStoreOptions {
  */
 export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Store {
   if (path === ':memory:' || path === '') {
-    throw new UsageError('INVALID_ARGUMENT', `a SQLite store needs the path of a file, not ${JSON.stringify(path)}. Use memoryStore() for a store in memory`);
+    throw new UsageError(
+      'INVALID_ARGUMENT',
+      `a SQLite store needs the path of a file, not ${JSON.stringify(path)}. Use memoryStore() for a store in memory`,
+    );
   }
   return new SqliteStore(path, options);
 }
@@ -149,7 +152,10 @@ class SqliteStore implements Store {
   /** SQLite's counter leaves out what this connection wrote, so with several workers here it says too little. */
   async changedElsewhere(): Promise<boolean> {
     const { connection, workers } = this.#use();
-    const version = connection.run('look for changes', () => connection.statement('PRAGMA data_version').all([])[0]?.['data_version'] as number);
+    const version = connection.run(
+      'look for changes',
+      () => connection.statement('PRAGMA data_version').all([])[0]?.['data_version'] as number,
+    );
     const changed = version !== this.#seenVersion || workers.held > 1;
     this.#seenVersion = version;
     return changed;
@@ -173,6 +179,9 @@ class SqliteStore implements Store {
 
   #use(): Parts {
     if (this.#parts !== undefined) return this.#parts;
-    throw new StorageError('STORE_CLOSED', `the store ${this.name} is closed. Open it before it is used, and use it no more once its engine is closed`);
+    throw new StorageError(
+      'STORE_CLOSED',
+      `the store ${this.name} is closed. Open it before it is used, and use it no more once its engine is closed`,
+    );
   }
 }

@@ -1,0 +1,167 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import type { Store } from '../../src/store/store.js';
+import { buildStore, ChildWorker } from './child-worker.js';
+import { expectWellFormed } from './conformance.js';
+import { batchOf, theRun } from './records.js';
+import { tempDirectory } from './temp-directory.js';
+
+const NOW = { workerId: 'w1', nowMs: 2_000, leaseMs: 30_000 };
+let storeModule = '';
+
+beforeAll(async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'perdure-built-'));
+  storeModule = await buildStore(directory);
+  return () => rmSync(directory, { recursive: true, force: true });
+});
+
+async function openStore(path: string, workerId?: string): Promise<Store> {
+  const store = sqliteStore(path);
+  await store.open();
+  onTestFinished(() => store.close());
+  if (workerId !== undefined) await store.registerWorker(workerId, 1_000);
+  return store;
+}
+
+test('a worker in another process lives until it is killed, and is found dead at once (S5)', async () => {
+  const path = join(tempDirectory(), 'app.db');
+  const child = await ChildWorker.start({ storeModule, path, workerId: 'child' });
+  expect(await child.ask('open')).toEqual({ done: 'open' });
+  expect(await child.ask('create')).toEqual({ done: 'create' });
+  const store = await openStore(path, 'w1');
+  expect(await store.reapWorkers(NOW)).toEqual([]);
+  await child.kill();
+  expect(await store.reapWorkers(NOW)).toEqual(['child']);
+  const { claimed } = await store.claimRuns({ workerId: 'w1', flows: [{ flow: 'order', version: 1 }], limit: 10 });
+  expect(claimed.map((run) => run.id)).toEqual(['run of child']);
+  expect(await store.loadJournal('run of child')).toHaveLength(1);
+  expect(existsSync(`${path}-worker-child`)).toBe(false);
+});
+
+test('a process that stands still keeps its lock, is dead by its lease, and is fenced when it goes on (S3, S5)', async () => {
+  const path = join(tempDirectory(), 'app.db');
+  const child = await ChildWorker.start({ storeModule, path, workerId: 'child' });
+  await child.ask('open');
+  const store = await openStore(path, 'w1');
+  child.signal('SIGSTOP');
+  expect(await store.reapWorkers(NOW)).toEqual([]);
+  expect(await store.reapWorkers({ ...NOW, nowMs: 31_001 })).toEqual(['child']);
+  child.signal('SIGCONT');
+  expect(await child.ask('create')).toMatchObject({ failed: 'FENCED' });
+  expect(await theRun(store, 'run of child')).toBeUndefined();
+});
+
+test('a process killed amid its commits leaves whole batches (S2)', async () => {
+  const path = join(tempDirectory(), 'app.db');
+  const child = await ChildWorker.start({ storeModule, path, workerId: 'child' });
+  await child.ask('open');
+  await child.ask('writeForEver');
+  let last = await child.answer();
+  for (let answers = 0; answers < 5; answers += 1) last = await child.answer();
+  await child.kill();
+  const store = await openStore(path, 'w1');
+  const runs = await store.listRuns({ limit: 1_000_000 });
+  expect(runs.length).toBeGreaterThan(last.written ?? Number.POSITIVE_INFINITY);
+  for (const run of runs) expect(await store.loadJournal(run.id)).toHaveLength(25);
+  expect(await store.reapWorkers(NOW)).toEqual(['child']);
+  await expectWellFormed(store);
+});
+
+test('processes may open a new file at the same moment', async () => {
+  const path = join(tempDirectory(), 'app.db');
+  const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const children = await Promise.all(ids.map((workerId) => ChildWorker.start({ storeModule, path, workerId })));
+  expect(await Promise.all(children.map((child) => child.ask('open')))).toEqual(ids.map(() => ({ done: 'open' })));
+  expect(await Promise.all(children.map((child) => child.ask('create')))).toEqual(ids.map(() => ({ done: 'create' })));
+  const store = await openStore(path, 'w1');
+  expect(await store.listRuns({})).toHaveLength(6);
+  expect(await store.reapWorkers(NOW)).toEqual([]);
+});
+
+test('two stores in one process see each other alive', async () => {
+  const path = join(tempDirectory(), 'app.db');
+  const one = await openStore(path, 'w1');
+  const other = await openStore(path, 'w2');
+  expect(await one.reapWorkers(NOW)).toEqual([]);
+  expect(await other.reapWorkers({ ...NOW, workerId: 'w2' })).toEqual([]);
+  await one.heartbeat('w1', 2_000);
+  await other.heartbeat('w2', 2_000);
+});
+
+test('workers that reach the file by different names see each other alive', async () => {
+  const directory = tempDirectory();
+  const path = join(directory, 'app.db');
+  const store = await openStore(path, 'w1');
+  symlinkSync(directory, join(directory, 'link'));
+  symlinkSync(path, join(directory, 'other.db'));
+  const throughDirectory = await openStore(join(directory, 'link', 'app.db'), 'w2');
+  const throughFile = await openStore(join(directory, 'other.db'), 'w3');
+  expect(await store.reapWorkers(NOW)).toEqual([]);
+  expect(await throughDirectory.reapWorkers({ ...NOW, workerId: 'w2' })).toEqual([]);
+  expect(await throughFile.reapWorkers({ ...NOW, workerId: 'w3' })).toEqual([]);
+});
+
+test('looking for dead workers again and again does not end the lock of a living one', async () => {
+  const path = join(tempDirectory(), 'app.db');
+  const one = await openStore(path, 'w1');
+  await openStore(path, 'w2');
+  const third = await openStore(path, 'w3');
+  for (let times = 0; times < 20; times += 1) {
+    expect(await one.reapWorkers(NOW)).toEqual([]);
+    expect(await third.reapWorkers({ ...NOW, workerId: 'w3' })).toEqual([]);
+  }
+});
+
+test('a worker whose side file is gone is dead', async () => {
+  const path = join(tempDirectory(), 'app.db');
+  const store = await openStore(path, 'w1');
+  await (await openStore(path, 'w2')).close();
+  rmSync(`${path}-worker-w2`);
+  expect(await store.reapWorkers(NOW)).toEqual(['w2']);
+});
+
+test('a retired worker leaves no side file', async () => {
+  const path = join(tempDirectory(), 'app.db');
+  const store = await openStore(path, 'a/b ö');
+  expect(existsSync(`${path}-worker-a%2Fb%20%C3%B6`)).toBe(true);
+  await store.retireWorker('a/b ö');
+  expect(readdirSync(join(path, '..')).filter((name) => name.includes('worker'))).toEqual([]);
+});
+
+test('opening deletes the side files of dead workers and forgotten ones, and no others', async () => {
+  const path = join(tempDirectory(), 'app.db');
+  const store = await openStore(path, 'w1');
+  await (await openStore(path, 'closed')).close();
+  await openStore(path, 'dead, but held');
+  const dead = await openStore(path, 'dead');
+  await store.heartbeat('w1', 40_000);
+  expect(await store.reapWorkers({ ...NOW, nowMs: 40_000 })).toEqual(['closed', 'dead', 'dead, but held']);
+  await dead.close();
+  writeFileSync(`${path}-worker-registering`, '');
+  writeFileSync(`${path}-worker-forgotten`, '');
+  writeFileSync(`${path}-worker-notes.txt`, 'not a side file');
+  utimesSync(`${path}-worker-forgotten`, 1, 1);
+  utimesSync(`${path}-worker-notes.txt`, 1, 1);
+  await openStore(path);
+  const left = readdirSync(join(path, '..')).filter((name) => name.includes('worker'));
+  expect(left.map((name) => name.slice('app.db-worker-'.length)).sort()).toEqual([
+    'dead%2C%20but%20held',
+    'notes.txt',
+    'registering',
+    'w1',
+  ]);
+});
+
+test('a fenced worker can be retired, and its process registers anew', async () => {
+  const path = join(tempDirectory(), 'app.db');
+  const store = await openStore(path, 'w1');
+  const other = await openStore(path, 'w2');
+  expect(await other.reapWorkers({ workerId: 'w2', nowMs: 31_001, leaseMs: 30_000 })).toEqual(['w1']);
+  await store.retireWorker('w1');
+  await store.registerWorker('w3', 31_001);
+  expect(await store.commit(batchOf({ workerId: 'w3' }))).toEqual([]);
+  expect(existsSync(`${path}-worker-w1`)).toBe(false);
+});

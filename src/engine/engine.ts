@@ -220,6 +220,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       this.#releases.push(registry.onChange(() => void this.#worker.claim()));
     } catch (error) {
       this.#failed(error);
+      await this.#store.close();
     }
     if (this.#refusal !== undefined && this.#closing === undefined) throw this.#refusal;
   }

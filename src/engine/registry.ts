@@ -6,13 +6,15 @@ import type { FlowSource } from '../worker/worker.js';
 /**
  * The flows and actions of this process, by name; flows by version as well.
  *
- *   G1  A name (and version) belongs to one function, unless the later one says `replace`.
- *   G2  Flows and actions have separate names.
+ *   Y1  A name (and version) belongs to one function, unless the later one says `replace`.
+ *   Y2  Flows and actions have separate names.
  */
 export class Registry implements FlowSource {
   readonly #flows = new Map<string, Map<number, FlowDefinition>>();
+  readonly #highest = new Map<string, FlowDefinition>();
   readonly #actions = new Map<string, ActionDefinition>();
   readonly #listeners = new Set<() => void>();
+  #announced = false;
 
   addFlow(definition: FlowDefinition, replace: boolean): void {
     const { name, version } = definition;
@@ -25,6 +27,7 @@ export class Registry implements FlowSource {
     const versions = this.#flows.get(name) ?? new Map<number, FlowDefinition>();
     if (versions.has(version) && !replace) throw nameTaken(`flow "${name}" version ${version}`, ' or another version');
     this.#flows.set(name, versions.set(version, definition));
+    if (version >= (this.#highest.get(name)?.version ?? 0)) this.#highest.set(name, definition);
     this.#changed();
   }
 
@@ -41,8 +44,7 @@ export class Registry implements FlowSource {
 
   /** The flow's highest version. */
   highest(flow: string): FlowDefinition | undefined {
-    const versions = this.#flows.get(flow);
-    return versions?.get(Math.max(...versions.keys()));
+    return this.#highest.get(flow);
   }
 
   all(): { readonly flow: string; readonly version: number }[] {
@@ -58,8 +60,6 @@ export class Registry implements FlowSource {
       this.#listeners.delete(listener);
     };
   }
-
-  #announced = false;
 
   #changed(): void {
     if (this.#announced || this.#listeners.size === 0) return;

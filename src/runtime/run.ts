@@ -26,8 +26,14 @@ import { Scope } from './scope.js';
 interface RunInit {
   readonly record: RunRecord;
   readonly definition: FlowDefinition;
-  readonly loaded: readonly OperationRecord[];
+  /** The journal of an earlier execution; left out for a run that has just been created. */
+  readonly loaded?: readonly OperationRecord[];
   readonly host: RunHost;
+}
+
+/** Something to do when the whole journal has been delivered. */
+interface Step {
+  perform(): void;
 }
 
 type BodyEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
@@ -60,7 +66,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   readonly #notices: RunNotices;
   readonly #pending = new PendingOperations();
   /** What waits for the end of the journal (R3). */
-  #steps: (() => void)[] = [];
+  #steps: Step[] = [];
   #rejections: Map<Promise<unknown>, unknown> | undefined;
   #log: Logger | undefined;
   #state: 'ready' | 'running' | 'ended' | 'blocked' | 'left' = 'ready';
@@ -80,11 +86,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#record = record;
     this.#definition = definition;
     this.#codec = host.codec.withSerdes(definition.serdes);
-    this.#journal = new Journal(record, loaded);
-    this.#recovered = loaded.length > 0;
+    this.#journal = new Journal(record, loaded ?? []);
+    this.#recovered = loaded !== undefined;
     this.#now = record.createdAt;
     this.#notices = new RunNotices(this, host);
-    this.#cancelRequested = loaded.some((entry) => entry.id === CANCEL_ENTRY_ID);
+    this.#cancelRequested = loaded?.some((entry) => entry.id === CANCEL_ENTRY_ID) ?? false;
     this.#place = { kind: 'flow', run: this, scope: new Scope(ROOT_SCOPE, record.seed), shielded: false };
   }
 
@@ -176,7 +182,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     if (recorded !== undefined) operation.adopt(recorded);
     this.#pending.add(operation);
     place.scope.ledger.add(future, entryPoint);
-    if (recorded?.seq == null) this.#steps.push(() => operation.perform());
+    if (recorded?.seq == null) this.#steps.push(operation);
     if (!this.#inTurn) this.host.delivery.wake(this);
     return future;
   }
@@ -261,8 +267,8 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     return runOptions(this.#record).idempotencyKey ?? `${this.id}/${operationId}`;
   }
 
-  whenCurrent(step: () => void): void {
-    this.#steps.push(step);
+  whenCurrent(perform: () => void): void {
+    this.#steps.push({ perform });
     if (!this.#inTurn) this.host.delivery.wake(this);
   }
 
@@ -314,7 +320,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     while (this.#steps.length > 0) {
       const steps = this.#steps;
       this.#steps = [];
-      for (const step of steps) step();
+      for (const step of steps) step.perform();
     }
   }
 

@@ -4,7 +4,7 @@ import type { Codec } from '../codec/codec.js';
 import { CancelledError, StorageError } from '../errors/errors.js';
 import { GroupCommit } from '../journal/group-commit.js';
 import type { Logger } from '../model/logger.js';
-import type { RunRecord } from '../model/records.js';
+import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
 import type { FlowDefinition, LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
 import { Delivery } from '../runtime/delivery.js';
@@ -77,6 +77,7 @@ export class Worker implements RunHost {
   #onIdle: (() => void) | undefined;
   #claiming: Promise<void> | undefined;
   #claimAgain = false;
+  #restarting: Promise<void> | undefined;
   /** Runs that somebody follows and that are not resident; some of them have not been looked up since. */
   readonly #elsewhere = new Set<string>();
   #lookupDue = false;
@@ -142,7 +143,8 @@ export class Worker implements RunHost {
    * Actions that run longer than `timeoutMs` are told to stop, and will be run again.
    */
   async stop(timeoutMs: number): Promise<void> {
-    if (this.#state === 'stopped') return;
+    await this.#restarting;
+    if (this.#state === 'stopped' || this.#state === 'failed') return;
     const registered = this.#state === 'working';
     this.#state = 'draining';
     this.#check.stop();
@@ -169,7 +171,7 @@ export class Worker implements RunHost {
   // What its runs ask for.
 
   begin(record: RunRecord): void {
-    this.#beginRun(record, []);
+    this.#beginRun(record);
   }
 
   adopt(runId: string, resident: Resident): void {
@@ -211,10 +213,10 @@ export class Worker implements RunHost {
     await this.#store.reapWorkers({ workerId: id, nowMs: this.clock.now(), leaseMs: this.#leaseMs });
   }
 
-  #beginRun(record: RunRecord, loaded: ConstructorParameters<typeof Run>[0]['loaded']): void {
+  #beginRun(record: RunRecord, loaded?: readonly OperationRecord[]): void {
     const definition = this.#flows.find(record.flow, record.version);
     if (this.#state !== 'working' || definition === undefined) return;
-    const run = new Run({ record, definition, loaded, host: this });
+    const run = new Run({ record, definition, host: this, ...(loaded && { loaded }) });
     this.adopt(record.id, run);
     this.delivery.wake(run);
   }
@@ -312,7 +314,7 @@ export class Worker implements RunHost {
     if (this.#state !== 'working') return;
     this.group.hold();
     const code = error instanceof StorageError ? error.code : undefined;
-    if (code === 'FENCED' || code === 'STORE_BUSY') void this.#restart(error);
+    if (code === 'FENCED' || code === 'STORE_BUSY') this.#restarting = this.#restart(error);
     else this.#fail(error);
   }
 

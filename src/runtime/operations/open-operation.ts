@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { Codec } from '../../codec/codec.js';
 import { assertNever } from '../../model/assert-never.js';
 import type { FlowPlace } from '../current-scope.js';
@@ -23,7 +22,7 @@ export function openOperation(run: OperationRun, place: FlowPlace, request: Oper
         : new CallFlow(init, { definition: request.definition, id: request.id, leaks: request.leaks });
     }
     case 'timer': {
-      const digest = hash('sha256', JSON.stringify(request.due), 'base64url').slice(0, 22);
+      const digest = engineCodec.digest(request.due, JSON.stringify(request.due));
       const id = place.scope.nextOperationId();
       return new Timer({ run, place, codec: engineCodec, id, kind, name, digest, input: null }, request.due);
     }

@@ -6,10 +6,10 @@ export { shield } from './api/shield.js';
 export { type Sleep, sleep, sleepUntil } from './api/sleep.js';
 export { type Startable, startable } from './api/startable.js';
 export { now, random, uuid } from './api/values.js';
-export { asCompleted, type WaitOptions, wait } from './api/wait.js';
-export { registerError } from './codec/error-registry.js';
+export { asCompleted, type CompletedFuture, type WaitOptions, wait } from './api/wait.js';
+export { type ErrorClass, registerError } from './codec/error-registry.js';
 export type { Serdes } from './codec/serdes.js';
-export type { Engine, StartOptions } from './engine/engine.js';
+export type { Engine, StartableFlow, StartOptions } from './engine/engine.js';
 export type { EngineListener } from './engine/events.js';
 export type { EngineOptions } from './engine/options.js';
 export type { ListFilter, RunInfo } from './engine/run-info.js';
@@ -26,14 +26,22 @@ export {
   TimeoutError,
   UsageError,
 } from './errors/errors.js';
-export { ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, type ReturnWhen, type WaitResult } from './futures/conditions.js';
+export {
+  ALL_COMPLETED,
+  FIRST_COMPLETED,
+  FIRST_EXCEPTION,
+  type ReturnWhen,
+  type WaitResult,
+} from './futures/conditions.js';
 export type { DurableFuture, WaitLimit } from './futures/durable-future.js';
 export type { Duration } from './model/duration.js';
 export type { LogFields, Logger } from './model/logger.js';
-export type { BlockedCode, FutureStatus, OperationKind, RunStatus } from './model/statuses.js';
+export type { EntryKind, InboxMessage, OperationRecord, RunEnd, RunRecord } from './model/records.js';
+export type { BlockedCode, EndStatus, FutureStatus, OperationKind, OperationStatus, RunStatus } from './model/statuses.js';
 export type { ActionContext } from './runtime/current-scope.js';
 export type { LeakPolicy, NonDurableAwaitPolicy } from './runtime/definitions.js';
 export type { EngineEvents, LeakedFuture, PlainError } from './runtime/events.js';
 export { memoryStore } from './store/memory-store.js';
+export type { SqliteDatabase, SqliteDriver, SqliteStatement, SqlRow, SqlValue } from './store/sqlite/driver.js';
 export { type SqliteStoreOptions, sqliteStore } from './store/sqlite/sqlite-store.js';
 export type { CommitBatch, RunFilter, Store } from './store/store.js';

@@ -3,7 +3,7 @@ import { SERDES_OPTION } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import { rememberStartable } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
-import { checkOptions, isBoolean, isFunction, isText, type OptionTable } from '../errors/options.js';
+import { checkOptions, givenOptions, isBoolean, isFunction, isText, type OptionTable } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
 import { currentPlace } from '../runtime/current-scope.js';
@@ -113,7 +113,7 @@ function makeCallable(definition: ActionDefinition, options: ActionCall): Action
     start,
     with(more: ActionCall): Action<unknown[], unknown> {
       checkOptions(`action "${definition.name}".with()`, more, CALL_OPTIONS);
-      return makeCallable(definition, { ...options, ...more });
+      return makeCallable(definition, { ...options, ...givenOptions(more) });
     },
   });
   Object.defineProperty(callable, 'name', { value: definition.name });

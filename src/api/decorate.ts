@@ -29,7 +29,15 @@ export function decorate({ caller, method, context, instance, make }: Decoration
   const constructed = new WeakSet<object>();
   context.addInitializer(function (this: unknown) {
     const self = this as object & { readonly constructor: { readonly name: string } };
+    // A subclass that has the method overridden decides for itself what it is.
+    if (Reflect.get(self, methodName) !== method) return;
     const owner = (context.static ? self : self.constructor) as { readonly name: string };
+    if (owner.name === '') {
+      throw new UsageError(
+        'NAME_REQUIRED',
+        `${caller} on ${methodName}: the class has no name, and Class.method is the name of the ${caller.slice(1)}`,
+      );
+    }
     const qualified = `${owner.name}.${methodName}`;
     const body: AnyMethod = (...args) => Reflect.apply(method, self, args);
     const put = (value: unknown): void => {
@@ -48,7 +56,13 @@ export function decorate({ caller, method, context, instance, make }: Decoration
       return value;
     };
     Object.defineProperty(self, methodName, { get: bind, configurable: true, enumerable: false });
-    queueMicrotask(() => Reflect.get(self, methodName));
+    queueMicrotask(() => {
+      try {
+        Reflect.get(self, methodName);
+      } catch {
+        // The same error is thrown where the method is used.
+      }
+    });
   });
 }
 

@@ -4,7 +4,16 @@ import { Engine } from '../engine/engine.js';
 import { SERDES_OPTION } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import { type FlowCallOptions, rememberStartable } from '../engine/startables.js';
-import { checkOptions, isBoolean, isFunction, isOneOf, isPositiveInteger, isText, type OptionTable } from '../errors/options.js';
+import {
+  checkOptions,
+  givenOptions,
+  isBoolean,
+  isFunction,
+  isOneOf,
+  isPositiveInteger,
+  isText,
+  type OptionTable,
+} from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
 import { currentPlace } from '../runtime/current-scope.js';
@@ -127,7 +136,7 @@ function makeCallable(definition: FlowDefinition, versionGiven: boolean, options
     start,
     with(more: FlowCall): Flow<unknown[], unknown> {
       checkOptions(`flow "${definition.name}".with()`, more, CALL_OPTIONS);
-      return makeCallable(definition, versionGiven, { ...options, ...more });
+      return makeCallable(definition, versionGiven, { ...options, ...givenOptions(more) });
     },
   });
   Object.defineProperty(callable, 'name', { value: definition.name });

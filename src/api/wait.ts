@@ -16,6 +16,12 @@ import type { Duration } from '../model/duration.js';
 import { currentPlace } from '../runtime/current-scope.js';
 import { operationInAction } from './place.js';
 
+/**
+ * A future as a loop over `asCompleted` gets it: the future itself, typed without `then`, since TypeScript takes a thenable in `for await` for its
+ * result. `result()` and all the rest are there.
+ */
+export type CompletedFuture<F> = Omit<F, 'then'>;
+
 /** Options of `wait`. */
 export interface WaitOptions {
   /** Default `ALL_COMPLETED`. */
@@ -52,7 +58,7 @@ export async function wait<F extends DurableFuture<unknown>>(
  * @example
  * for await (const future of asCompleted(futures)) console.log(future.name, await future.exception());
  */
-export function asCompleted<F extends DurableFuture<unknown>>(futures: Iterable<F>): AsyncIterable<F> {
+export function asCompleted<F extends DurableFuture<unknown>>(futures: Iterable<F>): AsyncIterable<CompletedFuture<F>> {
   const place = waitPlace('asCompleted()');
   const each = requireFutures(futures, 'asCompleted()');
   return { [Symbol.asyncIterator]: () => completionOrder(each, place) };

@@ -22,10 +22,13 @@ const DIGEST_LENGTH = 22;
 export class Codec {
   readonly #maxValueBytes: number;
   readonly #serdes: Serdes | undefined;
+  /** A codec with the same limits and perdure's own encoding: for what no user sees, such as the outcome of a timer. */
+  readonly own: Codec;
 
   constructor(options: CodecOptions) {
     this.#maxValueBytes = options.maxValueBytes;
     this.#serdes = options.serdes;
+    this.own = options.serdes === undefined ? this : new Codec({ maxValueBytes: options.maxValueBytes });
   }
 
   /** A codec with the same limits and another serdes; this one when there is none. */

@@ -3,7 +3,7 @@ import type { Clock } from '../clock/clock.js';
 import { systemClock } from '../clock/system-clock.js';
 import { Codec } from '../codec/codec.js';
 import { UsageError } from '../errors/errors.js';
-import { checkOptions, isOneOf, isText } from '../errors/options.js';
+import { checkOptions, givenOptions, isOneOf, isText } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import { requireDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
@@ -12,7 +12,7 @@ import { isEnded } from '../model/statuses.js';
 import { cancelMessage } from '../runtime/cancel-message.js';
 import { currentPlace, outsidePlaces } from '../runtime/current-scope.js';
 import type { FlowDefinition } from '../runtime/definitions.js';
-import { type EngineEvents, plainError } from '../runtime/events.js';
+import { ENGINE_EVENTS, type EngineEvents, plainError } from '../runtime/events.js';
 import { holdRejections } from '../runtime/held-rejections.js';
 import { newRun, newRunId } from '../runtime/new-run.js';
 import { runIdTaken } from '../runtime/run-id-taken.js';
@@ -38,6 +38,14 @@ export interface StartOptions {
   readonly id?: string;
   /** Default: the flow's own policy, else the engine's. */
   readonly leaks?: 'warn' | 'error' | 'ignore';
+}
+
+interface Creation {
+  readonly root: RootFuture;
+  readonly record: RunRecord;
+  /** The run that has had the id before. */
+  readonly taken: RunRecord | undefined;
+  readonly codec: Codec;
 }
 
 /** A flow as `engine.start` takes it. */
@@ -113,7 +121,10 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     if (!Array.isArray(args)) throw new UsageError('INVALID_ARGUMENT', 'engine.start(flow, args): args is the array of arguments');
     checkOptions('engine.start()', options, { id: [isText, 'a text that is not empty'], leaks: isOneOf('warn', 'error', 'ignore') });
     const definition = startable.versionGiven ? startable.definition : registry.highest(startable.definition.name);
-    return this.startRun(definition ?? startable.definition, args, { ...startable.options, ...options }) as DurableFuture<R>;
+    return this.startRun(definition ?? startable.definition, args, {
+      ...startable.options,
+      ...givenOptions(options ?? {}),
+    }) as DurableFuture<R>;
   }
 
   /** As `start`, for a definition that is known already. */
@@ -134,7 +145,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       nowMs,
     });
     const root = this.#newRoot(runId, options.name ?? definition.name, codec);
-    this.#worker.group.create(record, (taken) => this.#created(root, record, taken));
+    this.#worker.group.create(record, (taken) => this.#created({ root, record, taken, codec }));
     return root.future;
   }
 
@@ -192,8 +203,12 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   /** Listens to an event; returns what stops it. A listener that throws is logged and disturbs nobody. */
   on<E extends keyof EngineEvents>(event: E, listener: EngineListener<E>): () => void {
-    if (typeof event !== 'string' || typeof listener !== 'function') {
-      throw new UsageError('INVALID_ARGUMENT', 'engine.on(event, listener) takes the name of an event and a function');
+    this.#admit('engine.on()');
+    if (!ENGINE_EVENTS.includes(event) || typeof listener !== 'function') {
+      throw new UsageError(
+        'INVALID_ARGUMENT',
+        `engine.on(event, listener) takes a function and one of the events ${ENGINE_EVENTS.join(', ')}`,
+      );
     }
     return this.#emitter.on(event, listener);
   }
@@ -203,6 +218,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * engine on this store. Futures still pending reject with `ENGINE_CLOSED`. Idempotent.
    */
   close(options?: { timeout?: Duration }): Promise<void> {
+    refuseInFlow('engine.close()');
+    checkOptions('engine.close()', options, { timeout: [() => true, 'a duration'] });
     const timeout = options?.timeout === undefined ? DEFAULT_CLOSE_MS : requireDuration(options.timeout, 'close(): timeout');
     this.#closing ??= this.#close(timeout);
     return this.#closing;
@@ -258,8 +275,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     return root;
   }
 
-  #created(root: RootFuture, record: RunRecord, taken: RunRecord | undefined): void {
-    const error = taken && runIdTaken(record, taken);
+  #created({ root, record, taken, codec }: Creation): void {
+    const error = taken && runIdTaken(record, taken, codec);
     if (error !== undefined) {
       root.abandon(error);
       return;
@@ -310,12 +327,16 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   #admit(what: string): void {
     if (this.#refusal !== undefined) throw this.#refusal;
-    if (currentPlace()?.kind !== 'flow') return;
-    throw new UsageError(
-      'ENGINE_IN_FLOW',
-      `${what}: a flow cannot call the engine, since a replay could not repeat that; start child flows with .start(), or call the engine in an action`,
-    );
+    refuseInFlow(what);
   }
+}
+
+function refuseInFlow(what: string): void {
+  if (currentPlace()?.kind !== 'flow') return;
+  throw new UsageError(
+    'ENGINE_IN_FLOW',
+    `${what}: a flow cannot call the engine, since a replay could not repeat that; start child flows with .start(), or call the engine in an action`,
+  );
 }
 
 function requireRunId(runId: unknown, caller: string): string {

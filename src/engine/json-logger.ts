@@ -1,6 +1,9 @@
 import type { LogFields, Logger } from '../model/logger.js';
 import { plainError } from '../runtime/events.js';
 
+/** Keeps these first in a line, and the logger's own whatever the caller adds. */
+const HEAD = { level: '', time: '', message: '' };
+
 /** One JSON object a line, on standard error, so that a program's own output stays its own. */
 export const jsonLogger: Logger = {
   debug: (message, fields) => write('debug', message, fields),
@@ -10,7 +13,7 @@ export const jsonLogger: Logger = {
 };
 
 function write(level: keyof Logger, message: string, fields: LogFields | undefined): void {
-  process.stderr.write(`${line({ level, time: new Date().toISOString(), message, ...fields })}\n`);
+  process.stderr.write(`${line({ ...HEAD, ...fields, level, time: new Date().toISOString(), message })}\n`);
 }
 
 /** A field that JSON cannot hold is shown as text: a log line never fails. */

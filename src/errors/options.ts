@@ -27,6 +27,11 @@ export function checkOptions(caller: string, options: unknown, table: OptionTabl
   }
 }
 
+/** The options that are given: those that are `undefined` count as left out. */
+export function givenOptions<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}
+
 export const isBoolean: Check = (value) => typeof value === 'boolean';
 export const isText: Check = (value) => typeof value === 'string' && value.trim() !== '';
 export const isPositiveInteger: Check = (value) => Number.isSafeInteger(value) && (value as number) > 0;

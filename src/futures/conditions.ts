@@ -103,13 +103,13 @@ function meets(future: Future<unknown>, returnWhen: ReturnWhen): boolean {
 }
 
 /** Yields futures in the order in which they are delivered; each step costs the same, however many there are. */
-export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, place: WaitPlace): AsyncIterator<F> {
+export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, place: WaitPlace): AsyncIterator<F, undefined> {
   const ready = [...futures].filter((future) => future.done()).sort((a, b) => a.settledOrder - b.settledOrder);
   let position = 0;
   let remaining = futures.size;
-  let next: { resolve(result: IteratorResult<F>): void; reject(error: Error): void } | undefined;
+  let next: { resolve(result: IteratorResult<F, undefined>): void; reject(error: Error): void } | undefined;
 
-  const take = (): IteratorResult<F> => {
+  const take = (): IteratorResult<F, undefined> => {
     const future = ready[position] as F & Future<unknown>;
     position += 1;
     remaining -= 1;
@@ -143,7 +143,7 @@ export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, pl
       }
       if (remaining === 0) return { done: true, value: undefined };
       if (position < ready.length) return take();
-      return new Promise<IteratorResult<F>>((resolve, reject) => {
+      return new Promise<IteratorResult<F, undefined>>((resolve, reject) => {
         place.enter(waiter);
         next = { resolve, reject };
       });

@@ -8,7 +8,7 @@ import { mismatch, missing, type OperationIdentity, type ReplayedRun } from './r
  *
  * Owns: the run's outcomes that wait for delivery, and its next sequence number. Does not own: writing (the group commit does).
  *
- * States: replaying, while outcomes that were loaded wait for delivery; live, from then on.
+ * States: replaying, while anything that was loaded lies ahead of the flow; live, from then on.
  *
  *   J1  Outcomes are delivered in `seq` order, each once; those of this process come after all that were loaded.
  *   J2  A sequence number is given once and never reused, not even when its commit fails (the run is dropped then).
@@ -30,9 +30,9 @@ export class Journal {
     this.#recorded = new Map(loaded.filter((record) => record.id !== CANCEL_ENTRY_ID).map((record) => [record.id, record]));
   }
 
-  /** Whether outcomes of an earlier execution still wait for delivery. */
+  /** Whether anything of an earlier execution lies ahead: an outcome to deliver, or a start to come to. */
   get replaying(): boolean {
-    return this.#loaded > 0;
+    return this.#loaded > 0 || this.#recorded.size > 0;
   }
 
   /** Whether any outcome waits for delivery. */

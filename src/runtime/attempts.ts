@@ -1,5 +1,6 @@
 import { contextLogger } from './context-logger.js';
 import type { ActionContext, ActionPlace } from './current-scope.js';
+import { plainValue } from './events.js';
 import type { RunHost } from './host.js';
 
 interface AttemptInit {
@@ -52,7 +53,7 @@ export class Attempt implements ActionPlace {
         return signal();
       },
       log: contextLogger(host.logger, { runId, flow, operationId, attempt }),
-      heartbeat: (detail) => host.events.emit('action:heartbeat', { runId, operationId, attempt, detail }),
+      heartbeat: (detail) => host.events.emit('action:heartbeat', { runId, operationId, attempt, detail: plainValue(detail) }),
     };
   }
 

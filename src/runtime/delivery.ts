@@ -7,7 +7,7 @@ import type { OperationRecord } from '../model/records.js';
  * Where a run's outcomes come from, in their one order. Our journal is one source; another durable engine can be another.
  */
 export interface OutcomeSource {
-  /** Whether outcomes of an earlier execution still wait for delivery. */
+  /** Whether anything of an earlier execution lies ahead. */
   readonly replaying: boolean;
   readonly hasNext: boolean;
   /** Announces an operation: what is known of it, or how that differs from what is asked for. */
@@ -18,6 +18,8 @@ export interface OutcomeSource {
 
 /** Something that takes delivery turns. */
 export interface TurnTaker {
+  /** Whether it has its turns while the pump is paused: its cancellation has been asked for, and what it runs should hear of that. */
+  readonly urgent: boolean;
   /** Delivers outcomes until one resumes code. */
   beginTurn(): void;
   /** All code that the delivery resumed has come to rest. Returns whether another turn is due. */
@@ -35,6 +37,7 @@ const TURNS_A_MACROTASK = 512;
  *   D1  A run has at most one turn a macrotask: between two turns all microtasks have been run.
  *   D2  `endTurn` is called in the macrotask of `beginTurn`, when the microtask queue is empty: the flow is quiescent.
  *   D3  Runs have their turns in the order in which they became due.
+ *   D4  While paused, only urgent runs have turns.
  */
 export class Delivery {
   readonly #clock: Clock;
@@ -57,28 +60,23 @@ export class Delivery {
     this.#due.delete(run);
   }
 
-  /** No more turns until `resume`. */
+  /** From now on only urgent runs have turns. */
   pause(): void {
     this.#paused = true;
   }
 
-  resume(): void {
-    this.#paused = false;
-    this.#schedule();
-  }
-
   #schedule(): void {
-    if (this.#scheduled || this.#paused || this.#due.size === 0) return;
+    if (this.#scheduled || this.#due.size === 0) return;
     this.#scheduled = true;
     this.#clock.macrotask(() => this.#turn());
   }
 
   #turn(): void {
     this.#scheduled = false;
-    if (this.#paused) return;
     const runs: TurnTaker[] = [];
     for (const run of this.#due) {
       this.#due.delete(run);
+      if (this.#paused && !run.urgent) continue;
       runs.push(run);
       if (runs.length === TURNS_A_MACROTASK) break;
     }

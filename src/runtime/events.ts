@@ -24,6 +24,21 @@ export interface LeakedFuture {
   readonly error?: PlainError;
 }
 
+/** The names of all events. */
+export const ENGINE_EVENTS: readonly (keyof EngineEvents)[] = [
+  'run:started',
+  'run:finished',
+  'run:blocked',
+  'run:stuck',
+  'operation:started',
+  'operation:finished',
+  'attempt:failed',
+  'action:heartbeat',
+  'leak',
+  'engine:fenced',
+  'engine:failed',
+];
+
 interface OperationEvent {
   readonly runId: string;
   readonly operationId: string;
@@ -70,4 +85,13 @@ export function plainError(error: unknown, depth = 0): PlainError {
 
 function causeOf(cause: unknown, depth: number): PlainError | string {
   return cause instanceof Error ? plainError(cause, depth + 1) : String(cause);
+}
+
+/** Any value as plain JSON: what JSON cannot hold becomes text. */
+export function plainValue(value: unknown): unknown {
+  try {
+    return JSON.parse(JSON.stringify(value ?? null, (_key, part: unknown) => (typeof part === 'bigint' ? String(part) : part)));
+  } catch {
+    return String(value);
+  }
 }

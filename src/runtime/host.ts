@@ -12,7 +12,8 @@ export type EndOfRun = Pick<RunEnd, 'status' | 'outcome'>;
 
 /** What a worker keeps of a run that it executes. */
 export interface Resident {
-  receive(message: InboxMessage): void;
+  /** Returns whether the message has been taken over: into the journal, or as one that changes nothing. */
+  receive(message: InboxMessage): boolean;
   leave(reason: Error): void;
 }
 
@@ -49,8 +50,8 @@ export interface RunHost {
   /** The run has ended or is blocked, durably. */
   left(runId: string): void;
 
-  /** Messages for runs of this worker may have been committed. */
-  checkInbox(): void;
+  /** Sends a message to a run: at once when this worker has it, else through its inbox. */
+  send(message: InboxMessage): void;
 
   /** An action's body has begun; returns what to call when it has come to its end. */
   attemptBegun(): () => void;

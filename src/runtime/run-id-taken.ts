@@ -1,12 +1,20 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Codec } from '../codec/codec.js';
 import { UsageError } from '../errors/errors.js';
 import type { RunRecord } from '../model/records.js';
 
 /** The same id asks for the same run: of the same flow, with the same arguments. The error when it does not. */
-export function runIdTaken(wanted: RunRecord, taken: RunRecord): UsageError | undefined {
-  if (wanted.flow === taken.flow && wanted.digest === taken.digest) return undefined;
-  const differs = wanted.flow === taken.flow ? 'other arguments' : `flow "${taken.flow}"`;
+export function runIdTaken(wanted: RunRecord, taken: RunRecord, codec: Codec): UsageError | undefined {
+  const sameFlow = wanted.flow === taken.flow;
+  if (sameFlow && sameInput(wanted, taken, codec)) return undefined;
+  const differs = sameFlow ? 'with other arguments' : `of flow "${taken.flow}"`;
   return new UsageError(
     'RUN_ID_TAKEN',
-    `flow "${wanted.flow}" cannot start as run ${wanted.id}: that id belongs to a run of ${differs}; choose another id, or start it with the same flow and arguments to attach to it`,
+    `flow "${wanted.flow}" cannot start as run ${wanted.id}: that id belongs to a run ${differs}; choose another id, or start it with the same flow and arguments to attach to it`,
   );
+}
+
+/** Digests differ with the order of keys, which means nothing to the caller. */
+function sameInput(wanted: RunRecord, taken: RunRecord, codec: Codec): boolean {
+  return wanted.digest === taken.digest || isDeepStrictEqual(codec.decode(wanted.input), codec.decode(taken.input));
 }

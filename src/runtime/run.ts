@@ -94,6 +94,10 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#place = { kind: 'flow', run: this, scope: new Scope(ROOT_SCOPE, record.seed), shielded: false };
   }
 
+  get urgent(): boolean {
+    return this.#cancelRequested;
+  }
+
   get replaying(): boolean {
     return this.#journal.replaying;
   }
@@ -274,12 +278,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   // What its worker asks for.
 
-  /** A message for this run: it goes into the journal, once. */
-  receive(message: InboxMessage): void {
-    if (this.#state !== 'running' && this.#state !== 'ready') return;
-    this.host.group.take(message.id);
+  /** A message for this run: it goes into the journal, once. Returns whether the run has it. */
+  receive(message: InboxMessage): boolean {
+    if (this.#state !== 'running' && this.#state !== 'ready') return false;
     const request = readCancel(message, this.#record);
-    if (request === undefined || this.#cancelRequested) return;
+    if (request === undefined || this.#cancelRequested) return true;
     this.#cancelRequested = true;
     const entry: Entry = {
       runId: this.id,
@@ -290,13 +293,14 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
       input: null,
       status: 'SUCCEEDED',
       seq: this.#journal.takeSeq(),
-      outcome: this.host.codec.encode(request.reason, () => 'the reason of a cancel request'),
+      outcome: this.host.codec.own.encode(request.reason, () => 'the reason of a cancel request'),
       startedAt: this.host.clock.now(),
       finishedAt: null,
       dueAt: null,
       childRunId: null,
     };
     this.host.group.outcome(entry, () => this.#committed(entry));
+    return true;
   }
 
   /** The run leaves this process and goes on elsewhere or later: nothing is written any more, nothing delivered. */
@@ -325,7 +329,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   }
 
   #deliverCancel(record: OperationRecord): boolean {
-    const reason = this.host.codec.decode(record.outcome as string) as string | undefined;
+    const reason = this.host.codec.own.decode(record.outcome as string) as string | undefined;
     this.#cancelled = cancellation(this.#notices.what, reason);
     return this.#pending.cancelAll(this.#cancelled);
   }

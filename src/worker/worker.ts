@@ -4,7 +4,7 @@ import type { Codec } from '../codec/codec.js';
 import { CancelledError, StorageError } from '../errors/errors.js';
 import { GroupCommit } from '../journal/group-commit.js';
 import type { Logger } from '../model/logger.js';
-import type { OperationRecord, RunRecord } from '../model/records.js';
+import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
 import type { FlowDefinition, LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
 import { Delivery } from '../runtime/delivery.js';
@@ -48,7 +48,7 @@ const CLAIM_LIMIT = 500;
  * States: idle → working ⇄ restarting (fenced: it registers anew under another id) → draining → stopped; failed, when the store is lost.
  *
  *   K1  A run is resident only while this worker owns it; when the worker is fenced, all its runs leave before it registers anew.
- *   K2  While draining, actions come to their end and are recorded, but no flow has a turn.
+ *   K2  While draining, actions come to their end and are recorded, but no flow has a turn, unless it is being cancelled.
  *   K3  Claims do not overlap.
  */
 export class Worker implements RunHost {
@@ -60,8 +60,6 @@ export class Worker implements RunHost {
   readonly nonDurableAwait: NonDurableAwaitPolicy;
   readonly group: GroupCommit;
   readonly delivery: Delivery;
-  /** Calls the inbox to be read; a field, so that it can be handed on. */
-  readonly checkInbox: () => void;
   readonly #store: Store;
   readonly #flows: FlowSource;
   readonly #leaseMs: number;
@@ -105,7 +103,6 @@ export class Worker implements RunHost {
       heartbeat: () => this.#store.heartbeat(this.#id, this.clock.now()),
       onFailure: (error) => this.#storeFailed(error),
     });
-    this.checkInbox = () => void this.#readInbox().catch((error: unknown) => this.#storeFailed(error));
     this.#attemptEnded = () => {
       this.#attempts -= 1;
       if (this.#attempts === 0) this.#onIdle?.();
@@ -150,6 +147,8 @@ export class Worker implements RunHost {
     this.#check.stop();
     this.delivery.pause();
     await this.#claiming;
+    await this.group.flush();
+    await this.#readInbox();
     await this.#idle(timeoutMs);
     await this.group.flush();
     this.#leaveAll('the engine is closed');
@@ -163,9 +162,9 @@ export class Worker implements RunHost {
     return this.#follow(runId, 'committed', onEnd);
   }
 
-  /** Whether this process executes the run. */
-  isResident(runId: string): boolean {
-    return this.#residents.has(runId);
+  /** Messages for runs of this worker may have been written. */
+  checkInbox(): void {
+    this.#readInbox().catch((error: unknown) => this.#storeFailed(error));
   }
 
   // What its runs ask for.
@@ -195,6 +194,10 @@ export class Worker implements RunHost {
     this.#residents.delete(runId);
     this.#followers.committed(runId);
     if (this.#followers.has(runId)) this.#followElsewhere(runId);
+  }
+
+  send(message: InboxMessage): void {
+    if (this.#residents.get(message.runId)?.receive(message) !== true) this.group.message(message, () => this.checkInbox());
   }
 
   attemptBegun(): () => void {
@@ -280,8 +283,10 @@ export class Worker implements RunHost {
   }
 
   async #readInbox(): Promise<void> {
-    if (this.#state !== 'working' || this.#residents.size === 0) return;
-    for (const message of await this.#store.readInbox(this.#id)) this.#residents.get(message.runId)?.receive(message);
+    if ((this.#state !== 'working' && this.#state !== 'draining') || this.#residents.size === 0) return;
+    for (const message of await this.#store.readInbox(this.#id)) {
+      if (this.#residents.get(message.runId)?.receive(message) === true) this.group.take(message.id);
+    }
   }
 
   async #reap(): Promise<void> {

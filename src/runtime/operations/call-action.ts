@@ -80,14 +80,14 @@ export class CallAction extends Operation implements Resident {
   }
 
   /** A cancel request for the run that it has become. */
-  receive(message: InboxMessage): void {
+  receive(message: InboxMessage): boolean {
     const record = this.#detachedRun as RunRecord;
-    this.run.host.group.take(message.id);
     const request = readCancel(message, record);
-    if (request === undefined || this.stopped) return;
+    if (request === undefined || this.stopped) return true;
     const error = cancellation(`detached action "${this.entry.name}" (run ${record.id})`, request.reason);
     this.#settle('CANCELLED', this.codec.encodeError(error));
     this.stop(error);
+    return true;
   }
 
   async #call(): Promise<unknown> {

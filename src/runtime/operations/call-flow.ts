@@ -79,7 +79,7 @@ export class CallFlow extends Operation {
     const { host } = this.run;
     if (taken === undefined) host.begin(record);
     if (this.stopped) return;
-    const error = taken && runIdTaken(record, taken);
+    const error = taken && runIdTaken(record, taken, this.codec);
     if (error !== undefined) {
       this.run.complete(this, 'FAILED', this.codec.encodeError(error));
     } else if (taken !== undefined && isEnded(taken.status)) {
@@ -94,7 +94,6 @@ export class CallFlow extends Operation {
   }
 
   #send(payload: Parameters<typeof cancelMessage>[1]): void {
-    const { group, checkInbox } = this.run.host;
-    group.message(cancelMessage(this.entry.childRunId as string, payload), checkInbox);
+    this.run.host.send(cancelMessage(this.entry.childRunId as string, payload));
   }
 }

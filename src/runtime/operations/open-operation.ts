@@ -22,9 +22,9 @@ export function openOperation(run: OperationRun, place: FlowPlace, request: Oper
         : new CallFlow(init, { definition: request.definition, id: request.id, leaks: request.leaks });
     }
     case 'timer': {
-      const digest = engineCodec.digest(request.due, JSON.stringify(request.due));
+      const digest = engineCodec.own.digest(request.due, JSON.stringify(request.due));
       const id = place.scope.nextOperationId();
-      return new Timer({ run, place, codec: engineCodec, id, kind, name, digest, input: null }, request.due);
+      return new Timer({ run, place, codec: engineCodec.own, id, kind, name, digest, input: null }, request.due);
     }
     default:
       return assertNever(kind);

@@ -29,10 +29,10 @@ export interface SqliteStoreOptions {
  * const store = sqliteStore('app.db');
  */
 export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Store {
-  if (path === ':memory:' || path === '') {
+  if (typeof path !== 'string' || path === ':memory:' || path === '') {
     throw new UsageError(
       'INVALID_ARGUMENT',
-      `a SQLite store needs the path of a file, not ${JSON.stringify(path)}. Use memoryStore() for a store in memory`,
+      `a SQLite store needs the path of a file, not ${typeof path === 'string' ? JSON.stringify(path) : typeof path}. Use memoryStore() for a store in memory`,
     );
   }
   return new SqliteStore(path, options);

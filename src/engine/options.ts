@@ -18,7 +18,10 @@ export interface EngineOptions {
   readonly serdes?: Serdes;
   /** The largest encoded value, in bytes. Default 4 MiB. */
   readonly maxValueBytes?: number;
-  /** Milliseconds without a heartbeat after which this worker's runs may be taken by another. Default 30,000. */
+  /**
+   * Milliseconds without a heartbeat after which this engine takes another worker for dead, and a third of them between its own heartbeats: give all
+   * engines on a store the same. Default 30,000.
+   */
   readonly leaseMs?: number;
   /** Whether flows called outside of any flow run on this engine, as long as no later one is opened. Default true. */
   readonly default?: boolean;

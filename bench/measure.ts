@@ -42,6 +42,8 @@ export function printTable(figures: readonly Figure[]): void {
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => (row[column] as string).length)));
   for (const row of rows) {
     const [workload, subject, value, notes] = row as [string, string, string, string];
-    console.log(`${workload.padEnd(widths[0] as number)}  ${subject.padEnd(widths[1] as number)}  ${value.padStart(widths[2] as number)}  ${notes}`);
+    console.log(
+      `${workload.padEnd(widths[0] as number)}  ${subject.padEnd(widths[1] as number)}  ${value.padStart(widths[2] as number)}  ${notes}`,
+    );
   }
 }

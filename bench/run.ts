@@ -39,7 +39,13 @@ try {
     ratios.push(ours.value / bare.value);
   }
   const ratio = ratios.sort((a, b) => a - b)[1] as number;
-  show({ workload: 'W1 as a part of bare commits', subject: sqlite, value: ratio, unit: '', notes: `each round: ${ratios.map((each) => each.toFixed(2)).join(', ')}` });
+  show({
+    workload: 'W1 as a part of bare commits',
+    subject: sqlite,
+    value: ratio,
+    unit: '',
+    notes: `each round: ${ratios.map((each) => each.toFixed(2)).join(', ')}`,
+  });
   show(await sequential(memory, ':memory:', 5_000 / scale));
   show(await fannedOut(sqlite, file(), 10_000 / scale));
   show(await fannedOut(memory, ':memory:', 10_000 / scale));

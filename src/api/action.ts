@@ -1,16 +1,14 @@
 import type { Serdes } from '../codec/serdes.js';
 import { SERDES_OPTION } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
-import { rememberStartable } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
 import { checkOptions, givenOptions, isBoolean, isFunction, isText, type OptionTable } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import type { EntryPoint } from '../futures/leak-ledger.js';
 import { currentPlace } from '../runtime/current-scope.js';
 import type { ActionDefinition } from '../runtime/definitions.js';
-import { type AnyMethod, decorate, type MethodContext } from './decorate.js';
+import { makeCallable } from './callable.js';
 import { operationInAction } from './place.js';
-import { type Body, readWrapArguments } from './wrap-arguments.js';
+import { type Body, wrap } from './wrap.js';
 
 /** A durable action: call it in a flow, or start it in the background. */
 export interface Action<A extends readonly unknown[], R> {
@@ -72,51 +70,35 @@ export function action<This>(
   context: ClassMethodDecoratorContext<This, (this: This, ...args: A) => Promise<R> | R>,
 ) => void;
 export function action(...given: readonly unknown[]): unknown {
-  const wrap = readWrapArguments('action', given);
-  if (wrap.form === 'function') return makeAction(wrap.name, wrap.body, wrap.options as ActionOptions | undefined);
-  checkOptions('@action', wrap.options, METHOD_OPTIONS);
-  const { instance, ...options } = (wrap.options ?? {}) as ActionMethodOptions<object>;
-  const decorator = (method: AnyMethod, context: MethodContext): void =>
-    decorate({ caller: '@action', method, context, instance, make: (name, body) => makeAction(name, body, options) });
-  return wrap.form === 'method' ? decorator(wrap.method, wrap.context) : decorator;
+  return wrap('action', given, METHOD_OPTIONS, makeAction);
 }
 
 function makeAction(name: string, body: Body, options: ActionOptions | undefined): Action<unknown[], unknown> {
   checkOptions(`action "${name}"`, options, OPTIONS);
   const definition: ActionDefinition = { kind: 'action', name, body, serdes: options?.serdes };
   registry.addAction(definition, options?.replace === true);
-  return makeCallable(definition, {});
+  return callableAction(definition, {});
 }
 
-function makeCallable(definition: ActionDefinition, options: ActionCall): Action<unknown[], unknown> {
-  const begin = (args: readonly unknown[], entryPoint?: EntryPoint): DurableFuture<unknown> => {
-    const place = currentPlace();
-    if (place?.kind === 'action') throw operationInAction(`action "${definition.name}"`, place.name);
-    if (place === undefined) {
-      throw new UsageError(
-        'ACTION_OUTSIDE_FLOW',
-        `action "${definition.name}" was called outside of any flow, where nothing would record it; call it in a function wrapped with flow()`,
-      );
-    }
-    const { name = definition.name, serdes } = options;
-    return place.run.start({ kind: 'action', definition, name, args, serdes }, place, entryPoint);
-  };
-  const call = (...args: unknown[]): Promise<unknown> => {
-    try {
-      return begin(args).result();
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  };
-  const start = (...args: unknown[]): DurableFuture<unknown> => begin(args, start);
-  const callable = Object.assign(call, {
-    start,
-    with(more: ActionCall): Action<unknown[], unknown> {
+function callableAction(definition: ActionDefinition, options: ActionCall): Action<unknown[], unknown> {
+  return makeCallable<ActionCall, Action<unknown[], unknown>>({
+    name: definition.name,
+    startable: { definition },
+    begin(args, entryPoint) {
+      const place = currentPlace();
+      if (place?.kind === 'action') throw operationInAction(`action "${definition.name}"`, place.name);
+      if (place === undefined) {
+        throw new UsageError(
+          'ACTION_OUTSIDE_FLOW',
+          `action "${definition.name}" was called outside of any flow, where nothing would record it; call it in a function wrapped with flow()`,
+        );
+      }
+      const { name = definition.name, serdes } = options;
+      return place.run.start({ kind: 'action', definition, name, args, serdes }, place, entryPoint);
+    },
+    withOptions(more) {
       checkOptions(`action "${definition.name}".with()`, more, CALL_OPTIONS);
-      return makeCallable(definition, { ...options, ...givenOptions(more) });
+      return callableAction(definition, { ...options, ...givenOptions(more) });
     },
   });
-  Object.defineProperty(callable, 'name', { value: definition.name });
-  rememberStartable(callable, { definition });
-  return callable;
 }

@@ -3,7 +3,7 @@ import { currentEngine } from '../engine/current.js';
 import { Engine } from '../engine/engine.js';
 import { SERDES_OPTION } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
-import { type FlowCallOptions, rememberStartable } from '../engine/startables.js';
+import type { FlowCallOptions } from '../engine/startables.js';
 import {
   checkOptions,
   givenOptions,
@@ -15,12 +15,11 @@ import {
   type OptionTable,
 } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import type { EntryPoint } from '../futures/leak-ledger.js';
 import { currentPlace } from '../runtime/current-scope.js';
 import type { FlowDefinition, LeakPolicy } from '../runtime/definitions.js';
-import { type AnyMethod, decorate, type MethodContext } from './decorate.js';
+import { makeCallable } from './callable.js';
 import { operationInAction } from './place.js';
-import { type Body, readWrapArguments } from './wrap-arguments.js';
+import { type Body, wrap } from './wrap.js';
 
 /** A durable flow: call it, or start it in the background. */
 export interface Flow<A extends readonly unknown[], R> {
@@ -98,13 +97,7 @@ export function flow<This>(
   context: ClassMethodDecoratorContext<This, (this: This, ...args: A) => Promise<R> | R>,
 ) => void;
 export function flow(...given: readonly unknown[]): unknown {
-  const wrap = readWrapArguments('flow', given);
-  if (wrap.form === 'function') return makeFlow(wrap.name, wrap.body, wrap.options as FlowOptions | undefined);
-  checkOptions('@flow', wrap.options, METHOD_OPTIONS);
-  const { instance, ...options } = (wrap.options ?? {}) as FlowMethodOptions<object>;
-  const decorator = (method: AnyMethod, context: MethodContext): void =>
-    decorate({ caller: '@flow', method, context, instance, make: (name, body) => makeFlow(name, body, options) });
-  return wrap.form === 'method' ? decorator(wrap.method, wrap.context) : decorator;
+  return wrap('flow', given, METHOD_OPTIONS, makeFlow);
 }
 
 function makeFlow(name: string, body: Body, options: FlowOptions | undefined): Flow<unknown[], unknown> {
@@ -112,36 +105,26 @@ function makeFlow(name: string, body: Body, options: FlowOptions | undefined): F
   const { version, leaks, serdes, replace } = options ?? {};
   const definition: FlowDefinition = { kind: 'flow', name, version: version ?? 1, body, leaks, serdes };
   registry.addFlow(definition, replace === true);
-  return makeCallable(definition, version !== undefined, {});
+  return callableFlow(definition, version !== undefined, {});
 }
 
-function makeCallable(definition: FlowDefinition, versionGiven: boolean, options: FlowCallOptions): Flow<unknown[], unknown> {
-  const begin = (args: readonly unknown[], entryPoint?: EntryPoint): DurableFuture<unknown> => {
-    const current = versionGiven ? definition : (registry.highest(definition.name) ?? definition);
-    const place = currentPlace();
-    if (place?.kind === 'action') throw operationInAction(`flow "${definition.name}"`, place.name);
-    if (place === undefined) return (currentEngine() ?? openDefaultEngine()).startRun(current, args, options);
-    const { id, leaks, name = definition.name } = options;
-    return place.run.start({ kind: 'flow', definition: current, name, args, id, leaks }, place, entryPoint);
-  };
-  const call = (...args: unknown[]): Promise<unknown> => {
-    try {
-      return begin(args).result();
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  };
-  const start = (...args: unknown[]): DurableFuture<unknown> => begin(args, start);
-  const callable = Object.assign(call, {
-    start,
-    with(more: FlowCall): Flow<unknown[], unknown> {
+function callableFlow(definition: FlowDefinition, versionGiven: boolean, options: FlowCallOptions): Flow<unknown[], unknown> {
+  return makeCallable<FlowCall, Flow<unknown[], unknown>>({
+    name: definition.name,
+    startable: { definition, versionGiven, options },
+    begin(args, entryPoint) {
+      const current = versionGiven ? definition : (registry.highest(definition.name) ?? definition);
+      const place = currentPlace();
+      if (place?.kind === 'action') throw operationInAction(`flow "${definition.name}"`, place.name);
+      if (place === undefined) return (currentEngine() ?? openDefaultEngine()).startRun(current, args, options);
+      const { id, leaks, name = definition.name } = options;
+      return place.run.start({ kind: 'flow', definition: current, name, args, id, leaks }, place, entryPoint);
+    },
+    withOptions(more) {
       checkOptions(`flow "${definition.name}".with()`, more, CALL_OPTIONS);
-      return makeCallable(definition, versionGiven, { ...options, ...givenOptions(more) });
+      return callableFlow(definition, versionGiven, { ...options, ...givenOptions(more) });
     },
   });
-  Object.defineProperty(callable, 'name', { value: definition.name });
-  rememberStartable(callable, { definition, versionGiven, options });
-  return callable;
 }
 
 /** Opens the engine that takes calls when nobody has opened one: on `$PERDURE_STORE`, else `.perdure/journal.db`. */

@@ -1,5 +1,6 @@
 import { UsageError } from '../errors/errors.js';
-import type { AnyMethod, MethodContext } from './decorate.js';
+import { checkOptions, type OptionTable } from '../errors/options.js';
+import { type AnyMethod, decorate, type MethodContext } from './decorate.js';
 
 export type Body = (...args: readonly unknown[]) => unknown;
 
@@ -9,8 +10,27 @@ type WrapArguments =
   | { readonly form: 'method'; readonly method: AnyMethod; readonly context: MethodContext; readonly options?: undefined }
   | { readonly form: 'decorator'; readonly options: unknown };
 
+/**
+ * What `flow` and `action` do with their arguments, whichever form they are called in: a function is made durable at once, a method when its object is
+ * constructed.
+ */
+export function wrap<Options>(
+  caller: 'flow' | 'action',
+  given: readonly unknown[],
+  methodOptions: OptionTable,
+  make: (name: string, body: Body, options: Options | undefined) => unknown,
+): unknown {
+  const call = readWrapArguments(caller, given);
+  if (call.form === 'function') return make(call.name, call.body, call.options as Options | undefined);
+  checkOptions(`@${caller}`, call.options, methodOptions);
+  const { instance, ...options } = (call.options ?? {}) as { readonly instance?: (self: object) => string };
+  const decorator = (method: AnyMethod, context: MethodContext): void =>
+    decorate({ caller: `@${caller}`, method, context, instance, make: (name, body) => make(name, body, options as Options) });
+  return call.form === 'method' ? decorator(call.method, call.context) : decorator;
+}
+
 /** Tells the forms apart. @throws {UsageError} `INVALID_ARGUMENT` or `NAME_REQUIRED` when it is none of them. */
-export function readWrapArguments(caller: 'flow' | 'action', given: readonly unknown[]): WrapArguments {
+function readWrapArguments(caller: 'flow' | 'action', given: readonly unknown[]): WrapArguments {
   const [first, second, third] = given;
   if (typeof first === 'function') {
     if (isMethodContext(second)) return { form: 'method', method: first as AnyMethod, context: second };

@@ -1,0 +1,34 @@
+import { rememberStartable, type Startable } from '../engine/startables.js';
+import type { DurableFuture } from '../futures/durable-future.js';
+import type { EntryPoint } from '../futures/leak-ledger.js';
+
+/** What flows and actions have in common as functions. */
+interface Callable<Options, Self> {
+  (...args: unknown[]): Promise<unknown>;
+  start(...args: unknown[]): DurableFuture<unknown>;
+  with(options: Options): Self;
+}
+
+interface CallableInit<Options, Self> {
+  readonly name: string;
+  readonly startable: Startable;
+  /** @param entryPoint - The `.start()` whose call site a leak report shows. */
+  begin(args: readonly unknown[], entryPoint?: EntryPoint): DurableFuture<unknown>;
+  withOptions(options: Options): Self;
+}
+
+/** Makes the function that stands for a flow or an action. Called directly, it rejects where `.start()` throws. */
+export function makeCallable<Options, Self>(init: CallableInit<Options, Self>): Callable<Options, Self> {
+  const call = (...args: unknown[]): Promise<unknown> => {
+    try {
+      return init.begin(args).result();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
+  const start = (...args: unknown[]): DurableFuture<unknown> => init.begin(args, start);
+  const callable = Object.assign(call, { start, with: init.withOptions });
+  Object.defineProperty(callable, 'name', { value: init.name });
+  rememberStartable(callable, init.startable);
+  return callable;
+}

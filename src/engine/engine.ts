@@ -1,4 +1,3 @@
-import { nanoid } from 'nanoid';
 import type { Clock } from '../clock/clock.js';
 import { systemClock } from '../clock/system-clock.js';
 import { Codec } from '../codec/codec.js';
@@ -139,7 +138,6 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       definition,
       input,
       digest: codec.digest(args, input),
-      seed: nanoid(),
       leaks: options.leaks,
       workerId: this.#worker.workerId,
       nowMs,

@@ -55,7 +55,7 @@ export class RootFuture implements FutureOwner {
 
   ended({ status, outcome }: EndOfRun): void {
     this.isRecorded();
-    if (status === 'BLOCKED' || this.future.done()) return;
+    if (this.future.done()) return;
     this.future.settle({ status, text: outcome, codec: this.#codec });
     this.#host.forget(this);
   }

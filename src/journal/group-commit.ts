@@ -3,12 +3,10 @@ import type { InboxMessage, OperationRecord, RunEnd, RunRecord } from '../model/
 import type { Store } from '../store/store.js';
 
 /** A journal entry while its run lives: its owner changes it, and hands it over whenever it is to be written. */
-export interface Entry extends Writable<OperationRecord> {
-  /** The number of the last batch it was handed to, which writes it as it is when that batch is sent. */
-  batch?: number;
-}
+export type Entry = { -readonly [K in keyof OperationRecord]: OperationRecord[K] };
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
+/** A run's end, or its blocking, before its commit gives it a time. */
+export type EndDraft = Pick<RunEnd, 'runId' | 'status' | 'outcome'>;
 
 /** Called when a creation is durable, with the run that has had the id before, if any. */
 export type OnCreated = (taken: RunRecord | undefined) => void;
@@ -19,12 +17,11 @@ interface Creation {
 }
 
 interface Batch {
-  readonly number: number;
   readonly creations: Creation[];
-  readonly entries: Entry[];
+  readonly entries: Set<Entry>;
   /** Entries with an outcome in this batch: they get the commit's time. */
   readonly outcomes: Entry[];
-  readonly ends: Writable<RunEnd>[];
+  readonly ends: EndDraft[];
   readonly messages: InboxMessage[];
   readonly taken: number[];
   readonly committed: (() => void)[];
@@ -42,7 +39,7 @@ interface GroupCommitOptions {
  *
  * Owns: the batch being gathered and the one being written. Does not own: the order of outcomes within a run (the journal gives it).
  *
- * States: idle → gathering → writing (and gathering the next) → …; held while no worker may write; failed for good by `stop`.
+ * States: held, while no worker may write; idle → gathering → writing (and gathering the next) → …
  *
  *   G1  At most one commit is under way; while it is, everything else waits in the next batch.
  *   G2  `committed` callbacks run after the transaction, in the order in which they were handed in.
@@ -84,10 +81,7 @@ export class GroupCommit {
 
   /** Writes the entry as it is when the batch is sent. */
   entry(entry: Entry, committed?: () => void): void {
-    if (entry.batch !== this.#batch.number) {
-      entry.batch = this.#batch.number;
-      this.#batch.entries.push(entry);
-    }
+    this.#batch.entries.add(entry);
     if (committed !== undefined) this.#batch.committed.push(committed);
     this.#schedule();
   }
@@ -98,7 +92,7 @@ export class GroupCommit {
     this.entry(entry, committed);
   }
 
-  end(end: RunEnd, committed: () => void): void {
+  end(end: EndDraft, committed: () => void): void {
     this.#batch.ends.push(end);
     this.#batch.committed.push(committed);
     this.#schedule();
@@ -138,13 +132,12 @@ export class GroupCommit {
     this.#batch = emptyBatch();
     const now = this.#options.clock.now();
     for (const entry of batch.outcomes) entry.finishedAt = now;
-    for (const end of batch.ends) if (end.status !== 'BLOCKED') end.finishedAt = now;
     this.#writing = this.#options.store
       .commit({
         workerId,
-        creates: batch.creations.map((creation) => creation.record),
-        operations: batch.entries,
-        ends: batch.ends,
+        creates: [...firsts(batch.creations).values()].map((creation) => creation.record),
+        operations: [...batch.entries],
+        ends: batch.ends.map((end) => stamped(end, now)),
         messages: batch.messages,
         taken: batch.taken,
       })
@@ -158,13 +151,13 @@ export class GroupCommit {
   #succeeded(batch: Batch, taken: RunRecord[]): void {
     this.#writing = undefined;
     const takenById = new Map(taken.map((record) => [record.id, record]));
-    const first = new Set<string>();
-    for (const { record, onCreated } of batch.creations) {
-      const before = takenById.get(record.id);
-      // Of two creations in one batch the first made the run, unless it was there before.
-      const made = before !== undefined && isSame(before, record) && !first.has(record.id);
-      first.add(record.id);
-      onCreated(made ? undefined : before);
+    const made = firsts(batch.creations);
+    for (const creation of batch.creations) {
+      const { id } = creation.record;
+      const { record } = made.get(id) as Creation;
+      const owner = takenById.get(id) ?? record;
+      // A seed is drawn for each creation: it tells one that was durable although its commit was reported as failed.
+      creation.onCreated(owner.seed === creation.record.seed ? undefined : owner);
     }
     for (const committed of batch.committed) committed();
     if (!isEmpty(this.#batch)) this.#schedule();
@@ -182,24 +175,30 @@ export class GroupCommit {
   }
 }
 
-let batchCount = 0;
-
 function emptyBatch(): Batch {
-  batchCount += 1;
-  return { number: batchCount, creations: [], entries: [], outcomes: [], ends: [], messages: [], taken: [], committed: [] };
+  return { creations: [], entries: new Set(), outcomes: [], ends: [], messages: [], taken: [], committed: [] };
 }
 
 function isEmpty(batch: Batch): boolean {
   return (
     batch.creations.length === 0 &&
-    batch.entries.length === 0 &&
+    batch.entries.size === 0 &&
     batch.ends.length === 0 &&
     batch.messages.length === 0 &&
     batch.taken.length === 0
   );
 }
 
-/** Whether two records are one creation: seeds are drawn anew for each. */
-function isSame(a: RunRecord, b: RunRecord): boolean {
-  return a.seed === b.seed;
+/** The creation of each id that is sent: of several in one batch, the first. */
+function firsts(creations: readonly Creation[]): Map<string, Creation> {
+  const made = new Map<string, Creation>();
+  for (const creation of creations) {
+    if (!made.has(creation.record.id)) made.set(creation.record.id, creation);
+  }
+  return made;
+}
+
+function stamped(end: EndDraft, nowMs: number): RunEnd {
+  const blocked = end.status === 'BLOCKED';
+  return { ...end, blockedCode: blocked ? 'NON_DETERMINISM' : null, finishedAt: blocked ? null : nowMs };
 }

@@ -20,6 +20,8 @@ export class Journal {
   #queue: OperationRecord[];
   #head = 0;
   #loaded: number;
+  /** Whether an outcome of this process was delivered: all that an unchanged flow was to ask for again lies behind. */
+  #live = false;
   #nextSeq: number;
 
   constructor(run: ReplayedRun, loaded: readonly OperationRecord[]) {
@@ -32,7 +34,7 @@ export class Journal {
 
   /** Whether anything of an earlier execution lies ahead: an outcome to deliver, or a start to come to. */
   get replaying(): boolean {
-    return this.#loaded > 0 || this.#recorded.size > 0;
+    return this.#loaded > 0 || (this.#recorded.size > 0 && !this.#live);
   }
 
   /** Whether any outcome waits for delivery. */
@@ -62,6 +64,7 @@ export class Journal {
     if (record === undefined) return undefined;
     this.#head += 1;
     if (this.#loaded > 0) this.#loaded -= 1;
+    else this.#live = true;
     if (this.#head === this.#queue.length) {
       this.#queue = [];
       this.#head = 0;

@@ -2,13 +2,18 @@ import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
 import type { GroupCommit } from '../journal/group-commit.js';
 import type { Logger } from '../model/logger.js';
-import type { InboxMessage, RunEnd, RunRecord } from '../model/records.js';
+import type { InboxMessage, RunRecord } from '../model/records.js';
+import type { EndStatus } from '../model/statuses.js';
 import type { LeakPolicy, NonDurableAwaitPolicy } from './definitions.js';
 import type { Delivery } from './delivery.js';
 import type { EventSink } from './events.js';
 
-/** How a run ended, as its followers see it. */
-export type EndOfRun = Pick<RunEnd, 'status' | 'outcome'>;
+/** How a run ended. */
+export interface EndOfRun {
+  readonly status: EndStatus;
+  /** Encoded value, or encoded error. */
+  readonly outcome: string;
+}
 
 /** What a worker keeps of a run that it executes. */
 export interface Resident {
@@ -35,6 +40,9 @@ export interface RunHost {
   /** Something that goes on without its run: it gets the messages for the run it has become, and hears when this process lets go. */
   adopt(runId: string, resident: Resident): void;
 
+  /** The run has been delivered all that an earlier execution recorded, and what it waits for is under way. */
+  caughtUp(runId: string): void;
+
   /** Begins a run that this worker has just created. */
   begin(record: RunRecord): void;
 
@@ -44,11 +52,11 @@ export interface RunHost {
    */
   follow(runId: string, onEnd: (end: EndOfRun) => void): () => void;
 
-  /** The run's end is in the batch being gathered. */
-  ending(runId: string, end: EndOfRun): void;
+  /** Writes the run's end, and tells its followers. */
+  end(runId: string, end: EndOfRun, committed?: () => void): void;
 
-  /** The run has ended or is blocked, durably. */
-  left(runId: string): void;
+  /** Writes that the run is blocked, and why (an encoded error). */
+  block(runId: string, reason: string, committed: () => void): void;
 
   /** Sends a message to a run: at once when this worker has it, else through its inbox. */
   send(message: InboxMessage): void;

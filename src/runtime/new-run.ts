@@ -6,7 +6,7 @@ import type { LeakPolicy } from './definitions.js';
 export interface RunOptions {
   readonly leaks?: LeakPolicy | undefined;
   /** Detached actions keep the key of the operation they were. */
-  readonly idempotencyKey?: string;
+  readonly idempotencyKey?: string | undefined;
 }
 
 /** Digits of the time in a run's id: enough for some thousand years. */
@@ -23,7 +23,6 @@ interface NewRun {
   readonly definition: { readonly name: string; readonly version: number };
   readonly input: string;
   readonly digest: string;
-  readonly seed: string;
   readonly leaks?: LeakPolicy | undefined;
   readonly idempotencyKey?: string;
   readonly parent?: { readonly runId: string; readonly operationId: string };
@@ -34,7 +33,7 @@ interface NewRun {
 /** The record that creates a run. */
 export function newRun(run: NewRun): RunRecord {
   const { leaks, idempotencyKey } = run;
-  const options: RunOptions = { ...(leaks && { leaks }), ...(idempotencyKey && { idempotencyKey }) };
+  const options = JSON.stringify({ leaks, idempotencyKey } satisfies RunOptions);
   return {
     id: run.id,
     flow: run.definition.name,
@@ -42,8 +41,8 @@ export function newRun(run: NewRun): RunRecord {
     status: 'RUNNING',
     input: run.input,
     digest: run.digest,
-    seed: run.seed,
-    options: leaks === undefined && idempotencyKey === undefined ? null : JSON.stringify(options),
+    seed: nanoid(),
+    options: options === '{}' ? null : options,
     parentRunId: run.parent?.runId ?? null,
     parentOperationId: run.parent?.operationId ?? null,
     workerId: run.workerId,

@@ -83,7 +83,7 @@ export class PendingOperations {
   #close(operation: Operation, error: CancelledError): void {
     operation.stop(error);
     const { entry, codec, run } = operation;
-    if (!operation.dispatched || entry.seq !== null) return;
+    if (!(operation.dispatched || operation.recovered) || entry.seq !== null || entry.status === 'CANCELLED') return;
     entry.status = 'CANCELLED';
     entry.outcome = codec.encodeError(error);
     entry.finishedAt = run.host.clock.now();

@@ -63,6 +63,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   readonly #journal: Journal;
   readonly #place: FlowPlace;
   readonly #recovered: boolean;
+  #caughtUp = false;
   readonly #notices: RunNotices;
   readonly #pending = new PendingOperations();
   /** What waits for the end of the journal (R3). */
@@ -134,6 +135,10 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     }
     if (this.#journal.hasNext) return true;
     this.#takeSteps();
+    if (this.#recovered && !this.#caughtUp) {
+      this.#caughtUp = true;
+      this.host.caughtUp(this.id);
+    }
     if (this.#pending.size === 0) this.#notices.standstill(this.#lastStarted ?? null);
     return false;
   }
@@ -247,6 +252,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   }
 
   cancel(operation: Operation, reason: string | undefined): void {
+    this.#refuseAfterEnd(`cancelling ${operation.entry.kind} "${operation.entry.name}" (${operation.entry.id})`);
     if (!operation.cancelsAtOnce) {
       this.whenCurrent(() => operation.requestCancel(reason));
       return;
@@ -346,11 +352,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#state = 'ended';
     this.host.delivery.forget(this);
     const { status, outcome, error } = this.#outcome(bodyEnd.ok && leakFailure !== undefined ? { ok: false, error: leakFailure } : bodyEnd);
-    this.host.group.end({ runId: this.id, status, outcome, blockedCode: null, finishedAt: null }, () => {
-      this.host.left(this.id);
-      this.#notices.finished(status, error);
-    });
-    this.host.ending(this.id, { status, outcome });
+    this.host.end(this.id, { status, outcome }, () => this.#notices.finished(status, error));
   }
 
   #outcome(end: BodyEnd): { status: EndStatus; outcome: string; error?: unknown } {
@@ -380,11 +382,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   #block(error: NonDeterminismError): void {
     this.#state = 'blocked';
     this.host.delivery.forget(this);
-    const end = { status: 'BLOCKED', outcome: this.#codec.encodeError(error) } as const;
-    this.host.group.end({ runId: this.id, ...end, blockedCode: 'NON_DETERMINISM', finishedAt: null }, () => {
-      this.host.left(this.id);
-      this.#notices.blocked(error);
-    });
+    this.host.block(this.id, this.#codec.encodeError(error), () => this.#notices.blocked(error));
   }
 
   #refuseAfterEnd(what: string): void {

@@ -15,6 +15,7 @@ const TOLERATED_GARBAGE = 64;
  *
  * Owns: a binary heap of alarms, and the timer for the first of them. Does not own: what they ring for.
  *
+ *   T3  While held, none rings: those that came due ring in due order when released.
  *   T1  Alarms ring in due order, and in the order in which they were set where they are due together; never while being set.
  *   T2  An alarm rings once, or never after it was called off; called-off alarms are at most half of the heap, give or take a few.
  */
@@ -25,6 +26,7 @@ export class Alarms {
   #garbage = 0;
   #armedFor = Number.POSITIVE_INFINITY;
   #disarm: (() => void) | undefined;
+  #held = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -38,7 +40,18 @@ export class Alarms {
     return () => this.#callOff(alarm);
   }
 
+  hold(): void {
+    this.#held = true;
+    this.#arm();
+  }
+
+  release(): void {
+    this.#held = false;
+    this.#arm();
+  }
+
   clear(): void {
+    for (const alarm of this.#heap) alarm.ring = undefined;
     this.#heap = [];
     this.#garbage = 0;
     this.#arm();
@@ -60,7 +73,7 @@ export class Alarms {
       this.#pop();
       this.#garbage -= 1;
     }
-    const dueAtMs = this.#heap[0]?.dueAtMs ?? Number.POSITIVE_INFINITY;
+    const dueAtMs = this.#held ? Number.POSITIVE_INFINITY : (this.#heap[0]?.dueAtMs ?? Number.POSITIVE_INFINITY);
     if (dueAtMs === this.#armedFor) return;
     this.#disarm?.();
     this.#disarm = undefined;
@@ -73,7 +86,9 @@ export class Alarms {
     this.#disarm = undefined;
     const now = this.#clock.now();
     while (this.#heap[0] !== undefined && this.#heap[0].dueAtMs <= now) {
-      const { ring } = this.#pop();
+      const alarm = this.#pop();
+      const { ring } = alarm;
+      alarm.ring = undefined;
       if (ring === undefined) this.#garbage -= 1;
       else ring();
     }

@@ -38,6 +38,8 @@ export interface WorkerOptions {
 
 /** Runs that are claimed in one transaction. */
 const CLAIM_LIMIT = 500;
+/** Between two tries to register anew while the store is busy. */
+const RETRY_MS = 250;
 
 /**
  * Executes runs: those started here, and those it claims from the dead.
@@ -67,6 +69,8 @@ export class Worker implements RunHost {
   readonly #alarms: Alarms;
   readonly #followers = new Followers();
   readonly #residents = new Map<string, Resident>();
+  /** Runs that were claimed and have not come to where they were: alarms wait for them, so that timers fire in due order across runs. */
+  readonly #catchingUp = new Set<string>();
   readonly #check: PeriodicCheck;
   readonly #attemptEnded: () => void;
   #state: 'idle' | 'working' | 'restarting' | 'draining' | 'stopped' | 'failed' = 'idle';
@@ -76,6 +80,7 @@ export class Worker implements RunHost {
   #claiming: Promise<void> | undefined;
   #claimAgain = false;
   #restarting: Promise<void> | undefined;
+  #endPause: (() => void) | undefined;
   /** Runs that somebody follows and that are not resident; some of them have not been looked up since. */
   readonly #elsewhere = new Set<string>();
   #lookupDue = false;
@@ -140,10 +145,11 @@ export class Worker implements RunHost {
    * Actions that run longer than `timeoutMs` are told to stop, and will be run again.
    */
   async stop(timeoutMs: number): Promise<void> {
-    await this.#restarting;
     if (this.#state === 'stopped' || this.#state === 'failed') return;
     const registered = this.#state === 'working';
     this.#state = 'draining';
+    this.#endPause?.();
+    await this.#restarting;
     this.#check.stop();
     this.delivery.pause();
     await this.#claiming;
@@ -178,6 +184,10 @@ export class Worker implements RunHost {
     this.#elsewhere.delete(runId);
   }
 
+  caughtUp(runId: string): void {
+    if (this.#catchingUp.delete(runId) && this.#catchingUp.size === 0) this.#alarms.release();
+  }
+
   setAlarm(dueAtMs: number, ring: () => void): () => void {
     return this.#alarms.set(dueAtMs, ring);
   }
@@ -186,11 +196,24 @@ export class Worker implements RunHost {
     return this.#follow(runId, 'gathered', onEnd);
   }
 
-  ending(runId: string, end: EndOfRun): void {
+  end(runId: string, end: EndOfRun, committed?: () => void): void {
+    this.group.end({ runId, ...end }, () => {
+      this.#dismiss(runId);
+      committed?.();
+    });
     this.#followers.gathered(runId, end);
   }
 
-  left(runId: string): void {
+  block(runId: string, reason: string, committed: () => void): void {
+    this.group.end({ runId, status: 'BLOCKED', outcome: reason }, () => {
+      this.#dismiss(runId);
+      committed();
+    });
+  }
+
+  /** The run has ended or is blocked, durably: it is resident no longer. */
+  #dismiss(runId: string): void {
+    this.caughtUp(runId);
     this.#residents.delete(runId);
     this.#followers.committed(runId);
     if (this.#followers.has(runId)) this.#followElsewhere(runId);
@@ -210,6 +233,7 @@ export class Worker implements RunHost {
   async #register(): Promise<void> {
     const id = nanoid();
     await this.#store.registerWorker(id, this.clock.now());
+    if (this.#state === 'draining') return this.#store.retireWorker(id);
     this.#id = id;
     this.#state = 'working';
     this.group.resume(id);
@@ -218,7 +242,10 @@ export class Worker implements RunHost {
 
   #beginRun(record: RunRecord, loaded?: readonly OperationRecord[]): void {
     const definition = this.#flows.find(record.flow, record.version);
-    if (this.#state !== 'working' || definition === undefined) return;
+    if (this.#state !== 'working' || definition === undefined) {
+      this.caughtUp(record.id);
+      return;
+    }
     const run = new Run({ record, definition, host: this, ...(loaded && { loaded }) });
     this.adopt(record.id, run);
     this.delivery.wake(run);
@@ -231,9 +258,12 @@ export class Worker implements RunHost {
       do {
         const claim = await this.#store.claimRuns({ workerId: this.#id, flows: this.#flows.all(), limit: CLAIM_LIMIT });
         claimed = claim.claimed;
+        if (claimed.length > 0) this.#alarms.hold();
+        for (const { id } of claimed) this.#catchingUp.add(id);
         for (const record of claimed) {
           const loaded = await this.#store.loadJournal(record.id);
           if (record.workerId === this.#id) this.#beginRun(record, loaded);
+          else this.caughtUp(record.id);
         }
         for (const record of claim.blocked) this.#reportUnregistered(record);
         if (claimed.length > 0) await this.#readInbox();
@@ -310,7 +340,9 @@ export class Worker implements RunHost {
     const reason = new CancelledError(`the run has left this process: ${why}; it goes on elsewhere or later`);
     for (const resident of this.#residents.values()) resident.leave(reason);
     this.#residents.clear();
+    this.#catchingUp.clear();
     this.#alarms.clear();
+    this.#alarms.release();
     for (const runId of this.#followers.forgetEnding()) this.#followElsewhere(runId);
   }
 
@@ -318,8 +350,7 @@ export class Worker implements RunHost {
     if (this.#state === 'draining') this.logger.error(`the last commit before closing failed: ${plainError(error).message}`);
     if (this.#state !== 'working') return;
     this.group.hold();
-    const code = error instanceof StorageError ? error.code : undefined;
-    if (code === 'FENCED' || code === 'STORE_BUSY') this.#restarting = this.#restart(error);
+    if (passes(error)) this.#restarting = this.#restart(error);
     else this.#fail(error);
   }
 
@@ -329,13 +360,27 @@ export class Worker implements RunHost {
     this.logger.warn(`worker ${workerId} lost its runs and registers anew: ${plainError(error).message}`);
     this.events.emit('engine:fenced', { workerId });
     this.#leaveAll('its worker was taken for dead');
-    try {
-      await this.#store.retireWorker(workerId);
-      await this.#register();
-      await this.claim();
-    } catch (failure) {
-      this.#fail(failure);
+    while (this.#state === 'restarting') {
+      try {
+        await this.#store.retireWorker(workerId);
+        await this.#register();
+        await this.claim();
+      } catch (failure) {
+        if (!passes(failure)) this.#fail(failure);
+        else await this.#pause();
+      }
     }
+  }
+
+  /** Some time between two tries, unless the worker is to stop. */
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const callOff = this.clock.setTimer(RETRY_MS, resolve);
+      this.#endPause = () => {
+        callOff();
+        resolve();
+      };
+    });
   }
 
   #fail(error: unknown): void {
@@ -347,4 +392,9 @@ export class Worker implements RunHost {
     this.events.emit('engine:failed', { error: plainError(error) });
     this.#onFailure(error);
   }
+}
+
+/** Whether a failure of the store is one that registering anew overcomes. */
+function passes(error: unknown): boolean {
+  return error instanceof StorageError && (error.code === 'FENCED' || error.code === 'STORE_BUSY');
 }

@@ -66,7 +66,6 @@ export class CallAction extends Operation implements Resident {
       definition: detachedDefinition(this.#definition),
       input: entry.input as string,
       digest: entry.digest,
-      seed: '',
       idempotencyKey: run.idempotencyKey(entry.id),
       parent: { runId: run.id, operationId: entry.id },
       workerId: host.workerId,
@@ -123,8 +122,6 @@ export class CallAction extends Operation implements Resident {
       return;
     }
     const { id: runId } = this.#detachedRun;
-    const { host } = this.run;
-    host.group.end({ runId, status, outcome: text, blockedCode: null, finishedAt: null }, () => host.left(runId));
-    host.ending(runId, { status, outcome: text });
+    this.run.host.end(runId, { status, outcome: text });
   }
 }

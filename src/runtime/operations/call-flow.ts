@@ -1,4 +1,3 @@
-import { nanoid } from 'nanoid';
 import { childRunId } from '../../journal/numbering.js';
 import type { RunRecord } from '../../model/records.js';
 import { isEnded } from '../../model/statuses.js';
@@ -18,7 +17,6 @@ interface ChildInit {
 /** A child run: it has a journal, an owner and a life of its own; this operation follows it to its end. */
 export class CallFlow extends Operation {
   readonly #child: ChildInit;
-  #exists = false;
   #unfollow: (() => void) | undefined;
 
   constructor(init: OperationInit, child: ChildInit) {
@@ -28,20 +26,13 @@ export class CallFlow extends Operation {
     this.future.identify(this.entry.childRunId);
   }
 
-  override adopt(recorded: Parameters<Operation['adopt']>[0]): void {
-    super.adopt(recorded);
-    this.#exists = true;
-  }
-
   protected dispatch(): void {
     const { run, entry } = this;
-    this.#exists = true;
     const record = newRun({
       id: entry.childRunId as string,
       definition: this.#child.definition,
       input: entry.input as string,
       digest: entry.digest,
-      seed: nanoid(),
       leaks: this.#child.leaks,
       parent: { runId: run.id, operationId: entry.id },
       workerId: run.host.workerId,
@@ -62,7 +53,7 @@ export class CallFlow extends Operation {
 
   override stop(reason: Error): void {
     super.stop(reason);
-    if (!this.#exists || this.detached) return;
+    if ((!this.dispatched && !this.recovered) || this.detached) return;
     this.run.whenCurrent(() => this.#send({ reason: reason.message, parentRunId: this.run.id, parentOperationId: this.entry.id }));
   }
 
@@ -90,7 +81,7 @@ export class CallFlow extends Operation {
   }
 
   #ended(end: EndOfRun): void {
-    if (end.status !== 'BLOCKED') this.run.complete(this, end.status, end.outcome);
+    this.run.complete(this, end.status, end.outcome);
   }
 
   #send(payload: Parameters<typeof cancelMessage>[1]): void {

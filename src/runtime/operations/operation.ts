@@ -42,7 +42,7 @@ export interface OperationInit {
  * States: asked for → dispatched → completed (outcome in the journal) → delivered; or stopped, at any time before the delivery.
  *
  *   O1  `dispatch` is called at most once, when the whole journal has been delivered and none of it was this operation's outcome.
- *   O2  After `stop`, nothing of the operation reaches the journal.
+ *   O2  After `stop` or `leave`, no outcome of the operation reaches the journal.
  */
 export abstract class Operation implements FutureOwner {
   readonly run: OperationRun;
@@ -51,6 +51,7 @@ export abstract class Operation implements FutureOwner {
   readonly entry: Entry;
   readonly future: Future<unknown>;
   #dispatched = false;
+  #recovered = false;
   #stopped = false;
   #detached = false;
 
@@ -79,8 +80,9 @@ export abstract class Operation implements FutureOwner {
 
   /** What an earlier execution recorded of it. */
   adopt(recorded: OperationRecord): void {
-    this.entry.startedAt = recorded.startedAt;
-    this.entry.dueAt = recorded.dueAt;
+    this.#recovered = true;
+    const { status, seq, startedAt, dueAt } = recorded;
+    Object.assign(this.entry, { status, seq, startedAt, dueAt });
   }
 
   /** Makes it happen (O1). */
@@ -97,6 +99,11 @@ export abstract class Operation implements FutureOwner {
     return this.#dispatched;
   }
 
+  /** Whether its start was recorded by an earlier execution. */
+  get recovered(): boolean {
+    return this.#recovered;
+  }
+
   get detached(): boolean {
     return this.#detached;
   }
@@ -108,8 +115,7 @@ export abstract class Operation implements FutureOwner {
 
   /** The operation was cancelled, or its run has ended: stops what runs, wherever that is (O2). */
   stop(reason: Error): void {
-    this.#stopped = true;
-    this.release(reason);
+    this.leave(reason);
   }
 
   /** The run leaves this process and goes on elsewhere or later. */

@@ -13,7 +13,8 @@ export class Timer extends Operation {
   }
 
   protected dispatch(): void {
-    this.write(() => this.#arm());
+    if (this.recovered) this.#arm();
+    else this.write(() => this.#arm());
   }
 
   protected release(): void {

@@ -4,10 +4,9 @@ import { registry } from '../engine/registry.js';
 import { UsageError } from '../errors/errors.js';
 import { checkOptions, givenOptions, isBoolean, isFunction, isText, type OptionTable } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import { currentPlace } from '../runtime/current-scope.js';
 import type { ActionDefinition } from '../runtime/definitions.js';
 import { makeCallable } from './callable.js';
-import { operationInAction } from './place.js';
+import { flowPlace } from './place.js';
 import { type Body, wrap } from './wrap.js';
 
 /** A durable action: call it in a flow, or start it in the background. */
@@ -85,8 +84,7 @@ function callableAction(definition: ActionDefinition, options: ActionCall): Acti
     name: definition.name,
     startable: { definition },
     begin(args, entryPoint) {
-      const place = currentPlace();
-      if (place?.kind === 'action') throw operationInAction(`action "${definition.name}"`, place.name);
+      const place = flowPlace(`action "${definition.name}"`);
       if (place === undefined) {
         throw new UsageError(
           'ACTION_OUTSIDE_FLOW',

@@ -15,10 +15,9 @@ import {
   type OptionTable,
 } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import { currentPlace } from '../runtime/current-scope.js';
 import type { FlowDefinition, LeakPolicy } from '../runtime/definitions.js';
 import { makeCallable } from './callable.js';
-import { operationInAction } from './place.js';
+import { flowPlace } from './place.js';
 import { type Body, wrap } from './wrap.js';
 
 /** A durable flow: call it, or start it in the background. */
@@ -114,8 +113,7 @@ function callableFlow(definition: FlowDefinition, versionGiven: boolean, options
     startable: { definition, versionGiven, options },
     begin(args, entryPoint) {
       const current = versionGiven ? definition : (registry.highest(definition.name) ?? definition);
-      const place = currentPlace();
-      if (place?.kind === 'action') throw operationInAction(`flow "${definition.name}"`, place.name);
+      const place = flowPlace(`flow "${definition.name}"`);
       if (place === undefined) return (currentEngine() ?? openDefaultEngine()).startRun(current, args, options);
       const { id, leaks, name = definition.name } = options;
       return place.run.start({ kind: 'flow', definition: current, name, args, id, leaks }, place, entryPoint);

@@ -13,8 +13,7 @@ import {
 import type { DurableFuture } from '../futures/durable-future.js';
 import { requireDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
-import { currentPlace } from '../runtime/current-scope.js';
-import { operationInAction } from './place.js';
+import { flowPlace } from './place.js';
 
 /**
  * A future as a loop over `asCompleted` gets it: the future itself, typed without `then`, since TypeScript takes a thenable in `for await` for its
@@ -71,8 +70,7 @@ const OUTSIDE: WaitPlace = {
 };
 
 function waitPlace(caller: string): WaitPlace {
-  const place = currentPlace();
-  if (place?.kind === 'action') throw operationInAction(caller, place.name);
+  const place = flowPlace(caller);
   return place === undefined ? OUTSIDE : place.run.waitPlace(place);
 }
 

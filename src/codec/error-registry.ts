@@ -1,15 +1,4 @@
-import {
-  CancelledError,
-  ExecutionError,
-  InterruptedError,
-  LeakedFuturesError,
-  NonDeterminismError,
-  NonRetryableError,
-  PerdureError,
-  StorageError,
-  TimeoutError,
-  UsageError,
-} from '../errors/errors.js';
+import { PERDURE_ERRORS, UsageError } from '../errors/errors.js';
 import { describeKind, foreignBuiltinName } from './value-kinds.js';
 
 /** A class of errors, whatever its constructor takes: it is never called. */
@@ -24,19 +13,6 @@ const BUILTIN_CLASSES: readonly ErrorClass[] = [
   EvalError,
   URIError,
   AggregateError,
-];
-
-const PERDURE_CLASSES: readonly ErrorClass[] = [
-  PerdureError,
-  UsageError,
-  ExecutionError,
-  StorageError,
-  TimeoutError,
-  CancelledError,
-  InterruptedError,
-  LeakedFuturesError,
-  NonDeterminismError,
-  NonRetryableError,
 ];
 
 /** The stored name of `DOMException`, which is the platform's own and must be constructed. */
@@ -54,8 +30,7 @@ function add(name: string, prototype: object): void {
 for (const builtin of BUILTIN_CLASSES) add(builtin.name, builtin.prototype as object);
 add(DOM_EXCEPTION, DOMException.prototype);
 // In a space of their own: a program may well have a `TimeoutError` of its own to register.
-// By `prototype.name`, which minifiers leave alone.
-for (const own of PERDURE_CLASSES) add(`perdure/${(own.prototype as Error).name}`, own.prototype as object);
+for (const [name, own] of Object.entries(PERDURE_ERRORS)) add(`perdure/${name}`, own.prototype as object);
 
 /**
  * Makes errors of a class come back from the journal as instances of it. Without this they come back as `Error`, with the same `name`, `message`,

@@ -232,12 +232,14 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       await this.#store.open();
       this.#releases.push(holdRejections());
       await this.#worker.start();
+      if (this.#closing !== undefined) return;
+      if (this.#refusal !== undefined) throw this.#refusal;
       this.#releases.push(registry.onChange(() => void this.#worker.claim()));
     } catch (error) {
       this.#failed(error);
       await this.#store.close();
+      throw error;
     }
-    if (this.#refusal !== undefined && this.#closing === undefined) throw this.#refusal;
   }
 
   async #close(timeoutMs: number): Promise<void> {

@@ -68,11 +68,11 @@ export class RootFuture implements FutureOwner {
     this.#host.forget(this);
   }
 
-  admit(future: Future<unknown>): void {
+  admit(): void {
     if (currentPlace()?.kind !== 'flow') return;
     throw new UsageError(
       'ENGINE_IN_FLOW',
-      `a flow cannot wait for run ${future.id}, which was started outside of it: a replay could not repeat that; start the flow inside, as a child`,
+      `a flow cannot wait for run ${this.runId}, which was started outside of it: a replay could not repeat that; start the flow inside, as a child`,
     );
   }
 
@@ -80,7 +80,7 @@ export class RootFuture implements FutureOwner {
     return this.#host.clock.setTimer(limitMs, expire);
   }
 
-  cancel(_future: Future<unknown>, reason: string | undefined): void {
+  cancel(reason: string | undefined): void {
     this.#host.requestCancel(this.runId, reason);
   }
 
@@ -92,7 +92,7 @@ export class RootFuture implements FutureOwner {
     if (this.#recorded instanceof Error) throw this.#recorded;
   }
 
-  settled(): void {}
+  accountedFor(): void {}
 
   #settleRecorded(state: 'yes' | Error): void {
     if (this.#recorded !== 'pending') return;

@@ -62,8 +62,8 @@ export class NonRetryableError extends ExecutionError {
   }
 }
 
-/** `name` is the class's name, whatever a minifier makes of the latter. */
-const classes = {
+/** All of them by name: a minifier may change what a class says of itself, but not this. */
+export const PERDURE_ERRORS: Readonly<Record<string, abstract new (...args: never[]) => Error>> = {
   PerdureError,
   UsageError,
   ExecutionError,
@@ -75,6 +75,6 @@ const classes = {
   NonDeterminismError,
   NonRetryableError,
 };
-for (const [name, errorClass] of Object.entries(classes)) {
+for (const [name, errorClass] of Object.entries(PERDURE_ERRORS)) {
   Object.defineProperty(errorClass.prototype, 'name', { value: name, configurable: true, writable: true });
 }

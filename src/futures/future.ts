@@ -19,18 +19,18 @@ export interface Waiter {
   onSettled(future: Future<unknown>): boolean;
 }
 
-/** What a future needs of the run or engine it belongs to. */
+/** What a future needs of the operation or run it stands for. Every future has an owner of its own. */
 export interface FutureOwner {
-  /** Throws when the caller may not wait for this future where it stands. */
-  admit(future: Future<unknown>): void;
+  /** Throws when the caller may not wait for the future where it stands. */
+  admit(): void;
   /** Calls `expire` when the time is over (it says whether that resumes code); returns what calls the limit off. */
   limit(limitMs: number, expire: () => boolean): () => void;
-  /** Somebody has asked for the cancellation of a future that is not done. */
-  cancel(future: Future<unknown>, reason: string | undefined): void;
-  detach(future: Future<unknown>): void;
-  recorded(future: Future<unknown>): Promise<void>;
+  /** Somebody has asked for the cancellation of the future, which is not done. */
+  cancel(reason: string | undefined): void;
+  detach(): void;
+  recorded(): Promise<void>;
   /** The future needs no more attention: it was delivered and observed, cancelled or detached. */
-  settled(future: Future<unknown>): void;
+  accountedFor(): void;
 }
 
 interface FutureInit {
@@ -52,12 +52,12 @@ let settledCount = 0;
  *
  *   F1  `settle` runs at most once; it resumes waiters in the order in which they came.
  *   F2  Nobody gets a promise unless they asked for one, so a failure that nobody listens to is no unhandled rejection.
- *   F3  The owner's `settled` is called at most once: when the future is cancelled, detached, or both delivered and observed.
+ *   F3  The owner's `accountedFor` is called at most once: when the future is cancelled, detached, or both delivered and observed.
  */
 export class Future<T> implements DurableFuture<T> {
   readonly kind: OperationKind;
   readonly startedAtMs: number;
-  #id: string;
+  readonly id: string;
   #name: string;
   readonly #owner: FutureOwner;
   #settlement: Settlement | undefined;
@@ -69,15 +69,11 @@ export class Future<T> implements DurableFuture<T> {
   #released = false;
 
   constructor(init: FutureInit) {
-    this.#id = init.id;
+    this.id = init.id;
     this.#name = init.name;
     this.kind = init.kind;
     this.startedAtMs = init.startedAtMs;
     this.#owner = init.owner;
-  }
-
-  get id(): string {
-    return this.#id;
   }
 
   get name(): string {
@@ -93,31 +89,19 @@ export class Future<T> implements DurableFuture<T> {
     return this.#settledOrder;
   }
 
-  /** Whether anybody has asked for the outcome. */
-  get observed(): boolean {
-    return this.#observed;
-  }
-
   done(): boolean {
     return this.#settledOrder !== 0;
   }
 
   result(options?: WaitLimit): Promise<T> {
-    const limitMs = readLimit(options);
-    this.#owner.admit(this);
-    this.observe();
-    if (limitMs !== undefined && !this.done()) return this.#limited(limitMs, (outcome) => unwrap(outcome));
-    this.#promise ??= this.#settled((outcome) => unwrap(outcome));
+    const limitMs = this.#beginWait(options);
+    if (limitMs !== undefined) return this.#whenDelivered(unwrap, limitMs);
+    this.#promise ??= this.#whenDelivered(unwrap);
     return this.#promise;
   }
 
   exception(options?: WaitLimit): Promise<Error | undefined> {
-    const limitMs = readLimit(options);
-    this.#owner.admit(this);
-    this.observe();
-    const errorOf = (outcome: Outcome<T>): Error | undefined => (outcome.status === 'SUCCEEDED' ? undefined : outcome.error);
-    if (limitMs !== undefined && !this.done()) return this.#limited(limitMs, errorOf);
-    return this.#settled(errorOf);
+    return this.#whenDelivered(errorOf, this.#beginWait(options));
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a future is thenable by design
@@ -133,23 +117,18 @@ export class Future<T> implements DurableFuture<T> {
       throw new UsageError('INVALID_ARGUMENT', `cancel(reason) takes a text, not ${typeof reason}`);
     }
     if (this.done()) return false;
-    this.#owner.cancel(this, reason);
+    this.#owner.cancel(reason);
     this.#release();
     return true;
   }
 
   detach(): void {
-    if (!this.#released) this.#owner.detach(this);
+    if (!this.#released) this.#owner.detach();
     this.#release();
   }
 
   recorded(): Promise<void> {
-    return this.#owner.recorded(this);
-  }
-
-  /** Makes it go by the id of its run. */
-  identify(runId: string): void {
-    this.#id = runId;
+    return this.#owner.recorded();
   }
 
   /** Gives a future that was found by its id alone the name of its flow. */
@@ -172,7 +151,7 @@ export class Future<T> implements DurableFuture<T> {
 
   /** Throws when the caller may not wait for this future where it stands. */
   admit(): void {
-    this.#owner.admit(this);
+    this.#owner.admit();
   }
 
   /** Somebody takes delivery of the outcome, now or when it comes. */
@@ -218,30 +197,24 @@ export class Future<T> implements DurableFuture<T> {
   #release(): void {
     if (this.#released) return;
     this.#released = true;
-    this.#owner.settled(this);
+    this.#owner.accountedFor();
+  }
+
+  /** Somebody waits for the outcome here. Returns the limit, if there is one and something to wait for. */
+  #beginWait(options: WaitLimit | undefined): number | undefined {
+    const limitMs = readLimit(options);
+    this.#owner.admit();
+    this.observe();
+    return this.done() ? undefined : limitMs;
   }
 
   /** A promise for the outcome, as `read` gives or throws it. */
-  #settled<R>(read: (outcome: Outcome<T>) => R): Promise<R> {
+  #whenDelivered<R>(read: (outcome: Outcome<T>) => R, limitMs?: number): Promise<R> {
     return new Promise<R>((resolve, reject) => {
-      const onSettled = (): boolean => {
-        try {
-          resolve(read(this.outcome()));
-        } catch (error) {
-          reject(error);
-        }
-        return true;
-      };
-      if (this.done()) onSettled();
-      else this.attach({ onSettled });
-    });
-  }
-
-  #limited<R>(limitMs: number, read: (outcome: Outcome<T>) => R): Promise<R> {
-    return new Promise<R>((resolve, reject) => {
+      let callOff: (() => void) | undefined;
       const waiter: Waiter = {
         onSettled: () => {
-          callOff();
+          callOff?.();
           try {
             resolve(read(this.outcome()));
           } catch (error) {
@@ -250,10 +223,15 @@ export class Future<T> implements DurableFuture<T> {
           return true;
         },
       };
+      if (this.done()) {
+        waiter.onSettled(this);
+        return;
+      }
       this.attach(waiter);
-      const callOff = this.#owner.limit(limitMs, () => {
+      if (limitMs === undefined) return;
+      callOff = this.#owner.limit(limitMs, () => {
         this.detachWaiter(waiter);
-        reject(waitTimeout(`${this.kind} "${this.#name}" (${this.#id})`, limitMs));
+        reject(waitTimeout(`${this.kind} "${this.#name}" (${this.id})`, limitMs));
         return true;
       });
     });
@@ -261,7 +239,7 @@ export class Future<T> implements DurableFuture<T> {
 }
 
 /** The error of one's own waiting that ran out of time. */
-export function waitTimeout(what: string, limitMs: number): TimeoutError {
+function waitTimeout(what: string, limitMs: number): TimeoutError {
   return new TimeoutError('WAIT_TIMEOUT', `${what} was not done within ${limitMs} ms; it goes on, and can be waited for again`);
 }
 
@@ -286,6 +264,10 @@ function readLimit(options: WaitLimit | undefined): number | undefined {
   if (options === undefined) return undefined;
   checkOptions('waiting for a future', options, { timeout: [() => true, 'a duration'] });
   return options.timeout === undefined ? undefined : requireDuration(options.timeout, 'timeout');
+}
+
+function errorOf(outcome: Outcome): Error | undefined {
+  return outcome.status === 'SUCCEEDED' ? undefined : outcome.error;
 }
 
 function unwrap<T>(outcome: Outcome<T>): T {

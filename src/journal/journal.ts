@@ -16,6 +16,8 @@ import { mismatch, missing, type OperationIdentity, type ReplayedRun } from './r
  */
 export class Journal {
   readonly #run: ReplayedRun;
+  /** Whether the run's cancellation was recorded. */
+  readonly cancelRecorded: boolean;
   readonly #recorded: Map<string, OperationRecord>;
   #queue: OperationRecord[];
   #head = 0;
@@ -29,6 +31,7 @@ export class Journal {
     this.#queue = loaded.filter((record) => record.seq !== null);
     this.#loaded = this.#queue.length;
     this.#nextSeq = (this.#queue.at(-1)?.seq ?? 0) + 1;
+    this.cancelRecorded = loaded.some((record) => record.id === CANCEL_ENTRY_ID);
     this.#recorded = new Map(loaded.filter((record) => record.id !== CANCEL_ENTRY_ID).map((record) => [record.id, record]));
   }
 
@@ -44,7 +47,6 @@ export class Journal {
 
   /** The flow asks for this operation: what is recorded of it, if anything, or how that differs (J3). */
   start(actual: OperationIdentity): OperationRecord | NonDeterminismError | undefined {
-    if (this.#recorded.size === 0) return undefined;
     const recorded = this.#recorded.get(actual.id);
     if (recorded === undefined) return undefined;
     const difference = mismatch(this.#run, recorded, actual);
@@ -53,15 +55,11 @@ export class Journal {
     return recorded;
   }
 
-  /** Whether the flow has asked for the operation that an outcome belongs to. */
-  isAskedFor(operationId: string): boolean {
-    return !this.#recorded.has(operationId);
-  }
-
-  /** The next outcome to deliver, in order (J1). */
-  next(): OperationRecord | undefined {
+  /** The next outcome to deliver, in order (J1); the difference when the waiting flow never asked for what it belongs to. */
+  next(): OperationRecord | NonDeterminismError | undefined {
     const record = this.#queue[this.#head];
     if (record === undefined) return undefined;
+    if (this.#recorded.has(record.id)) return missing(this.#run, record, 'waiting');
     this.#head += 1;
     if (this.#loaded > 0) this.#loaded -= 1;
     else this.#live = true;
@@ -84,13 +82,8 @@ export class Journal {
     return seq;
   }
 
-  /** The difference when the flow waits for something else while this outcome is next. */
-  missing(record: OperationRecord): NonDeterminismError {
-    return missing(this.#run, record, 'waiting');
-  }
-
   /** The difference when the flow has ended and something recorded was never asked for. */
-  missingAtEnd(): NonDeterminismError | undefined {
+  end(): NonDeterminismError | undefined {
     for (const record of this.#recorded.values()) {
       if (record.seq !== null) return missing(this.#run, record, 'ended');
     }

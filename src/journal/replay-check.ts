@@ -1,11 +1,10 @@
 import { NonDeterminismError } from '../errors/errors.js';
-import type { OperationRecord } from '../model/records.js';
-import type { OperationKind } from '../model/statuses.js';
+import type { EntryKind, OperationRecord } from '../model/records.js';
 
 /** What a flow asks for, as far as its journal can tell one operation from another. */
 export interface OperationIdentity {
   readonly id: string;
-  readonly kind: OperationKind;
+  readonly kind: EntryKind;
   readonly name: string;
   readonly digest: string;
 }

@@ -1,20 +1,4 @@
 import type { Clock } from '../clock/clock.js';
-import type { NonDeterminismError } from '../errors/errors.js';
-import type { OperationIdentity } from '../journal/replay-check.js';
-import type { OperationRecord } from '../model/records.js';
-
-/**
- * Where a run's outcomes come from, in their one order. Our journal is one source; another durable engine can be another.
- */
-export interface OutcomeSource {
-  /** Whether anything of an earlier execution lies ahead. */
-  readonly replaying: boolean;
-  readonly hasNext: boolean;
-  /** Announces an operation: what is known of it, or how that differs from what is asked for. */
-  start(operation: OperationIdentity): OperationRecord | NonDeterminismError | undefined;
-  /** The next outcome in order, if one is there. */
-  next(): OperationRecord | undefined;
-}
 
 /** Something that takes delivery turns. */
 export interface TurnTaker {

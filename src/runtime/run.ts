@@ -4,7 +4,6 @@ import type { WaitPlace } from '../futures/conditions.js';
 import { cancellation, type Future } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Entry } from '../journal/group-commit.js';
-import { Journal } from '../journal/journal.js';
 import { CANCEL_ENTRY_ID, ROOT_SCOPE } from '../journal/numbering.js';
 import type { Logger } from '../model/logger.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
@@ -19,6 +18,7 @@ import { leakError, leaksOf } from './leak-report.js';
 import { runOptions } from './new-run.js';
 import { openOperation } from './operations/open-operation.js';
 import type { Operation, OperationRun } from './operations/operation.js';
+import type { OutcomeSource } from './outcome-source.js';
 import { PendingOperations } from './pending-operations.js';
 import { RunNotices } from './run-notices.js';
 import { Scope } from './scope.js';
@@ -26,8 +26,9 @@ import { Scope } from './scope.js';
 interface RunInit {
   readonly record: RunRecord;
   readonly definition: FlowDefinition;
-  /** The journal of an earlier execution; left out for a run that has just been created. */
-  readonly loaded?: readonly OperationRecord[];
+  readonly outcomes: OutcomeSource;
+  /** Whether an earlier execution of it is being continued. */
+  readonly recovered: boolean;
   readonly host: RunHost;
 }
 
@@ -60,7 +61,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   readonly #record: RunRecord;
   readonly #definition: FlowDefinition;
   readonly #codec: Codec;
-  readonly #journal: Journal;
+  readonly #outcomes: OutcomeSource;
   readonly #place: FlowPlace;
   readonly #recovered: boolean;
   #caughtUp = false;
@@ -79,7 +80,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   #bodyEnd: BodyEnd | undefined;
   #lastStarted: string | undefined;
 
-  constructor({ record, definition, loaded, host }: RunInit) {
+  constructor({ record, definition, outcomes, recovered, host }: RunInit) {
     this.id = record.id;
     this.flow = record.flow;
     this.version = record.version;
@@ -87,11 +88,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#record = record;
     this.#definition = definition;
     this.#codec = host.codec.withSerdes(definition.serdes);
-    this.#journal = new Journal(record, loaded ?? []);
-    this.#recovered = loaded !== undefined;
+    this.#outcomes = outcomes;
+    this.#recovered = recovered;
     this.#now = record.createdAt;
     this.#notices = new RunNotices(this, host);
-    this.#cancelRequested = loaded?.some((entry) => entry.id === CANCEL_ENTRY_ID) ?? false;
+    this.#cancelRequested = outcomes.cancelRecorded;
     this.#place = { kind: 'flow', run: this, scope: new Scope(ROOT_SCOPE, record.seed), shielded: false };
   }
 
@@ -100,7 +101,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   }
 
   get replaying(): boolean {
-    return this.#journal.replaying;
+    return this.#outcomes.replaying;
   }
 
   get log(): Logger {
@@ -121,8 +122,9 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
       return;
     }
     while (this.#state === 'running' && (this.#bodyEnd === undefined || this.#shields > 0)) {
-      const record = this.#journal.next();
-      if (record === undefined || this.#deliver(record)) return;
+      const record = this.#outcomes.next();
+      if (record instanceof NonDeterminismError) this.#block(record);
+      else if (record === undefined || this.#deliver(record)) return;
     }
   }
 
@@ -133,7 +135,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
       this.#end(this.#bodyEnd);
       return false;
     }
-    if (this.#journal.hasNext) return true;
+    if (this.#outcomes.hasNext) return true;
     this.#takeSteps();
     if (this.#recovered && !this.#caughtUp) {
       this.#caughtUp = true;
@@ -163,10 +165,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#now = Math.max(this.#now, record.finishedAt ?? 0);
     if (record.id === CANCEL_ENTRY_ID) return this.#deliverCancel(record);
     const operation = this.#pending.take(record.id);
-    if (operation === undefined) {
-      if (!this.#journal.isAskedFor(record.id)) this.#block(this.#journal.missing(record));
-      return false;
-    }
+    if (operation === undefined) return false;
     return operation.future.settle({ status: record.status as EndStatus, text: record.outcome as string, codec: operation.codec });
   }
 
@@ -183,7 +182,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
       future.settleError('CANCELLED', this.#cancelled);
       return future;
     }
-    const recorded = this.#journal.start(operation.entry as Parameters<Journal['start']>[0]);
+    const recorded = this.#outcomes.start(operation.entry);
     if (recorded instanceof NonDeterminismError) {
       this.#block(recorded);
       return future;
@@ -266,7 +265,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     const { entry } = operation;
     entry.status = status;
     entry.outcome = text;
-    entry.seq = this.#journal.takeSeq();
+    entry.seq = this.#outcomes.takeSeq();
     this.host.group.outcome(entry, () => {
       this.#committed(entry);
       this.#notices.operationFinished(operation, status, text);
@@ -298,7 +297,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
       digest: '',
       input: null,
       status: 'SUCCEEDED',
-      seq: this.#journal.takeSeq(),
+      seq: this.#outcomes.takeSeq(),
       outcome: this.host.codec.own.encode(request.reason, () => 'the reason of a cancel request'),
       startedAt: this.host.clock.now(),
       finishedAt: null,
@@ -322,7 +321,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   #committed(entry: Entry): void {
     if (this.#state !== 'running' && this.#state !== 'ready') return;
-    this.#journal.append(entry);
+    this.#outcomes.append(entry);
     this.host.delivery.wake(this);
   }
 
@@ -341,7 +340,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   }
 
   #end(bodyEnd: BodyEnd): void {
-    const difference = this.#journal.missingAtEnd();
+    const difference = this.#outcomes.end();
     if (difference !== undefined) {
       this.#block(difference);
       return;

@@ -3,6 +3,7 @@ import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
 import { CancelledError, StorageError } from '../errors/errors.js';
 import { GroupCommit } from '../journal/group-commit.js';
+import { Journal } from '../journal/journal.js';
 import type { Logger } from '../model/logger.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
@@ -246,7 +247,7 @@ export class Worker implements RunHost {
       this.caughtUp(record.id);
       return;
     }
-    const run = new Run({ record, definition, host: this, ...(loaded && { loaded }) });
+    const run = new Run({ record, definition, outcomes: new Journal(record, loaded ?? []), recovered: loaded !== undefined, host: this });
     this.adopt(record.id, run);
     this.delivery.wake(run);
   }

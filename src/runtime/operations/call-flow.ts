@@ -1,4 +1,3 @@
-import { childRunId } from '../../journal/numbering.js';
 import type { RunRecord } from '../../model/records.js';
 import { isEnded } from '../../model/statuses.js';
 import { cancelMessage } from '../cancel-message.js';
@@ -10,7 +9,6 @@ import { Operation, type OperationInit } from './operation.js';
 
 interface ChildInit {
   readonly definition: FlowDefinition;
-  readonly id: string | undefined;
   readonly leaks: LeakPolicy | undefined;
 }
 
@@ -22,8 +20,7 @@ export class CallFlow extends Operation {
   constructor(init: OperationInit, child: ChildInit) {
     super(init);
     this.#child = child;
-    this.entry.childRunId = child.id ?? childRunId(init.run.id, init.id);
-    this.future.identify(this.entry.childRunId);
+    this.entry.childRunId = this.future.id;
   }
 
   protected dispatch(): void {

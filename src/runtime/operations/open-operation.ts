@@ -1,4 +1,5 @@
 import type { Codec } from '../../codec/codec.js';
+import { childRunId } from '../../journal/numbering.js';
 import { assertNever } from '../../model/assert-never.js';
 import type { FlowPlace } from '../current-scope.js';
 import type { OperationRequest } from '../definitions.js';
@@ -16,10 +17,11 @@ export function openOperation(run: OperationRun, place: FlowPlace, request: Oper
       const codec = engineCodec.withSerdes((kind === 'action' ? request.serdes : undefined) ?? request.definition.serdes);
       const input = codec.encode(request.args, () => `the arguments of ${kind} "${name}" (run ${run.id})`);
       const digest = codec.digest(request.args, input);
-      const init = { run, place, codec, id: place.scope.nextOperationId(), kind, name, digest, input };
-      return kind === 'action'
-        ? new CallAction(init, request.definition)
-        : new CallFlow(init, { definition: request.definition, id: request.id, leaks: request.leaks });
+      const id = place.scope.nextOperationId();
+      const init = { run, place, codec, id, kind, name, digest, input };
+      if (kind === 'action') return new CallAction(init, request.definition);
+      const { definition, leaks, id: futureId = childRunId(run.id, id) } = request;
+      return new CallFlow({ ...init, futureId }, { definition, leaks });
     }
     case 'timer': {
       const digest = engineCodec.own.digest(request.due, JSON.stringify(request.due));

@@ -32,6 +32,8 @@ export interface OperationInit {
   readonly name: string;
   readonly digest: string;
   readonly input: string | null;
+  /** What the future goes by. Default: the operation's id. */
+  readonly futureId?: string;
 }
 
 /**
@@ -56,7 +58,7 @@ export abstract class Operation implements FutureOwner {
   #detached = false;
 
   constructor(init: OperationInit) {
-    const { run, place, codec, id, kind, name, digest, input } = init;
+    const { run, place, codec, id, kind, name, digest, input, futureId = id } = init;
     this.run = run;
     this.place = place;
     this.codec = codec;
@@ -75,7 +77,7 @@ export abstract class Operation implements FutureOwner {
       dueAt: null,
       childRunId: null,
     };
-    this.future = new Future<unknown>({ id, name, kind, startedAtMs: this.entry.startedAt, owner: this });
+    this.future = new Future<unknown>({ id: futureId, name, kind, startedAtMs: this.entry.startedAt, owner: this });
   }
 
   /** What an earlier execution recorded of it. */
@@ -89,6 +91,7 @@ export abstract class Operation implements FutureOwner {
   perform(): void {
     if (this.#stopped) return;
     this.#dispatched = true;
+    this.entry.status = 'STARTED';
     const { events } = this.run.host;
     if (events.wants('operation:started')) events.emit('operation:started', this.event());
     this.dispatch();
@@ -153,19 +156,19 @@ export abstract class Operation implements FutureOwner {
 
   // What its future asks for.
 
-  admit(future: Future<unknown>): void {
-    this.run.admit(future);
+  admit(): void {
+    this.run.admit(this.future);
   }
 
   limit(limitMs: number, expire: () => boolean): () => void {
     return this.run.limit(limitMs, expire);
   }
 
-  cancel(_future: Future<unknown>, reason: string | undefined): void {
+  cancel(reason: string | undefined): void {
     this.run.cancel(this, reason);
   }
 
-  detach(_future: Future<unknown>): void {
+  detach(): void {
     this.#detached = true;
   }
 
@@ -175,7 +178,7 @@ export abstract class Operation implements FutureOwner {
     );
   }
 
-  settled(future: Future<unknown>): void {
-    this.place.scope.ledger.release(future);
+  accountedFor(): void {
+    this.place.scope.ledger.release(this.future);
   }
 }

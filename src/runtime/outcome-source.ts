@@ -1,0 +1,25 @@
+import type { NonDeterminismError } from '../errors/errors.js';
+import type { OperationIdentity } from '../journal/replay-check.js';
+import type { OperationRecord } from '../model/records.js';
+
+/**
+ * Where a run's outcomes come from, in their one order, live as on replay. Our journal is one source; another durable engine can be another.
+ */
+export interface OutcomeSource {
+  /** Whether anything of an earlier execution lies ahead. */
+  readonly replaying: boolean;
+  /** Whether the run's cancellation is among the recorded outcomes. */
+  readonly cancelRecorded: boolean;
+  /** Whether any outcome waits for delivery. */
+  readonly hasNext: boolean;
+  /** Announces an operation: what is recorded of it, or how that differs from what is asked for. */
+  start(operation: OperationIdentity): OperationRecord | NonDeterminismError | undefined;
+  /** The next outcome in order, if one is there; the difference, when it belongs to an operation that a waiting flow never asked for. */
+  next(): OperationRecord | NonDeterminismError | undefined;
+  /** The difference, when the flow has ended and something recorded was never asked for. */
+  end(): NonDeterminismError | undefined;
+  /** The sequence number of the next outcome of this process. */
+  takeSeq(): number;
+  /** An outcome of this process is durable. */
+  append(record: OperationRecord): void;
+}

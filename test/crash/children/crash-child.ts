@@ -1,0 +1,39 @@
+import { appendFileSync, writeSync } from 'node:fs';
+import { open, type Store, sqliteStore } from 'perdure';
+import { watchedStore } from '../crashing-store.js';
+import { CASES, cancelThrough, endOf } from '../flows.js';
+import { observe } from '../observer.js';
+
+/**
+ * A process that runs one flow to its end and prints how it ended. It notes what flows and actions do in a file, and on standard output, too.
+ * Arguments: the store's file, the file for notes, the flow, and optionally the commit before or after which it kills itself.
+ */
+const [, , path = '', notes = '', name = '', killAt = '', when = ''] = process.argv;
+
+function note(...fields: string[]): void {
+  const line = `${JSON.stringify(fields)}\n`;
+  appendFileSync(notes, line);
+  // Synchronous, so that a parent hears of it even if this process is killed at once.
+  writeSync(1, line);
+}
+
+observe({
+  flowBegan: (runId) => note('flow', runId),
+  flowSaw: (runId, what) => note('saw', runId, what),
+  actionBegan: (runId, operationId) => note('action', runId, operationId),
+});
+
+const die = (number: number): void => {
+  if (number === Number(killAt)) process.kill(process.pid, 'SIGKILL');
+};
+const store: Store = watchedStore(sqliteStore(path), when === 'before' ? { before: die } : { after: die });
+
+const crashCase = CASES.find((each) => each.name === name);
+if (crashCase === undefined) throw new Error(`there is no flow ${name}`);
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const engine = await open({ store, logger: silent });
+cancelThrough(engine);
+const end = await endOf(crashCase.start(engine, 'run'));
+for (const { id } of await engine.list({ status: ['PENDING', 'RUNNING', 'SUSPENDED', 'BLOCKED'] })) await endOf(engine.future(id));
+await engine.close();
+writeSync(1, `${JSON.stringify(['end', end])}\n`);

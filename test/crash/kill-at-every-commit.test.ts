@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { buildChild, CrashPlace } from './children/crash-process.js';
+import { CASES, type CrashCase } from './flows.js';
+import { expectWellFormed } from './well-formed.js';
+
+const RUN_ID = 'run';
+let module = '';
+
+beforeAll(async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'perdure-crash-built-'));
+  module = await buildChild(directory);
+  return () => rmSync(directory, { recursive: true, force: true });
+});
+
+type Kill = NonNullable<Parameters<CrashPlace['process']>[0]>;
+
+/** Kills a process, lets a fresh one finish its run, and looks at what both have done. Returns whether the first was killed indeed. */
+async function killAndRecover(of: CrashCase, kill: Kill): Promise<boolean> {
+  const place = new CrashPlace(module, of.name);
+  try {
+    const first = await place.process(kill);
+    const last = first.killed ? await place.process() : first;
+    expect(last).toEqual({ killed: false, end: expect.stringMatching(of.ends) });
+    expect(place.recorder.repeated).toEqual([]);
+    expect(place.recorder.executions(RUN_ID).length).toBeGreaterThan(0);
+    place.recorder.expectSamePaths();
+    const store = await place.openStore();
+    await expectWellFormed(store);
+    await store.close();
+    return first.killed;
+  } finally {
+    place.dispose();
+  }
+}
+
+/** The others are crashed at every commit within one process. */
+const KILLED = ['sequence', 'fan-out', 'first-completed', 'promise-race', 'nested', 'timers', 'closures', 'cancelled'];
+const WHEN = ['before', 'after'] as const;
+
+describe.concurrent('a process that is killed', () => {
+  test.each(CASES.filter(({ name }) => KILLED.includes(name)).flatMap((of) => WHEN.map((when) => ({ ...of, when }))))(
+    'amid $name, $when any of its commits, leaves a run that the next one finishes',
+    { timeout: 60_000 },
+    async ({ when, ...of }) => {
+      let number = 0;
+      do number += 1;
+      while (await killAndRecover(of, { commit: { number, when } }));
+      expect(number).toBeGreaterThan(3);
+    },
+  );
+
+  test.each(CASES.filter(({ name }) => ['nested', 'timers', 'closures', 'cancelled'].includes(name)))(
+    'by another, amid $name, leaves a run that the next one finishes',
+    { timeout: 60_000 },
+    async (of) => {
+      for (let announcement = 1; await killAndRecover(of, { announcement }); announcement += 3);
+    },
+  );
+});

@@ -1,0 +1,34 @@
+import { flowContext } from 'perdure';
+
+/** Sees what flows and actions do, from outside of the history: it is what would be lost with a process. */
+export interface Observer {
+  /** The body of a flow is called. */
+  flowBegan(runId: string): void;
+  /** The flow saw something. */
+  flowSaw(runId: string, what: string): void;
+  /** The body of an action is called. */
+  actionBegan(runId: string, operationId: string): void;
+}
+
+const NOBODY: Observer = { flowBegan: () => {}, flowSaw: () => {}, actionBegan: () => {} };
+let observer = NOBODY;
+
+/** From now on this observer sees what flows and actions of this process do. Returns what ends that. */
+export function observe(by: Observer): () => void {
+  observer = by;
+  return () => {
+    observer = NOBODY;
+  };
+}
+
+export function observed(): Observer {
+  return observer;
+}
+
+/** For the body of a flow: says that it is called, and returns what tells what it sees. */
+export function witness(): (what: string) => void {
+  const { runId } = flowContext();
+  const by = observer;
+  by.flowBegan(runId);
+  return (what) => by.flowSaw(runId, what);
+}

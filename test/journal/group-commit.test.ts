@@ -1,0 +1,260 @@
+import { StorageError } from 'perdure';
+import { expect, test } from 'vitest';
+import { type Entry, GroupCommit } from '../../src/journal/group-commit.js';
+import type { RunRecord } from '../../src/model/records.js';
+import type { CommitBatch, Store } from '../../src/store/store.js';
+import { endOf, messageTo, runOf, startOf } from '../store/records.js';
+import { ManualClock, microtasks } from '../worker/manual-clock.js';
+
+/** A store whose commits a test ends. */
+class PendingStore {
+  readonly sent: CommitBatch[] = [];
+  readonly #ends: { resolve(taken: RunRecord[]): void; reject(error: unknown): void }[] = [];
+
+  commit(batch: CommitBatch): Promise<RunRecord[]> {
+    this.sent.push(structuredClone(batch));
+    return new Promise((resolve, reject) => this.#ends.push({ resolve, reject }));
+  }
+
+  async succeed(...taken: RunRecord[]): Promise<void> {
+    this.#ends.shift()?.resolve(taken);
+    await microtasks();
+  }
+
+  async fail(error: unknown = new StorageError('FENCED', 'dead')): Promise<void> {
+    this.#ends.shift()?.reject(error);
+    await microtasks();
+  }
+}
+
+interface Given {
+  readonly store: PendingStore;
+  readonly clock: ManualClock;
+  readonly group: GroupCommit;
+  readonly failures: unknown[];
+}
+
+function given(workerId: string | undefined = 'w1'): Given {
+  const store = new PendingStore();
+  const clock = new ManualClock();
+  const failures: unknown[] = [];
+  const group = new GroupCommit({ store: store as unknown as Store, clock, onFailure: (error) => failures.push(error) });
+  if (workerId !== '') group.resume(workerId);
+  return { store, clock, group, failures };
+}
+
+const entryOf = (id: string): Entry => ({ ...startOf('run', id) });
+
+function succeeded(entry: Entry, seq: number): Entry {
+  return Object.assign(entry, { status: 'SUCCEEDED', outcome: `"${seq}"`, seq });
+}
+
+test('everything that is handed in within a turn is one commit', async () => {
+  const { store, clock, group } = given();
+  group.create(runOf('run'), () => {});
+  group.entry(entryOf('0'));
+  group.outcome(succeeded(entryOf('1'), 1), () => {});
+  group.end(endOf('other'), () => {});
+  group.message(messageTo('another'), () => {});
+  group.take(7);
+  expect(store.sent).toEqual([]);
+  await clock.turn();
+  expect(store.sent).toHaveLength(1);
+  expect(store.sent[0]).toMatchObject({
+    workerId: 'w1',
+    creates: [{ id: 'run' }],
+    operations: [
+      { id: '0', status: 'STARTED' },
+      { id: '1', status: 'SUCCEEDED', seq: 1 },
+    ],
+    ends: [{ runId: 'other' }],
+    messages: [{ runId: 'another' }],
+    taken: [7],
+  });
+});
+
+test('nothing handed in is no commit', async () => {
+  const { store, clock } = given();
+  await clock.turn();
+  expect([store.sent, clock.due]).toEqual([[], 0]);
+});
+
+test('one commit is under way at a time, and the rest waits in the next (G1)', async () => {
+  const { store, clock, group } = given();
+  group.entry(entryOf('0'));
+  await clock.turn();
+  group.entry(entryOf('1'));
+  await clock.turn();
+  group.entry(entryOf('2'));
+  await clock.turn();
+  expect(store.sent).toHaveLength(1);
+  await store.succeed();
+  await clock.turn();
+  expect(store.sent[1]?.operations.map(({ id }) => id)).toEqual(['1', '2']);
+  await store.succeed();
+  await clock.turn();
+  expect(store.sent).toHaveLength(2);
+});
+
+test('callbacks run after the transaction, in the order in which they were handed in, creations first (G2)', async () => {
+  const { store, clock, group } = given();
+  const heard: string[] = [];
+  group.outcome(succeeded(entryOf('0'), 1), () => heard.push('outcome'));
+  group.entry(entryOf('1'), () => heard.push('entry'));
+  group.create(runOf('run'), () => heard.push('created'));
+  group.end(endOf('other'), () => heard.push('end'));
+  group.message(messageTo('another'), () => heard.push('message'));
+  await clock.turn();
+  expect(heard).toEqual([]);
+  await store.succeed();
+  expect(heard).toEqual(['created', 'outcome', 'entry', 'end', 'message']);
+});
+
+test('what a callback hands in goes into the next commit', async () => {
+  const { store, clock, group } = given();
+  group.entry(entryOf('0'), () => group.entry(entryOf('1')));
+  await clock.turn();
+  await store.succeed();
+  await clock.turn();
+  expect(store.sent.map(({ operations }) => operations.map(({ id }) => id))).toEqual([['0'], ['1']]);
+});
+
+test('an entry that changes before its batch is sent is written once, in its last state (G3)', async () => {
+  const { store, clock, group } = given();
+  const entry = entryOf('0');
+  const heard: string[] = [];
+  group.entry(entry, () => heard.push('started'));
+  group.outcome(succeeded(entry, 1), () => heard.push('done'));
+  await clock.turn();
+  expect(store.sent[0]?.operations).toMatchObject([{ id: '0', status: 'SUCCEEDED', seq: 1 }]);
+  await store.succeed();
+  expect(heard).toEqual(['started', 'done']);
+});
+
+test('an entry that changes while its batch is being written is written again (G3)', async () => {
+  const { store, clock, group } = given();
+  const entry = entryOf('0');
+  group.entry(entry);
+  await clock.turn();
+  group.outcome(succeeded(entry, 1), () => {});
+  await store.succeed();
+  await clock.turn();
+  expect(store.sent.map(({ operations }) => operations.map(({ status }) => status))).toEqual([['STARTED'], ['SUCCEEDED']]);
+});
+
+test('outcomes and ends get the time at which their commit is sent, starts and blockings none', async () => {
+  const { store, clock, group } = given();
+  group.outcome(succeeded(entryOf('0'), 1), () => {});
+  group.entry(entryOf('1'));
+  group.end(endOf('ended', { finishedAt: null }), () => {});
+  group.end(endOf('blocked', { status: 'BLOCKED', blockedCode: 'NON_DETERMINISM', finishedAt: null }), () => {});
+  clock.jump(5_000);
+  await clock.turn();
+  expect(store.sent[0]?.operations.map(({ finishedAt }) => finishedAt)).toEqual([5_000, null]);
+  expect(store.sent[0]?.ends.map(({ finishedAt }) => finishedAt)).toEqual([5_000, null]);
+});
+
+test('a creation hears whether it made the run, or which one has had the id before', async () => {
+  const { store, clock, group } = given();
+  const heard: (string | undefined)[] = [];
+  const before = runOf('taken', { seed: 'older', flow: 'older' });
+  group.create(runOf('new'), (taken) => heard.push(taken?.flow));
+  group.create(runOf('taken', { seed: 'newer' }), (taken) => heard.push(taken?.flow));
+  await clock.turn();
+  await store.succeed(before);
+  expect(heard).toEqual([undefined, 'older']);
+});
+
+test('of two creations of one id in one batch the first makes the run', async () => {
+  const { store, clock, group } = given();
+  const heard: (string | undefined)[] = [];
+  const first = runOf('run', { seed: 'first' });
+  group.create(first, (taken) => heard.push(taken?.seed));
+  group.create(runOf('run', { seed: 'second' }), (taken) => heard.push(taken?.seed));
+  await clock.turn();
+  await store.succeed(first);
+  expect(heard).toEqual([undefined, 'first']);
+});
+
+test('after a failure nothing is written until it is resumed, and nobody is called back (G4)', async () => {
+  const { store, clock, group, failures } = given();
+  const heard: string[] = [];
+  const failure = new StorageError('FENCED', 'dead');
+  group.outcome(succeeded(entryOf('0'), 1), () => heard.push('in flight'));
+  await clock.turn();
+  group.entry(entryOf('1'), () => heard.push('gathered'));
+  await store.fail(failure);
+  expect(failures).toEqual([failure]);
+  group.entry(entryOf('2'), () => heard.push('later'));
+  await clock.turn();
+  expect([store.sent.length, heard]).toEqual([1, []]);
+});
+
+test('after a failure what was gathered or in flight is dropped, but for new runs without a parent (G4)', async () => {
+  const { store, clock, group } = given();
+  const heard: string[] = [];
+  group.create(runOf('in flight'), () => heard.push('in flight'));
+  group.create(runOf('child', { parentRunId: 'run', parentOperationId: '0' }), () => heard.push('child'));
+  group.entry(entryOf('0'));
+  await clock.turn();
+  group.create(runOf('gathered'), () => heard.push('gathered'));
+  group.end(endOf('run'), () => heard.push('end'));
+  await store.fail();
+  group.resume('w2');
+  await clock.turn();
+  expect(store.sent[1]).toMatchObject({ workerId: 'w2', operations: [], ends: [], messages: [], taken: [] });
+  expect(store.sent[1]?.creates.map(({ id, workerId }) => [id, workerId])).toEqual([
+    ['in flight', 'w2'],
+    ['gathered', 'w2'],
+  ]);
+  await store.succeed();
+  expect(heard).toEqual(['in flight', 'gathered']);
+});
+
+test('a run whose creation was durable although it was reported as failed is made by its second try', async () => {
+  const { store, clock, group } = given();
+  const heard: unknown[] = [];
+  group.create(runOf('run', { seed: 'mine' }), (taken) => heard.push(taken));
+  await clock.turn();
+  await store.fail();
+  group.resume('w2');
+  await clock.turn();
+  await store.succeed(runOf('run', { seed: 'mine' }));
+  expect(heard).toEqual([undefined]);
+});
+
+test('new runs wait for a worker', async () => {
+  const { store, clock, group } = given('');
+  group.create(runOf('run', { workerId: '' }), () => {});
+  await clock.turn();
+  expect(store.sent).toEqual([]);
+  group.resume('w1');
+  await clock.turn();
+  expect(store.sent[0]?.creates).toMatchObject([{ id: 'run', workerId: 'w1' }]);
+});
+
+test('a flush sends at once, and waits for everything that was handed in, callbacks included', async () => {
+  const { store, clock, group } = given();
+  const heard: string[] = [];
+  group.entry(entryOf('0'), () => group.entry(entryOf('1'), () => heard.push('second')));
+  const flushed = group.flush().then(() => heard.push('flushed'));
+  expect(store.sent).toHaveLength(1);
+  await store.succeed();
+  expect([store.sent.length, heard]).toEqual([2, []]);
+  await store.succeed();
+  await flushed;
+  expect(heard).toEqual(['second', 'flushed']);
+  await clock.turn();
+  expect(store.sent).toHaveLength(2);
+});
+
+test('a flush ends when its commit fails, and when nothing may be written', async () => {
+  const { store, group } = given();
+  group.entry(entryOf('0'));
+  const flushed = group.flush();
+  await store.fail();
+  await flushed;
+  group.create(runOf('run'), () => {});
+  await group.flush();
+  expect(store.sent).toHaveLength(1);
+});

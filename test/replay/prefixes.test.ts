@@ -1,0 +1,141 @@
+import fc from 'fast-check';
+import { type CommitBatch, type DurableFuture, type Engine, memoryStore, open, type Store } from 'perdure';
+import { expect, test } from 'vitest';
+import { slowStore, watchedStore } from '../crash/crashing-store.js';
+import { endOf } from '../crash/flows.js';
+import { observe } from '../crash/observer.js';
+import { Recorder } from '../crash/recorder.js';
+import { replayOf } from '../crash/replay-of.js';
+import { expectWellFormed } from '../crash/well-formed.js';
+import { type Program, programs, runProgram } from './programs.js';
+
+const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const RUN_ID = 'run';
+/** A program that does not come to its end is told with its seed, like any other that fails. */
+const LIMITS = { numRuns: Number(process.env['PERDURE_PROGRAMS'] ?? 60), timeout: 15_000 };
+
+/** A recorder that knows after how many commits each thing was seen. */
+class TimedRecorder extends Recorder {
+  commits = 0;
+  readonly #seen = new Map<string, { readonly what: string; readonly commits: number }[]>();
+
+  override flowSaw(runId: string, what: string): void {
+    super.flowSaw(runId, what);
+    const seen = this.#seen.get(runId) ?? [];
+    this.#seen.set(runId, seen);
+    seen.push({ what, commits: this.commits });
+  }
+
+  /** What a run had seen by a commit. */
+  seenBy(runId: string, commit: number): string[] {
+    return (this.#seen.get(runId) ?? []).filter(({ commits }) => commits <= commit).map(({ what }) => what);
+  }
+}
+
+/** Runs a program to its end, without a crash. */
+async function live(program: Program, commitMacrotasks: number): Promise<{ batches: CommitBatch[]; recorder: TimedRecorder }> {
+  const recorder = new TimedRecorder();
+  const unobserve = observe(recorder);
+  const batches: CommitBatch[] = [];
+  const store = memoryStore();
+  const watched = watchedStore(slowStore(store, commitMacrotasks), {
+    after: (number, batch) => {
+      batches.push(batch);
+      recorder.committed(batch);
+      recorder.commits = number;
+    },
+  });
+  const engine = await open({ store: watched, default: false, logger: SILENT, leaks: 'ignore' });
+  const end = await endIn(engine, engine.start(runProgram, [program], { id: RUN_ID }));
+  const history = await expectWellFormed(store);
+  await engine.close();
+  unobserve();
+  expect(end).toMatch(/^"\d+ events"$|^EvalError: /);
+  expect(await replayOf(history, RUN_ID)).toEqual({ end, saw: recorder.executions(RUN_ID)[0], repeated: [] });
+  return { batches, recorder };
+}
+
+/** A store as a process leaves it that is killed right after its last batch. */
+async function storeAfter(batches: readonly CommitBatch[]): Promise<Store> {
+  const store = memoryStore();
+  await store.open();
+  await store.registerWorker(batches[0]?.workerId as string, 0);
+  for (const batch of batches) await store.commit(batch);
+  await store.close();
+  return store;
+}
+
+/** How a run ends; fails when a run waits for nothing that could come. */
+async function endIn(engine: Engine, future: DurableFuture<unknown>): Promise<string> {
+  const standstill = new Promise<never>((_, reject) => {
+    engine.on('run:stuck', ({ runId }) => reject(new Error(`run ${runId} stands still`)));
+    engine.on('run:blocked', ({ error }) => reject(new Error(error.message)));
+  });
+  const end = await Promise.race([endOf(future), standstill]);
+  for (const { id } of await engine.list({ status: ['PENDING', 'RUNNING', 'SUSPENDED', 'BLOCKED'] })) {
+    await Promise.race([endOf(engine.future(id)), standstill]);
+  }
+  return end;
+}
+
+/** Finishes what a killed process has left. */
+async function recover(batches: readonly CommitBatch[], before: TimedRecorder): Promise<void> {
+  const commit = batches.length;
+  const recorder = new TimedRecorder();
+  for (const batch of batches) recorder.committed(batch);
+  const unobserve = observe(recorder);
+  const store = await storeAfter(batches);
+  const watched = watchedStore(store, { after: (_number, batch) => recorder.committed(batch) });
+  const engine = await open({ store: watched, default: false, logger: SILENT, leaks: 'ignore' });
+  const end = await endIn(engine, engine.future(RUN_ID));
+  const history = await expectWellFormed(store);
+  await engine.close();
+  unobserve();
+  expect(end).toMatch(/^"\d+ events"$|^EvalError: /);
+  for (const runId of recorder.runIds) {
+    const known = before.seenBy(runId, commit);
+    expect(recorder.executions(runId)[0]?.slice(0, known.length), `what ${runId} saw after a crash at commit ${commit}`).toEqual(known);
+  }
+  expect(recorder.repeated).toEqual([]);
+  const saw = recorder.executions(RUN_ID)[0];
+  if (saw !== undefined) expect(await replayOf(history, RUN_ID)).toEqual({ end, saw, repeated: [] });
+}
+
+test.each([
+  { commits: 'fast', commitMacrotasks: 0 },
+  { commits: 'slow', commitMacrotasks: 3 },
+])(
+  'a random flow takes the way of its journal from every prefix of it, with $commits commits',
+  { timeout: 120_000 },
+  async ({ commitMacrotasks }) => {
+    const property = fc.asyncProperty(programs, async (program) => {
+      const { batches, recorder } = await live(program, commitMacrotasks);
+      for (let commit = 1; commit <= batches.length; commit += 1) await recover(batches.slice(0, commit), recorder);
+    });
+    await fc.assert(property, LIMITS);
+  },
+);
+
+test('a random flow takes the way of its journal when its worker is taken for dead', { timeout: 120_000 }, async () => {
+  const property = fc.asyncProperty(programs, fc.integer({ min: 1, max: 12 }), async (program, fencedAt) => {
+    const recorder = new TimedRecorder();
+    const unobserve = observe(recorder);
+    const store = memoryStore();
+    const watched = watchedStore(slowStore(store, fencedAt % 3), {
+      after: (number, batch) => {
+        recorder.committed(batch);
+        if (number % fencedAt === 0 && number < 50)
+          void store.reapWorkers({ workerId: 'nobody', nowMs: Number.MAX_SAFE_INTEGER, leaseMs: 1 });
+      },
+    });
+    const engine = await open({ store: watched, default: false, logger: SILENT, leaks: 'ignore' });
+    const end = await endIn(engine, engine.start(runProgram, [program], { id: RUN_ID }));
+    const history = await expectWellFormed(store);
+    await engine.close();
+    unobserve();
+    expect(recorder.repeated).toEqual([]);
+    recorder.expectSamePaths();
+    expect(await replayOf(history, RUN_ID)).toEqual({ end, saw: recorder.executions(RUN_ID).at(-1), repeated: [] });
+  });
+  await fc.assert(property, LIMITS);
+});

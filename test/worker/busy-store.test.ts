@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { action, type Engine, flow, open, sqliteStore } from 'perdure';
+import { expect, onTestFinished, test } from 'vitest';
+import type { SqliteDatabase } from '../../src/store/sqlite/driver.js';
+import { findDriver } from '../../src/store/sqlite/find-driver.js';
+
+const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+const step = action('step on a busy store', async (value: number) => value);
+const steps = flow('steps on a busy store', async () => [await step(1), await step(2)]);
+
+/** An engine on a file that somebody else can lock, as a process does that stands still amid a transaction. */
+async function engineOnLockableFile(): Promise<{ engine: Engine; other: SqliteDatabase }> {
+  const directory = mkdtempSync(join(tmpdir(), 'perdure-busy-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const path = join(directory, 'app.db');
+  const engine = await open({ store: sqliteStore(path, { busyTimeoutMs: 20 }), default: false, logger: SILENT });
+  onTestFinished(() => engine.close({ timeout: 0 }));
+  const other = (await findDriver()).connect(path);
+  onTestFinished(() => other.close());
+  return { engine, other };
+}
+
+test('an engine outlives a store that is locked for much longer than it waits', async () => {
+  const { engine, other } = await engineOnLockableFile();
+  const failed: unknown[] = [];
+  engine.on('engine:failed', (event) => failed.push(event));
+  const fenced = new Promise((resolve) => engine.on('engine:fenced', resolve));
+  other.exec('BEGIN IMMEDIATE');
+  const future = engine.start(steps, [], { id: 'run' });
+  await fenced;
+  for (let macrotask = 0; macrotask < 50; macrotask += 1) await new Promise((resolve) => setImmediate(resolve));
+  other.exec('ROLLBACK');
+  expect(failed).toEqual([]);
+  expect(await future).toEqual([1, 2]);
+});
+
+test('an engine goes on after a store that was locked for a little longer than it waits', async () => {
+  const { engine, other } = await engineOnLockableFile();
+  await engine.start(steps, [], { id: 'before' });
+  engine.on('engine:fenced', () => other.exec('ROLLBACK'));
+  other.exec('BEGIN IMMEDIATE');
+  expect(await engine.start(steps, [], { id: 'run' })).toEqual([1, 2]);
+});

@@ -1,0 +1,48 @@
+import { memoryStore, open, StorageError, type Store } from 'perdure';
+import { expect, test } from 'vitest';
+
+const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+/** A store of which one method fails; it counts how often it is opened and closed. */
+function failingStore(failing: 'registerWorker' | 'reapWorkers' | 'claimRuns'): { store: Store; uses(): number } {
+  const memory = memoryStore();
+  let uses = 0;
+  const store: Store = {
+    name: 'failing',
+    open: async () => {
+      uses += 1;
+      await memory.open();
+    },
+    close: async () => {
+      uses -= 1;
+      await memory.close();
+    },
+    registerWorker: (...args) => memory.registerWorker(...args),
+    retireWorker: (...args) => memory.retireWorker(...args),
+    heartbeat: (...args) => memory.heartbeat(...args),
+    reapWorkers: (...args) => memory.reapWorkers(...args),
+    claimRuns: (...args) => memory.claimRuns(...args),
+    loadJournal: (...args) => memory.loadJournal(...args),
+    commit: (...args) => memory.commit(...args),
+    send: (...args) => memory.send(...args),
+    readInbox: (...args) => memory.readInbox(...args),
+    getRuns: (...args) => memory.getRuns(...args),
+    listRuns: (...args) => memory.listRuns(...args),
+    unblock: (...args) => memory.unblock(...args),
+    changedElsewhere: () => memory.changedElsewhere(),
+    [failing]: () => Promise.reject(new StorageError('STORE_FAILED', `${failing} fails`)),
+  };
+  return { store, uses: () => uses };
+}
+
+test.each(['registerWorker', 'reapWorkers', 'claimRuns'] as const)(
+  'an engine that cannot be opened because %s fails leaves nothing open: no connection, and no lock that would look alive',
+  async (failing) => {
+    const { store, uses } = failingStore(failing);
+    await expect(open({ store, default: false, logger: SILENT })).rejects.toMatchObject({
+      name: 'StorageError',
+      message: `${failing} fails`,
+    });
+    expect(uses()).toBe(0);
+  },
+);

@@ -1,0 +1,154 @@
+import { expect, test } from 'vitest';
+import { PeriodicCheck } from '../../src/worker/periodic-check.js';
+import { ManualClock } from './manual-clock.js';
+
+interface Checked {
+  readonly clock: ManualClock;
+  readonly check: PeriodicCheck;
+  /** When each thing was done, in milliseconds from the start. */
+  readonly done: { look: number[]; reap: number[]; heartbeat: number[] };
+  readonly failures: unknown[];
+}
+
+function checked(options: { leaseMs?: number; keepsAlive?: () => boolean; look?: () => Promise<void> } = {}): Checked {
+  const clock = new ManualClock(0);
+  const done: Checked['done'] = { look: [], reap: [], heartbeat: [] };
+  const failures: unknown[] = [];
+  const note = (what: keyof typeof done) => async (): Promise<void> => void done[what].push(clock.now());
+  const check = new PeriodicCheck({
+    clock,
+    leaseMs: options.leaseMs ?? 30_000,
+    keepsAlive: options.keepsAlive ?? (() => false),
+    look: options.look ?? note('look'),
+    reap: note('reap'),
+    heartbeat: note('heartbeat'),
+    onFailure: (error) => failures.push(error),
+  });
+  return { clock, check, done, failures };
+}
+
+test('it looks several times a second, seeks the dead every second, and shows that it lives three times a lease', async () => {
+  const { clock, check, done } = checked();
+  check.start();
+  await clock.advance(30_000);
+  check.stop();
+  expect(done.look.length).toBe(600);
+  expect(done.reap.length).toBeGreaterThanOrEqual(28);
+  expect(done.heartbeat).toEqual([10_000, 20_000, 30_000]);
+});
+
+test('a short lease makes everything more frequent', async () => {
+  const { clock, check, done } = checked({ leaseMs: 300 });
+  check.start();
+  await clock.advance(900);
+  check.stop();
+  expect(done.heartbeat).toEqual([100, 200, 300, 400, 500, 600, 700, 800, 900]);
+  expect(done.reap).toEqual(done.heartbeat);
+});
+
+test('a heartbeat comes before the look and the search, so that a worker taken for dead finds out first', async () => {
+  const order: string[] = [];
+  const clock = new ManualClock(0);
+  const note = (what: string) => async (): Promise<void> => void order.push(what);
+  const options = { clock, leaseMs: 300, keepsAlive: () => false, onFailure: () => {} };
+  const check = new PeriodicCheck({ ...options, look: note('look'), reap: note('reap'), heartbeat: note('heartbeat') });
+  check.start();
+  await clock.advance(100);
+  check.stop();
+  expect(order).toEqual(['look', 'heartbeat', 'look', 'reap']);
+});
+
+test('one check at a time: the next is timed when the last has ended (P1)', async () => {
+  let end!: () => void;
+  let looks = 0;
+  const { clock, check } = checked({
+    look: () => {
+      looks += 1;
+      return new Promise((resolve) => (end = resolve));
+    },
+  });
+  check.start();
+  await clock.advance(1_000);
+  expect([looks, clock.pending]).toEqual([1, []]);
+  end();
+  await clock.advance(0);
+  expect(clock.pending).toHaveLength(1);
+  await clock.advance(1_000);
+  expect(looks).toBe(2);
+  check.stop();
+  end();
+});
+
+test('a check that fails is reported, and the next comes all the same', async () => {
+  let looks = 0;
+  const { clock, check, failures } = checked({
+    look: async () => {
+      looks += 1;
+      throw new Error(`look ${looks}`);
+    },
+  });
+  check.start();
+  await clock.advance(150);
+  check.stop();
+  expect(failures.map(String)).toEqual(['Error: look 1', 'Error: look 2', 'Error: look 3']);
+});
+
+test('nothing is timed after a stop, not even by a check that was under way', async () => {
+  let end!: () => void;
+  const { clock, check } = checked({ look: () => new Promise((resolve) => (end = resolve)) });
+  check.start();
+  await clock.advance(50);
+  check.stop();
+  end();
+  await clock.advance(1_000);
+  expect(clock.pending).toEqual([]);
+});
+
+test('starting it twice starts it once', async () => {
+  const { clock, check, done } = checked();
+  check.start();
+  check.start();
+  await clock.advance(50);
+  expect(done.look).toHaveLength(1);
+  check.stop();
+  expect(clock.pending).toEqual([]);
+});
+
+test('it does not keep the process alive, unless there is something worth it', async () => {
+  let worth = false;
+  const { clock, check } = checked({ keepsAlive: () => worth });
+  check.start();
+  expect(clock.keepsAlive).toBe(false);
+  worth = true;
+  check.keepAlive();
+  expect([clock.keepsAlive, clock.pending.length]).toEqual([true, 1]);
+  check.keepAlive();
+  expect(clock.pending.length).toBe(1);
+  worth = false;
+  await clock.advance(50);
+  expect(clock.keepsAlive).toBe(false);
+  check.stop();
+});
+
+test('what is worth keeping alive for, asked during a check, counts from the next one on', async () => {
+  let end!: () => void;
+  let worth = false;
+  const { clock, check } = checked({ keepsAlive: () => worth, look: () => new Promise((resolve) => (end = resolve)) });
+  check.start();
+  await clock.advance(50);
+  worth = true;
+  check.keepAlive();
+  expect(clock.pending).toEqual([]);
+  end();
+  await clock.advance(0);
+  expect(clock.keepsAlive).toBe(true);
+  check.stop();
+});
+
+test('keepAlive after a stop sets no timer', () => {
+  const { clock, check } = checked({ keepsAlive: () => true });
+  check.start();
+  check.stop();
+  check.keepAlive();
+  expect(clock.pending).toEqual([]);
+});

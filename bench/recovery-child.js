@@ -1,7 +1,7 @@
 // A run of `count` actions that parks, to be killed; started again, it goes on and says so.
-const { action, flow, open } = await import('../dist/index.js');
+const [built, path, count] = process.argv.slice(2);
+const { action, flow, open } = await import(built);
 
-const [path, count] = process.argv.slice(2);
 const step = action('recovery-step', async (n) => n);
 const park = action('recovery-park', async () => {
   console.log(globalThis.openedMs === undefined ? 'parked' : `resumed process up after ${globalThis.openedMs.toFixed(0)} ms`);

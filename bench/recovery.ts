@@ -4,12 +4,13 @@ import { fileURLToPath } from 'node:url';
 import type { Figure } from './measure.js';
 
 const child = fileURLToPath(new URL('recovery-child.js', import.meta.url));
+const built = new URL('../dist/index.js', import.meta.url).href;
 
 /** Starts the child program and resolves with the milliseconds until it prints `expected`; then kills it if it is to be killed. */
 function run(path: string, count: number, expected: string, kill: boolean): Promise<{ elapsedMs: number; detail: string }> {
   return new Promise((resolve, reject) => {
     const begin = performance.now();
-    const process_ = spawn(process.execPath, [child, path, String(count)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const process_ = spawn(process.execPath, [child, built, path, String(count)], { stdio: ['ignore', 'pipe', 'inherit'] });
     let found: { elapsedMs: number; detail: string } | undefined;
     createInterface(process_.stdout).on('line', (line) => {
       if (!line.startsWith(expected)) return;

@@ -96,7 +96,7 @@ function callableAction(definition: ActionDefinition, options: ActionCall): Acti
     },
     withOptions(more) {
       checkOptions(`action "${definition.name}".with()`, more, CALL_OPTIONS);
-      return callableAction(definition, { ...options, ...givenOptions(more) });
+      return callableAction(definition, { ...options, ...givenOptions(more ?? {}) });
     },
   });
 }

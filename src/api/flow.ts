@@ -120,7 +120,7 @@ function callableFlow(definition: FlowDefinition, versionGiven: boolean, options
     },
     withOptions(more) {
       checkOptions(`flow "${definition.name}".with()`, more, CALL_OPTIONS);
-      return callableFlow(definition, versionGiven, { ...options, ...givenOptions(more) });
+      return callableFlow(definition, versionGiven, { ...options, ...givenOptions(more ?? {}) });
     },
   });
 }

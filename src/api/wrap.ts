@@ -1,5 +1,5 @@
 import { UsageError } from '../errors/errors.js';
-import { checkOptions, type OptionTable } from '../errors/options.js';
+import { checkOptions, isText, type OptionTable } from '../errors/options.js';
 import { type AnyMethod, decorate, type MethodContext } from './decorate.js';
 
 export type Body = (...args: readonly unknown[]) => unknown;
@@ -40,7 +40,8 @@ function readWrapArguments(caller: 'flow' | 'action', given: readonly unknown[])
     return { form: 'function', name: first.name, body: first as Body, options: second };
   }
   if (typeof first === 'string') {
-    if (first.trim() === '') throw new UsageError('NAME_REQUIRED', `${caller}(name, fn): the name is empty`);
+    if (!isText(first))
+      throw new UsageError('NAME_REQUIRED', `${caller}(name, fn): the name is empty, or has a character that cannot be stored`);
     if (typeof second !== 'function') {
       throw new UsageError('INVALID_ARGUMENT', `${caller}('${first}', fn): fn must be a function, not ${describe(second)}`);
     }

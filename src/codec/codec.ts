@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { UsageError } from '../errors/errors.js';
+import { isStorable } from '../errors/options.js';
 import { decodeDefault, digestText, encodeDefault, flattenedText } from './default-encoding.js';
 import { decodeErrorText, encodeErrorText } from './error-codec.js';
 import type { Serdes } from './serdes.js';
@@ -126,7 +127,13 @@ function encodeWith(serdes: Serdes, value: unknown, describe: () => string): str
       { cause },
     );
   }
-  if (typeof text === 'string') return text;
+  if (typeof text === 'string') {
+    if (isStorable(text)) return text;
+    throw new UsageError(
+      'VALUE_NOT_SERIALIZABLE',
+      `${describe()} cannot be stored: the text of its serdes has a NUL or half a surrogate pair in it. Encode bytes as base64.`,
+    );
+  }
   throw new UsageError(
     'INVALID_OPTION',
     `${describe()} cannot be stored: \`serialize\` of its serdes returned ${describeKind(text)}. It must return a text, at once and not as a promise.`,

@@ -4,7 +4,7 @@ import { Codec } from '../codec/codec.js';
 import { UsageError } from '../errors/errors.js';
 import { checkOptions, givenOptions, isOneOf, isText } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import { requireDuration } from '../futures/future.js';
+import { requireDuration, requireReason } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
 import type { RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
@@ -20,7 +20,7 @@ import { Worker } from '../worker/worker.js';
 import { chooseStore } from './choose-store.js';
 import { type CurrentEngine, enterEngine, leaveEngine } from './current.js';
 import { EngineEmitter, type EngineListener } from './events.js';
-import { jsonLogger } from './json-logger.js';
+import { guarded, jsonLogger } from './json-logger.js';
 import { checkEngineOptions, type EngineOptions } from './options.js';
 import { registry } from './registry.js';
 import { RootFuture, type RootFutureHost } from './root-future.js';
@@ -76,7 +76,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   /** @throws {UsageError} `INVALID_OPTION` */
   constructor(options: EngineOptions = {}) {
     checkEngineOptions(options);
-    const logger = options.logger ?? jsonLogger;
+    const logger = options.logger === undefined ? jsonLogger : guarded(options.logger);
     this.#store = chooseStore(options.store);
     this.#codec = new Codec({ maxValueBytes: options.maxValueBytes ?? DEFAULT_MAX_VALUE_BYTES, serdes: options.serdes });
     this.#emitter = new EngineEmitter(logger);
@@ -178,9 +178,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   async cancel(runId: string, reason?: string): Promise<boolean> {
     this.#admit('engine.cancel()');
     requireRunId(runId, 'engine.cancel(runId)');
-    if (reason !== undefined && typeof reason !== 'string') {
-      throw new UsageError('INVALID_ARGUMENT', 'engine.cancel(runId, reason): the reason must be a text');
-    }
+    requireReason(reason, 'engine.cancel(runId, reason)');
     return this.#requestCancel(runId, reason);
   }
 
@@ -315,9 +313,10 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     return record;
   }
 
-  /** The store is open, and has what was started here before. */
+  /** The store is open, and has what was started here before. It takes a macrotask, so that a loop of calls lets the runs go on. */
   async #ready(): Promise<void> {
     await this.open();
+    await new Promise<void>((resolve) => this.#clock.macrotask(resolve));
     await this.#worker.group.flush();
   }
 

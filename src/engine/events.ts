@@ -1,5 +1,6 @@
 import { EventEmitter } from 'eventemitter3';
 import type { Logger } from '../model/logger.js';
+import { outsidePlace } from '../runtime/current-scope.js';
 import { type EngineEvents, type EventSink, plainError } from '../runtime/events.js';
 
 export type EngineListener<E extends keyof EngineEvents> = (payload: EngineEvents[E]) => void;
@@ -17,7 +18,7 @@ export class EngineEmitter implements EventSink {
   on<E extends keyof EngineEvents>(event: E, listener: EngineListener<E>): () => void {
     const safe = (payload: EngineEvents[E]): void => {
       try {
-        const returned: unknown = listener(payload);
+        const returned: unknown = outsidePlace(() => listener(payload));
         if (returned instanceof Promise) returned.catch((error: unknown) => this.#failed(event, error));
       } catch (error) {
         this.#failed(event, error);

@@ -1,6 +1,20 @@
 import type { LogFields, Logger } from '../model/logger.js';
 import { plainError } from '../runtime/events.js';
 
+/** A logger of the user's, from which nothing that it throws comes out: a log line never disturbs a run. */
+export function guarded(logger: Logger): Logger {
+  const at =
+    (level: keyof Logger) =>
+    (message: string, fields?: LogFields): void => {
+      try {
+        logger[level](message, fields);
+      } catch (error) {
+        jsonLogger[level](message, { ...fields, loggerFailed: plainError(error) });
+      }
+    };
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
 /** Keeps these first in a line, and the logger's own whatever the caller adds. */
 const HEAD = { level: '', time: '', message: '' };
 

@@ -40,19 +40,23 @@ export function checkListFilter(filter: ListFilter | undefined): void {
   });
 }
 
+/** Tells of a run. Values are decoded when they are read: one that this process cannot decode hides nothing else. */
 export function runInfo(record: RunRecord, codec: Codec): RunInfo {
   const { id, flow, version, status, outcome, blockedCode, parentRunId, parentOperationId, createdAt, finishedAt } = record;
-  return {
+  const info: RunInfo = {
     id,
     flow,
     version,
     status,
-    args: codec.decode(record.input) as unknown[],
-    ...(status === 'SUCCEEDED' ? { result: codec.decode(outcome as string) } : {}),
+    get args(): readonly unknown[] {
+      return codec.decode(record.input) as unknown[];
+    },
     ...(status !== 'SUCCEEDED' && outcome !== null ? { error: codec.decodeError(outcome) } : {}),
     ...(blockedCode === null ? {} : { blockedCode }),
     ...(parentRunId === null ? {} : { parent: { runId: parentRunId, operationId: parentOperationId as string } }),
     createdAt: new Date(createdAt),
     ...(finishedAt === null ? {} : { finishedAt: new Date(finishedAt) }),
   };
+  if (status === 'SUCCEEDED') Object.defineProperty(info, 'result', { get: () => codec.decode(outcome as string), enumerable: true });
+  return info;
 }

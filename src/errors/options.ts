@@ -33,7 +33,13 @@ export function givenOptions<T extends object>(options: T): T {
 }
 
 export const isBoolean: Check = (value) => typeof value === 'boolean';
-export const isText: Check = (value) => typeof value === 'string' && value.trim() !== '';
+/** A text that is not empty and that every store keeps as it is: no NUL, no half of a surrogate pair. */
+export const isText: Check = (value) => typeof value === 'string' && value.trim() !== '' && isStorable(value);
+
+/** Whether a text survives its way through SQLite and UTF-8. */
+export function isStorable(text: string): boolean {
+  return !text.includes('\0') && (text as string & { isWellFormed(): boolean }).isWellFormed();
+}
 export const isPositiveInteger: Check = (value) => Number.isSafeInteger(value) && (value as number) > 0;
 export const isFunction: Check = (value) => typeof value === 'function';
 

@@ -82,10 +82,17 @@ export function waitFor<F>(
       finish();
       return;
     }
+    if (limitMs !== undefined) {
+      try {
+        callOff = place.limit(limitMs, finish);
+      } catch (error) {
+        place.leave(waiter);
+        throw error;
+      }
+    }
     for (const future of futures) {
       if (!future.done()) future.attach(waiter);
     }
-    if (limitMs !== undefined) callOff = place.limit(limitMs, finish);
   });
 }
 

@@ -113,9 +113,7 @@ export class Future<T> implements DurableFuture<T> {
   }
 
   cancel(reason?: string): boolean {
-    if (reason !== undefined && typeof reason !== 'string') {
-      throw new UsageError('INVALID_ARGUMENT', `cancel(reason) takes a text, not ${typeof reason}`);
-    }
+    requireReason(reason, 'cancel(reason)');
     if (this.done()) return false;
     this.#owner.cancel(reason);
     this.#release();
@@ -227,13 +225,14 @@ export class Future<T> implements DurableFuture<T> {
         waiter.onSettled(this);
         return;
       }
+      if (limitMs !== undefined) {
+        callOff = this.#owner.limit(limitMs, () => {
+          this.detachWaiter(waiter);
+          reject(waitTimeout(`${this.kind} "${this.#name}" (${this.id})`, limitMs));
+          return true;
+        });
+      }
       this.attach(waiter);
-      if (limitMs === undefined) return;
-      callOff = this.#owner.limit(limitMs, () => {
-        this.detachWaiter(waiter);
-        reject(waitTimeout(`${this.kind} "${this.#name}" (${this.id})`, limitMs));
-        return true;
-      });
     });
   }
 }
@@ -241,6 +240,15 @@ export class Future<T> implements DurableFuture<T> {
 /** The error of one's own waiting that ran out of time. */
 function waitTimeout(what: string, limitMs: number): TimeoutError {
   return new TimeoutError('WAIT_TIMEOUT', `${what} was not done within ${limitMs} ms; it goes on, and can be waited for again`);
+}
+
+/** The most characters that the reason of a cancellation may have. */
+const REASON_LENGTH = 10_000;
+
+/** @throws {UsageError} `INVALID_ARGUMENT` when it is no short text. */
+export function requireReason(reason: unknown, caller: string): void {
+  if (reason === undefined || (typeof reason === 'string' && reason.length <= REASON_LENGTH)) return;
+  throw new UsageError('INVALID_ARGUMENT', `${caller}: the reason must be a text of at most ${REASON_LENGTH} characters`);
 }
 
 /** The error of what was cancelled. */

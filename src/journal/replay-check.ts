@@ -7,6 +7,8 @@ export interface OperationIdentity {
   readonly kind: EntryKind;
   readonly name: string;
   readonly digest: string;
+  /** Of a child run: its id. */
+  readonly childRunId: string | null;
 }
 
 /** The run in whose name a difference is reported. */
@@ -21,14 +23,17 @@ const CURE =
 
 /** The flow asks for something else under this id; `undefined` when it matches. */
 export function mismatch(run: ReplayedRun, recorded: OperationRecord, actual: OperationIdentity): NonDeterminismError | undefined {
-  if (recorded.kind === actual.kind && recorded.name === actual.name && recorded.digest === actual.digest) return undefined;
+  const sameChild = actual.kind !== 'flow' || recorded.childRunId === actual.childRunId;
+  if (recorded.kind === actual.kind && recorded.name === actual.name && recorded.digest === actual.digest && sameChild) return undefined;
   const differs =
-    recorded.kind !== actual.kind || recorded.name !== actual.name ? 'another operation' : 'the same operation with another input';
+    recorded.kind !== actual.kind || recorded.name !== actual.name
+      ? 'another operation'
+      : `the same operation with another ${sameChild ? 'input' : 'id or input'}`;
   return new NonDeterminismError(
     [
       `${title(run)} asked for ${differs} than its journal has recorded as operation ${actual.id}.`,
-      `  expected: ${recorded.kind} "${recorded.name}" (input digest ${recorded.digest}${inputOf(recorded)})`,
-      `  actual:   ${actual.kind} "${actual.name}" (input digest ${actual.digest})`,
+      `  expected: ${recorded.kind} "${recorded.name}" (input digest ${recorded.digest}${childOf(recorded)}${inputOf(recorded)})`,
+      `  actual:   ${actual.kind} "${actual.name}" (input digest ${actual.digest}${childOf(actual)})`,
       CURE,
     ].join('\n'),
   );
@@ -48,6 +53,10 @@ export function missing(run: ReplayedRun, recorded: OperationRecord, where: 'wai
 
 function title(run: ReplayedRun): string {
   return `Flow "${run.flow}" version ${run.version}, run ${run.id},`;
+}
+
+function childOf({ childRunId }: { readonly childRunId: string | null }): string {
+  return childRunId === null ? '' : `, child run ${childRunId}`;
 }
 
 /** The first part of a recorded input, to recognise it by. */

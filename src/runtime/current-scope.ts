@@ -69,9 +69,14 @@ export function runAt<T>(place: Place, body: () => T): T {
   return storage.run(place, body);
 }
 
+/** Calls back outside of flows and actions, whoever calls. */
+export function outsidePlace<T>(callback: () => T): T {
+  return storage.exit(callback);
+}
+
 /** The same clock, whose callbacks stand in no flow and in no action, whoever asked for them. */
 export function outsidePlaces(clock: Clock): Clock {
-  const outside = (callback: () => void) => (): void => storage.exit(callback);
+  const outside = (callback: () => void) => (): void => outsidePlace(callback);
   return {
     now: () => clock.now(),
     setTimer: (delayMs, callback, options) => clock.setTimer(delayMs, outside(callback), options),

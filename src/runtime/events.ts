@@ -71,20 +71,32 @@ export interface EventSink {
 /** How deep a chain of causes is shown. */
 const CAUSES = 10;
 
-export function plainError(error: unknown, depth = 0): PlainError {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
-  const { code } = error as { code?: unknown };
-  return {
-    name: error.name,
-    message: error.message,
-    ...(error.stack === undefined ? {} : { stack: error.stack }),
-    ...(typeof code === 'string' ? { code } : {}),
-    ...(error.cause === undefined || depth === CAUSES ? {} : { cause: causeOf(error.cause, depth) }),
-  };
+/** Whatever was thrown, as plain JSON. It never throws, whatever getters the value has. */
+export function plainError(thrown: unknown, depth = 0): PlainError {
+  try {
+    if (!(thrown instanceof Error)) return { name: 'Error', message: plainText(thrown) };
+    const { name, message, stack, cause } = thrown;
+    const { code } = thrown as { code?: unknown };
+    return {
+      name: plainText(name),
+      message: plainText(message),
+      ...(typeof stack === 'string' ? { stack } : {}),
+      ...(typeof code === 'string' ? { code } : {}),
+      ...(cause === undefined || depth === CAUSES
+        ? {}
+        : { cause: cause instanceof Error ? plainError(cause, depth + 1) : plainText(cause) }),
+    };
+  } catch {
+    return { name: 'Error', message: 'an error that cannot be read' };
+  }
 }
 
-function causeOf(cause: unknown, depth: number): PlainError | string {
-  return cause instanceof Error ? plainError(cause, depth + 1) : String(cause);
+function plainText(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return 'something that cannot be described';
+  }
 }
 
 /** Any value as plain JSON: what JSON cannot hold becomes text. */
@@ -92,6 +104,6 @@ export function plainValue(value: unknown): unknown {
   try {
     return JSON.parse(JSON.stringify(value ?? null, (_key, part: unknown) => (typeof part === 'bigint' ? String(part) : part)));
   } catch {
-    return String(value);
+    return plainText(value);
   }
 }

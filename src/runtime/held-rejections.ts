@@ -1,4 +1,5 @@
 import { currentPlace, type FlowRun } from './current-scope.js';
+import { plainError } from './events.js';
 
 /**
  * Promises of a flow that reject with nobody handling them: held until the run ends and reported as leaks there, since a replayed one must not kill
@@ -26,10 +27,11 @@ function hold(reason: unknown, promise: Promise<unknown>): void {
   }
   // Somebody else listens as well: theirs to decide, as it would be without us.
   if (process.listenerCount('unhandledRejection') > 1) return;
-  const mode = /--unhandled-rejections=(\w+)/.exec([...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' '))?.[1];
-  if (mode === 'none') return;
-  if (mode === 'warn' || mode === 'warn-with-error-codes') {
-    process.emitWarning(`Unhandled promise rejection: ${String(reason)}`, 'UnhandledPromiseRejectionWarning');
+  const mode = /--unhandled-rejections[= ]([\w-]+)/.exec([...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' '))?.[1];
+  if (mode === 'none' || mode === 'warn') return;
+  if (mode === 'warn-with-error-codes') {
+    process.emitWarning(`Unhandled promise rejection: ${plainError(reason).message}`, 'UnhandledPromiseRejectionWarning');
+    process.exitCode = 1;
     return;
   }
   // What is thrown here becomes an uncaught exception: Node's own default for a rejection nobody handles.

@@ -52,6 +52,15 @@ export class RunNotices {
     this.#host.events.emit('leak', event);
   }
 
+  /** Code of the run went on after its end, and failed. */
+  lateRejection(reason: unknown): void {
+    const error = plainError(reason);
+    this.#host.logger.warn(`${this.what} has ended or left this process, but its code went on and failed: ${error.message}`, {
+      ...this.#names(),
+      error,
+    });
+  }
+
   /** @throws {UsageError} `NON_DURABLE_AWAIT` when that is the engine's policy. */
   nonDurableAwait(request: OperationRequest): void {
     const policy = this.#host.nonDurableAwait;

@@ -65,6 +65,8 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   readonly #place: FlowPlace;
   readonly #recovered: boolean;
   #caughtUp = false;
+  /** The body has ended, in an earlier turn. */
+  #ending = false;
   readonly #notices: RunNotices;
   readonly #pending = new PendingOperations();
   /** What waits for the end of the journal (R3). */
@@ -121,6 +123,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
       this.#begin();
       return;
     }
+    // In the flow's place: a promise that rejects here belongs to the flow.
+    runAt(this.#place, () => this.#deliverUntilResumed());
+  }
+
+  #deliverUntilResumed(): void {
     while (this.#state === 'running' && (this.#bodyEnd === undefined || this.#shields > 0)) {
       const record = this.#outcomes.next();
       if (record instanceof NonDeterminismError) this.#block(record);
@@ -132,6 +139,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#inTurn = false;
     if (this.#state !== 'running') return false;
     if (this.#bodyEnd !== undefined && this.#shields === 0) {
+      // Node tells of unhandled rejections when this macrotask is over: they belong to the run as well.
+      if (!this.#ending) {
+        this.#ending = true;
+        return true;
+      }
       this.#end(this.#bodyEnd);
       return false;
     }
@@ -219,6 +231,10 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   }
 
   holdRejection(promise: Promise<unknown>, reason: unknown): void {
+    if (this.#state === 'ended' || this.#state === 'left') {
+      this.#notices.lateRejection(reason);
+      return;
+    }
     this.#rejections ??= new Map();
     this.#rejections.set(promise, reason);
   }
@@ -230,13 +246,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   // What its operations ask for.
 
   admit(future: Future<unknown>): void {
-    const place = currentPlace();
-    if (place?.kind !== 'flow' || place.run !== this) {
-      throw new UsageError(
-        'FOREIGN_FUTURE',
-        `${future.kind} "${future.name}" (${future.id}) belongs to run ${this.id} of flow "${this.flow}" and can be waited for in that run only; from outside, use engine.future(runId)`,
-      );
-    }
+    this.#requireOwnPlace(future, 'waited for');
     if (!future.done()) this.#refuseAfterEnd(`waiting for ${future.kind} "${future.name}" (${future.id})`);
   }
 
@@ -251,6 +261,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   }
 
   cancel(operation: Operation, reason: string | undefined): void {
+    this.#requireOwnPlace(operation.future, 'cancelled');
     this.#refuseAfterEnd(`cancelling ${operation.entry.kind} "${operation.entry.name}" (${operation.entry.id})`);
     if (!operation.cancelsAtOnce) {
       this.whenCurrent(() => operation.requestCancel(reason));
@@ -298,7 +309,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
       input: null,
       status: 'SUCCEEDED',
       seq: this.#outcomes.takeSeq(),
-      outcome: this.host.codec.own.encode(request.reason, () => 'the reason of a cancel request'),
+      outcome: JSON.stringify(request.reason ?? null),
       startedAt: this.host.clock.now(),
       finishedAt: null,
       dueAt: null,
@@ -334,8 +345,8 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   }
 
   #deliverCancel(record: OperationRecord): boolean {
-    const reason = this.host.codec.own.decode(record.outcome as string) as string | undefined;
-    this.#cancelled = cancellation(this.#notices.what, reason);
+    const reason = JSON.parse(record.outcome as string) as string | null;
+    this.#cancelled = cancellation(this.#notices.what, reason ?? undefined);
     return this.#pending.cancelAll(this.#cancelled);
   }
 
@@ -381,7 +392,18 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   #block(error: NonDeterminismError): void {
     this.#state = 'blocked';
     this.host.delivery.forget(this);
+    this.#pending.leaveAll(error);
+    this.#steps = [];
     this.host.block(this.id, this.#codec.encodeError(error), () => this.#notices.blocked(error));
+  }
+
+  #requireOwnPlace(future: Future<unknown>, done: string): void {
+    const place = currentPlace();
+    if (place?.kind === 'flow' && place.run === this) return;
+    throw new UsageError(
+      'FOREIGN_FUTURE',
+      `${future.kind} "${future.name}" (${future.id}) belongs to run ${this.id} of flow "${this.flow}" and can be ${done} in that run only; from outside, use engine.future(runId)`,
+    );
   }
 
   #refuseAfterEnd(what: string): void {

@@ -137,6 +137,7 @@ export class Worker implements RunHost {
       .catch((error: unknown) => this.#storeFailed(error))
       .finally(() => {
         this.#claiming = undefined;
+        if (this.#claimAgain) void this.claim();
       });
     return this.#claiming;
   }
@@ -253,23 +254,21 @@ export class Worker implements RunHost {
   }
 
   async #claimAll(): Promise<void> {
+    this.#claimAgain = false;
+    let claimed: RunRecord[];
     do {
-      this.#claimAgain = false;
-      let claimed: RunRecord[];
-      do {
-        const claim = await this.#store.claimRuns({ workerId: this.#id, flows: this.#flows.all(), limit: CLAIM_LIMIT });
-        claimed = claim.claimed;
-        if (claimed.length > 0) this.#alarms.hold();
-        for (const { id } of claimed) this.#catchingUp.add(id);
-        for (const record of claimed) {
-          const loaded = await this.#store.loadJournal(record.id);
-          if (record.workerId === this.#id) this.#beginRun(record, loaded);
-          else this.caughtUp(record.id);
-        }
-        for (const record of claim.blocked) this.#reportUnregistered(record);
-        if (claimed.length > 0) await this.#readInbox();
-      } while (claimed.length === CLAIM_LIMIT && this.#state === 'working');
-    } while (this.#claimAgain && this.#state === 'working');
+      const claim = await this.#store.claimRuns({ workerId: this.#id, flows: this.#flows.all(), limit: CLAIM_LIMIT });
+      claimed = claim.claimed;
+      if (claimed.length > 0) this.#alarms.hold();
+      for (const { id } of claimed) this.#catchingUp.add(id);
+      for (const record of claimed) {
+        const loaded = await this.#store.loadJournal(record.id);
+        if (record.workerId === this.#id) this.#beginRun(record, loaded);
+        else this.caughtUp(record.id);
+      }
+      for (const record of claim.blocked) this.#reportUnregistered(record);
+      if (claimed.length > 0) await this.#readInbox();
+    } while (claimed.length === CLAIM_LIMIT && this.#state === 'working');
   }
 
   #reportUnregistered({ id: runId, flow, version }: RunRecord): void {

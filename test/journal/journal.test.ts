@@ -13,7 +13,7 @@ function journalOf(...loaded: readonly OperationRecord[]): Journal {
 
 /** What a flow asks for under an id, as `startOf` and `outcomeOf` record it. */
 function asking(id: string, change: Partial<OperationRecord> = {}): Parameters<Journal['start']>[0] {
-  return { id, kind: 'action', name: 'pay', digest: 'd2', ...change } as Parameters<Journal['start']>[0];
+  return { id, kind: 'action', name: 'pay', digest: 'd2', childRunId: null, ...change } as Parameters<Journal['start']>[0];
 }
 
 const cancel = (seq: number): OperationRecord => outcomeOf('run', CANCEL_ENTRY_ID, seq, { kind: 'cancel', name: 'cancel', digest: '' });

@@ -1,3 +1,4 @@
+import type { Codec } from '../../codec/codec.js';
 import { cancellation } from '../../futures/future.js';
 import { childRunId } from '../../journal/numbering.js';
 import type { InboxMessage, RunRecord } from '../../model/records.js';
@@ -61,11 +62,25 @@ export class CallAction extends Operation implements Resident {
     const { entry, run } = this;
     if (entry.seq !== null) return;
     const { host } = run;
+    // Whoever takes the run over knows the action by its name, and no serdes of this call.
+    const codec = this.#carrierCodec();
+    const args = this.codec.decode(entry.input as string);
+    let input: string;
+    try {
+      input = codec.encode(args, () => `the arguments of detached action "${entry.name}" (run ${run.id}, operation ${entry.id})`);
+    } catch (error) {
+      host.logger.error(`${plainError(error).message} The action cannot outlive its run and is stopped.`, {
+        runId: run.id,
+        operationId: entry.id,
+      });
+      this.stop(error as Error);
+      return;
+    }
     const record = newRun({
       id: childRunId(run.id, entry.id),
       definition: detachedDefinition(this.#definition),
-      input: entry.input as string,
-      digest: entry.digest,
+      input,
+      digest: codec.digest(args, input),
       idempotencyKey: run.idempotencyKey(entry.id),
       parent: { runId: run.id, operationId: entry.id },
       workerId: host.workerId,
@@ -89,6 +104,11 @@ export class CallAction extends Operation implements Resident {
     return true;
   }
 
+  /** What the run that it becomes is written and read with. */
+  #carrierCodec(): Codec {
+    return this.run.host.codec.withSerdes(this.#definition.serdes);
+  }
+
   async #call(): Promise<unknown> {
     const args = this.codec.decode(this.entry.input as string) as unknown[];
     return this.#definition.body(...args);
@@ -98,7 +118,7 @@ export class CallAction extends Operation implements Resident {
     if (this.stopped) return;
     let text: string;
     try {
-      text = this.codec.encode(
+      text = (this.#detachedRun === undefined ? this.codec : this.#carrierCodec()).encode(
         value,
         () => `the result of action "${this.entry.name}" (run ${this.entry.runId}, operation ${this.entry.id})`,
       );

@@ -58,9 +58,9 @@ export async function wait<F extends DurableFuture<unknown>>(
  * for await (const future of asCompleted(futures)) console.log(future.name, await future.exception());
  */
 export function asCompleted<F extends DurableFuture<unknown>>(futures: Iterable<F>): AsyncIterable<CompletedFuture<F>> {
-  const place = waitPlace('asCompleted()');
+  waitPlace('asCompleted()');
   const each = requireFutures(futures, 'asCompleted()');
-  return { [Symbol.asyncIterator]: () => completionOrder(each, place) };
+  return { [Symbol.asyncIterator]: () => completionOrder(each, () => waitPlace('asCompleted()')) };
 }
 
 const OUTSIDE: WaitPlace = {

@@ -84,6 +84,10 @@ export class RootFuture implements FutureOwner {
     this.#host.requestCancel(this.runId, reason);
   }
 
+  enterWait(): void {}
+
+  leaveWait(): void {}
+
   detach(): void {}
 
   async recorded(): Promise<void> {

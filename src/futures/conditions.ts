@@ -1,6 +1,6 @@
 import { UsageError } from '../errors/errors.js';
 import { assertNever } from '../model/assert-never.js';
-import { Future, type FutureOwner, type Waiter } from './future.js';
+import { type Abortable, Future, type FutureOwner, type Waiter } from './future.js';
 
 /** When `wait` returns: as in Python's `concurrent.futures`. */
 export type ReturnWhen = 'FIRST_COMPLETED' | 'FIRST_EXCEPTION' | 'ALL_COMPLETED';
@@ -13,12 +13,6 @@ export const FIRST_EXCEPTION = 'FIRST_EXCEPTION';
 export const ALL_COMPLETED = 'ALL_COMPLETED';
 
 export const RETURN_WHEN: readonly ReturnWhen[] = [FIRST_COMPLETED, FIRST_EXCEPTION, ALL_COMPLETED];
-
-/** Something that waits and can be made to stop by its run. */
-export interface Abortable {
-  /** Rejects whoever waits. Returns whether that resumes code. */
-  abort(error: Error): boolean;
-}
 
 /** What a wait needs of the place it stands in: a flow's scope, or the world outside. */
 export interface WaitPlace {
@@ -110,10 +104,11 @@ function meets(future: Future<unknown>, returnWhen: ReturnWhen): boolean {
 }
 
 /** Yields futures in the order in which they are delivered; each step costs the same, however many there are. */
-export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, place: WaitPlace): AsyncIterator<F, undefined> {
+export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, currentPlace: () => WaitPlace): AsyncIterator<F, undefined> {
   const ready = [...futures].filter((future) => future.done()).sort((a, b) => a.settledOrder - b.settledOrder);
   let position = 0;
   let remaining = futures.size;
+  let leave = (): void => {};
   let next: { resolve(result: IteratorResult<F, undefined>): void; reject(error: Error): void } | undefined;
 
   const take = (): IteratorResult<F, undefined> => {
@@ -129,7 +124,7 @@ export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, pl
       if (next === undefined) return false;
       const { resolve } = next;
       next = undefined;
-      place.leave(waiter);
+      leave();
       resolve(take());
       return true;
     },
@@ -151,7 +146,9 @@ export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, pl
       if (remaining === 0) return { done: true, value: undefined };
       if (position < ready.length) return take();
       return new Promise<IteratorResult<F, undefined>>((resolve, reject) => {
+        const place = currentPlace();
         place.enter(waiter);
+        leave = () => place.leave(waiter);
         next = { resolve, reject };
       });
     },

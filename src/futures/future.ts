@@ -13,6 +13,12 @@ export interface Settlement {
   readonly codec: Codec;
 }
 
+/** Something that waits and can be made to stop by its run. */
+export interface Abortable {
+  /** Rejects whoever waits. Returns whether that resumes code. */
+  abort(error: Error): boolean;
+}
+
 /** Somebody who waits for futures. */
 export interface Waiter {
   /** The future was delivered. Returns whether that resumes anybody's code. */
@@ -29,6 +35,9 @@ export interface FutureOwner {
   cancel(reason: string | undefined): void;
   detach(): void;
   recorded(): Promise<void>;
+  /** Somebody waits for the future here, and may be made to stop; throws if waiting is refused already. */
+  enterWait(wait: Abortable): void;
+  leaveWait(wait: Abortable): void;
   /** The future needs no more attention: it was delivered and observed, cancelled or detached. */
   accountedFor(): void;
 }
@@ -210,9 +219,10 @@ export class Future<T> implements DurableFuture<T> {
   #whenDelivered<R>(read: (outcome: Outcome<T>) => R, limitMs?: number): Promise<R> {
     return new Promise<R>((resolve, reject) => {
       let callOff: (() => void) | undefined;
-      const waiter: Waiter = {
+      const waiter: Waiter & Abortable = {
         onSettled: () => {
           callOff?.();
+          this.#owner.leaveWait(waiter);
           try {
             resolve(read(this.outcome()));
           } catch (error) {
@@ -220,14 +230,24 @@ export class Future<T> implements DurableFuture<T> {
           }
           return true;
         },
+        abort: (error) => {
+          callOff?.();
+          this.detachWaiter(waiter);
+          // The future itself goes on: whoever asks again may get its outcome.
+          this.#promise = undefined;
+          reject(error);
+          return true;
+        },
       };
       if (this.done()) {
         waiter.onSettled(this);
         return;
       }
+      this.#owner.enterWait(waiter);
       if (limitMs !== undefined) {
         callOff = this.#owner.limit(limitMs, () => {
           this.detachWaiter(waiter);
+          this.#owner.leaveWait(waiter);
           reject(waitTimeout(`${this.kind} "${this.#name}" (${this.id})`, limitMs));
           return true;
         });

@@ -112,9 +112,9 @@ export class GroupCommit {
 
   /** Resolves when everything handed in so far is durable or was dropped. */
   async flush(): Promise<void> {
-    while (this.#writing !== undefined || (this.#workerId !== undefined && !isEmpty(this.#batch))) {
-      await (this.#writing ?? this.#write());
-    }
+    if (this.#writing !== undefined) await this.#writing;
+    if (this.#writing !== undefined) await this.#writing;
+    else if (this.#workerId !== undefined && !isEmpty(this.#batch)) await this.#write();
   }
 
   #schedule(): void {
@@ -131,27 +131,27 @@ export class GroupCommit {
     const workerId = this.#workerId as string;
     this.#batch = emptyBatch();
     const now = this.#options.clock.now();
+    const made = firsts(batch.creations);
     for (const entry of batch.outcomes) entry.finishedAt = now;
     this.#writing = this.#options.store
       .commit({
         workerId,
-        creates: [...firsts(batch.creations).values()].map((creation) => creation.record),
+        creates: [...made.values()].map((creation) => creation.record),
         operations: [...batch.entries],
         ends: batch.ends.map((end) => stamped(end, now)),
         messages: batch.messages,
         taken: batch.taken,
       })
       .then(
-        (taken) => this.#succeeded(batch, taken),
+        (taken) => this.#succeeded(batch, made, taken),
         (error: unknown) => this.#failed(batch, error),
       );
     return this.#writing;
   }
 
-  #succeeded(batch: Batch, taken: RunRecord[]): void {
+  #succeeded(batch: Batch, made: ReadonlyMap<string, Creation>, taken: readonly RunRecord[]): void {
     this.#writing = undefined;
     const takenById = new Map(taken.map((record) => [record.id, record]));
-    const made = firsts(batch.creations);
     for (const creation of batch.creations) {
       const { id } = creation.record;
       const { record } = made.get(id) as Creation;

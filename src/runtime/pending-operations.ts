@@ -1,5 +1,5 @@
 import type { CancelledError } from '../errors/errors.js';
-import type { Abortable } from '../futures/conditions.js';
+import type { Abortable } from '../futures/future.js';
 import type { FlowPlace } from './current-scope.js';
 import type { Operation } from './operations/operation.js';
 

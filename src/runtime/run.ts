@@ -1,7 +1,7 @@
 import type { Codec } from '../codec/codec.js';
 import { CancelledError, NonDeterminismError, UsageError } from '../errors/errors.js';
 import type { WaitPlace } from '../futures/conditions.js';
-import { cancellation, type Future } from '../futures/future.js';
+import { type Abortable, cancellation, type Future } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Entry } from '../journal/group-commit.js';
 import { CANCEL_ENTRY_ID, ROOT_SCOPE } from '../journal/numbering.js';
@@ -210,12 +210,8 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   waitPlace(place: FlowPlace): WaitPlace {
     return {
       limit: (limitMs, expire) => this.limit(limitMs, expire),
-      enter: (wait) => {
-        this.#refuseAfterEnd('waiting for futures');
-        if (this.#cancelled !== undefined && !place.shielded) throw this.#cancelled;
-        this.#pending.enterWait(wait, place);
-      },
-      leave: (wait) => this.#pending.leaveWait(wait),
+      enter: (wait) => this.#enterWait(wait, place),
+      leave: (wait) => this.leaveWait(wait),
     };
   }
 
@@ -258,6 +254,14 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     return () => {
       timer.cancel();
     };
+  }
+
+  enterWait(wait: Abortable): void {
+    this.#enterWait(wait, currentPlace() as FlowPlace);
+  }
+
+  leaveWait(wait: Abortable): void {
+    this.#pending.leaveWait(wait);
   }
 
   cancel(operation: Operation, reason: string | undefined): void {
@@ -329,6 +333,12 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   }
 
   // Inner workings.
+
+  #enterWait(wait: Abortable, place: FlowPlace): void {
+    this.#refuseAfterEnd('waiting for futures');
+    if (this.#cancelled !== undefined && !place.shielded) throw this.#cancelled;
+    this.#pending.enterWait(wait, place);
+  }
 
   #committed(entry: Entry): void {
     if (this.#state !== 'running' && this.#state !== 'ready') return;

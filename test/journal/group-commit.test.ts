@@ -233,19 +233,22 @@ test('new runs wait for a worker', async () => {
   expect(store.sent[0]?.creates).toMatchObject([{ id: 'run', workerId: 'w1' }]);
 });
 
-test('a flush sends at once, and waits for everything that was handed in, callbacks included', async () => {
-  const { store, clock, group } = given();
+test('a flush sends at once, and waits for everything that was handed in by then, and for no more', async () => {
+  const { store, group } = given();
   const heard: string[] = [];
-  group.entry(entryOf('0'), () => group.entry(entryOf('1'), () => heard.push('second')));
-  const flushed = group.flush().then(() => heard.push('flushed'));
+  group.entry(entryOf('0'), () => heard.push('first'));
+  const first = group.flush().then(() => heard.push('first flushed'));
   expect(store.sent).toHaveLength(1);
+  group.entry(entryOf('1'), () => heard.push('second'));
+  const second = group.flush().then(() => heard.push('second flushed'));
   await store.succeed();
-  expect([store.sent.length, heard]).toEqual([2, []]);
-  await store.succeed();
-  await flushed;
-  expect(heard).toEqual(['second', 'flushed']);
-  await clock.turn();
+  await first;
+  expect(heard).toEqual(['first', 'first flushed']);
   expect(store.sent).toHaveLength(2);
+  group.entry(entryOf('2'), () => heard.push('third'));
+  await store.succeed();
+  await second;
+  expect(heard).toEqual(['first', 'first flushed', 'second', 'second flushed']);
 });
 
 test('a flush ends when its commit fails, and when nothing may be written', async () => {

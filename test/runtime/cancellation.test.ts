@@ -1,6 +1,6 @@
-import { action, actionContext, CancelledError, type DurableFuture, type Engine, flow, shield, sleep, wait } from 'perdure';
+import { action, actionContext, asCompleted, CancelledError, type DurableFuture, type Engine, flow, shield, sleep, wait } from 'perdure';
 import { describe, expect, test } from 'vitest';
-import { deferred, inFlow, openEngine, settle, startFlow, thrownBy, unique } from '../api/with-engine.js';
+import { deferred, inFlow, nextEvent, openEngine, settle, startFlow, thrownBy, unique } from '../api/with-engine.js';
 
 const noop = action(unique('noop'), async (value: string) => value);
 const sleeper = flow(unique('sleeper'), async () => {
@@ -419,4 +419,52 @@ test('a flow that throws has its running operations cancelled before it is FAILE
   );
   expect(await aborted).toBeInstanceOf(CancelledError);
   await expect((future[0] as DurableFuture<never>).result()).rejects.toBeInstanceOf(TypeError);
+});
+
+describe('a future that cancellation passes by', () => {
+  const ways = {
+    'of a shield, awaited outside': async () => {
+      const [timer] = await shield(async () => [sleep.start('7d')]);
+      await timer;
+    },
+    'of a shield, awaited outside with a limit': async () => {
+      const [timer] = await shield(async () => [sleep.start('7d')]);
+      await timer?.result({ timeout: '1h' });
+    },
+    'that was detached': async () => {
+      const child = flow(unique('child'), async () => sleep('7d')).start();
+      child.detach();
+      await child.exception();
+    },
+    'of a shield, in asCompleted': async () => {
+      const timers = await shield(async () => [sleep.start('7d')]);
+      for await (const timer of asCompleted(timers)) timer.done();
+    },
+  };
+
+  test.each(Object.entries(ways))('%s lets go of whoever waits', async (way, body) => {
+    const { engine } = await openEngine({ leaks: 'ignore' });
+    const waiting = nextEvent(engine, 'operation:started', () => true);
+    const root = engine.start(flow(unique(way), body), []);
+    await waiting;
+    await engine.cancel(root.id);
+    expect(await root.exception()).toBeInstanceOf(CancelledError);
+  });
+
+  test('gives its outcome to whoever asks again inside a shield', async () => {
+    const gate = deferred<string>();
+    const gated = action(unique('gated'), () => gate.promise);
+    const { engine } = await openEngine();
+    const waiting = nextEvent(engine, 'operation:started', () => true);
+    const run = flow(unique('run'), async () => {
+      const [future] = await shield(async () => [gated.start()]);
+      const first = await future?.result().catch((error: unknown) => (error as Error).name);
+      gate.resolve('outcome');
+      return [first, await shield(async () => future)];
+    });
+    const root = engine.start(run, []);
+    await waiting;
+    await engine.cancel(root.id);
+    expect(await root).toStrictEqual(['CancelledError', 'outcome']);
+  });
 });

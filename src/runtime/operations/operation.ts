@@ -1,6 +1,6 @@
 import type { Codec } from '../../codec/codec.js';
 import { UsageError } from '../../errors/errors.js';
-import { cancellation, Future, type FutureOwner } from '../../futures/future.js';
+import { type Abortable, cancellation, Future, type FutureOwner } from '../../futures/future.js';
 import type { Entry } from '../../journal/group-commit.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus, OperationKind } from '../../model/statuses.js';
@@ -14,6 +14,9 @@ export interface OperationRun {
   readonly host: RunHost;
   admit(future: Future<unknown>): void;
   limit(limitMs: number, expire: () => boolean): () => void;
+  /** Somebody waits where the calling code stands, and is made to stop when the run is cancelled; throws if it is. */
+  enterWait(wait: Abortable): void;
+  leaveWait(wait: Abortable): void;
   cancel(operation: Operation, reason: string | undefined): void;
   /** The operation's outcome: it goes into the journal, and is delivered when its turn comes. */
   complete(operation: Operation, status: EndStatus, text: string): void;
@@ -176,6 +179,15 @@ export abstract class Operation implements FutureOwner {
     return Promise.reject(
       new UsageError('ENGINE_IN_FLOW', 'recorded() belongs outside flows: inside, what was started is recorded with the run it belongs to'),
     );
+  }
+
+  /** Cancellation settles every other future, and so whoever waits for it. */
+  enterWait(wait: Abortable): void {
+    if (this.place.shielded || this.#detached) this.run.enterWait(wait);
+  }
+
+  leaveWait(wait: Abortable): void {
+    if (this.place.shielded || this.#detached) this.run.leaveWait(wait);
   }
 
   accountedFor(): void {

@@ -76,7 +76,11 @@ export class Codec {
     return encodeErrorText(thrown, this.#maxValueBytes);
   }
 
-  /** The error of a text that `encodeError` made. Every call makes a new one. */
+  /**
+   * The error of a text that `encodeError` made. Every call makes a new one.
+   *
+   * @throws {StorageError} `STORE_CORRUPT` when the text was made in another way.
+   */
   decodeError(text: string): Error {
     return decodeErrorText(text);
   }

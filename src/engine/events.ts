@@ -3,6 +3,7 @@ import type { Logger } from '../model/logger.js';
 import { outsidePlace } from '../runtime/current-scope.js';
 import { type EngineEvents, type EventSink, plainError } from '../runtime/events.js';
 
+/** What listens to an event of the engine. */
 export type EngineListener<E extends keyof EngineEvents> = (payload: EngineEvents[E]) => void;
 
 /** The engine's events. A listener that throws is logged and disturbs nobody. */

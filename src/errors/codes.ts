@@ -48,4 +48,5 @@ export const ERROR_CODES = {
   FENCED: 'this worker was marked dead, and its runs may belong to another',
 } as const;
 
+/** A code of the table. */
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -59,7 +59,7 @@ let settledCount = 0;
  *
  * States: STARTED → SUCCEEDED | FAILED | CANCELLED, once, by `settle`.
  *
- *   F1  `settle` runs at most once; it resumes waiters in the order in which they came.
+ *   F1  Its owner settles it at most once; that resumes waiters in the order in which they came.
  *   F2  Nobody gets a promise unless they asked for one, so a failure that nobody listens to is no unhandled rejection.
  *   F3  The owner's `accountedFor` is called at most once: when the future is cancelled, detached, or both delivered and observed.
  */

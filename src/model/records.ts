@@ -17,7 +17,7 @@ export interface RunRecord {
   readonly parentOperationId: string | null;
   /** The worker that owns it; `null` while nobody does. */
   readonly workerId: string | null;
-  /** Encoded value (`SUCCEEDED`) or encoded error (`FAILED`, `CANCELLED`, `BLOCKED`); `null` before. */
+  /** Encoded value (`SUCCEEDED`) or encoded error (`FAILED`, `CANCELLED`, `BLOCKED` by non-determinism); `null` otherwise. */
   readonly outcome: string | null;
   readonly blockedCode: BlockedCode | null;
   readonly createdAt: number;

@@ -1,7 +1,8 @@
 /**
  * The statuses of the design, and the rules about them. This is their only home.
  *
- * Run:        PENDING → RUNNING ⇄ SUSPENDED → SUCCEEDED | FAILED | CANCELLED, and BLOCKED, which `retry` or a registration ends.
+ * Run:        RUNNING, owned from its creation → SUCCEEDED | FAILED | CANCELLED. PENDING: released, until somebody claims it. BLOCKED, until `retry` or a
+ *             registration ends that. SUSPENDED is reserved for runs that leave memory while they wait.
  * Operation:  STARTED → SUCCEEDED | FAILED | CANCELLED.
  */
 export type RunStatus = 'PENDING' | 'RUNNING' | 'SUSPENDED' | 'BLOCKED' | EndStatus;
@@ -9,6 +10,7 @@ export type RunStatus = 'PENDING' | 'RUNNING' | 'SUSPENDED' | 'BLOCKED' | EndSta
 /** The three ways in which a run, an operation or a future ends. */
 export type EndStatus = 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
 
+/** The status of an operation. */
 export type OperationStatus = 'STARTED' | EndStatus;
 
 /** The status of a future: that of its operation, or of its run seen from outside. */
@@ -20,6 +22,7 @@ export type OperationKind = 'action' | 'flow' | 'timer' | 'event' | 'parallel' |
 /** Why a run is `BLOCKED`. */
 export type BlockedCode = 'FLOW_NOT_REGISTERED' | 'NON_DETERMINISM';
 
+/** All statuses of runs. */
 export const RUN_STATUSES: readonly RunStatus[] = ['PENDING', 'RUNNING', 'SUSPENDED', 'BLOCKED', 'SUCCEEDED', 'FAILED', 'CANCELLED'];
 
 /** Whether a status is final. */

@@ -49,7 +49,7 @@ type BodyEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: f
  *
  *   R1  The flow's code runs in delivery turns only; an operation that is started at another time betrays an await that is not durable.
  *   R2  At most one outcome that resumes code is delivered a turn, and none after the body has ended, but to its shields.
- *   R3  Nothing is dispatched, and nobody else is asked for anything, before the whole journal has been delivered.
+ *   R3  Nothing is dispatched, and nobody else is asked for anything, before the whole journal has been delivered, or the body has ended.
  *   R4  Cancellation is sticky: once delivered, everything outside shields is cancelled or refused.
  *   R5  The end is written once, and nothing of the run after it.
  */

@@ -2,7 +2,7 @@ import type { InboxMessage, OperationRecord, RunEnd, RunRecord } from '../model/
 import type { BlockedCode, RunStatus } from '../model/statuses.js';
 
 /**
- * The port to durable storage. Every method is one transaction, named by what it is for; when its promise resolves, the effect is
+ * The port to durable storage. Every method is a transaction (reaping: one for each of the dead), named by what it is for; when its promise resolves, the effect is
  * durable. The store keeps texts and never reads them.
  *
  * Failures are `StorageError`s. Methods that act for a worker check the fence in their own transaction: when the worker was marked dead, they
@@ -11,7 +11,7 @@ import type { BlockedCode, RunStatus } from '../model/statuses.js';
  * Invariants every store keeps (the conformance suite cites them):
  *   S1  A run id names one run for ever: the first `commit` that creates it wins.
  *   S2  A commit happens whole or not at all.
- *   S3  Only the living owner of a run changes its journal, its status and its outcome.
+ *   S3  Only the living owner of a run changes its journal, its status and its outcome; runs without one are changed by claiming and unblocking.
  *   S4  `loadJournal` returns what was committed, each entry once, in its last state.
  *   S5  A run belongs to at most one worker, and a worker marked dead never lives again.
  *   S6  An ended run never changes.

@@ -50,7 +50,7 @@ const RETRY_MS = 250;
  *
  * States: idle → working ⇄ restarting (fenced: it registers anew under another id) → draining → stopped; failed, when the store is lost.
  *
- *   K1  A run is resident only while this worker owns it; when the worker is fenced, all its runs leave before it registers anew.
+ *   K1  A run is resident only while this worker owns it, or is about to, by a creation that is being written; when the worker is fenced, all its runs leave before it registers anew.
  *   K2  While draining, actions come to their end and are recorded, but no flow has a turn, unless it is being cancelled.
  *   K3  Claims do not overlap.
  */

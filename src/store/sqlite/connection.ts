@@ -27,8 +27,8 @@ const WAL_TRIES = 200;
  * States: open → closed.
  *
  * Invariants:
- *   C1  No transaction is open between two calls of a method.
- *   C2  Whatever a driver throws leaves as `StorageError`.
+ *   SC1  No transaction is open between two calls of a method.
+ *   SC2  Whatever a driver throws leaves as `StorageError`.
  */
 export class Connection {
   readonly path: string;

@@ -10,7 +10,7 @@ import { UNFINISHED } from './schema.js';
 
 const SELECT_RUNS = `SELECT ${RUN_COLUMNS.join(', ')} FROM perdure_runs`;
 const FLOWS = `(SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))`;
-/** Runs without an owner: an unfinished run that has one has a living one (W1). */
+/** Runs without an owner: an unfinished run that has one has a living one (SW1). */
 const ORPHANS = `worker_id IS NULL AND ${UNFINISHED}`;
 const CLAIMABLE = `${ORPHANS} AND (status <> 'BLOCKED' OR blocked_code = 'FLOW_NOT_REGISTERED') AND (flow, version) IN ${FLOWS}`;
 const HOMELESS = `${ORPHANS} AND status <> 'BLOCKED' AND (flow, version) NOT IN ${FLOWS}`;

@@ -56,8 +56,8 @@ interface Parts {
  * States: closed ⇄ open.
  *
  * Invariants: S1–S7 of the port, by way of
- *   Q1  Every method is one transaction of SQLite, begun and ended in one macrotask.
- *   Q2  `close` ends the locks of this store's workers: for the others they have died, unless they were retired before.
+ *   SQ1  Every method is one transaction of SQLite, begun and ended in one macrotask.
+ *   SQ2  `close` ends the locks of this store's workers: for the others they have died, unless they were retired before.
  */
 class SqliteStore implements Store {
   readonly name: string;

@@ -14,11 +14,11 @@ import { isBusy, storageError } from './sqlite-errors.js';
  * Does not own: the table of workers.
  *
  * Invariants:
- *   L1  A side file is never read or opened but through SQLite: closing any other handle would end the process's locks on it.
- *   L2  A lock is held before its worker is in the table, and its file is deleted only after the worker is no longer alive there.
+ *   SL1  A side file is never read or opened but through SQLite: closing any other handle would end the process's locks on it.
+ *   SL2  A lock is held before its worker is in the table, and its file is deleted only after the worker is no longer alive there.
  *       So a worker in the table without a side file is dead.
- *   L3  A side file is deleted under its lock, and only when its worker cannot be about to register: so nobody ever holds a lock on a deleted file.
- *   L4  A transaction is ended before its connection is closed: with some drivers the connection stays until its statements are collected.
+ *   SL3  A side file is deleted under its lock, and only when its worker cannot be about to register: so nobody ever holds a lock on a deleted file.
+ *   SL4  A transaction is ended before its connection is closed: with some drivers the connection stays until its statements are collected.
  */
 export interface WorkerLock {
   /** Ends the lock and deletes its file. */

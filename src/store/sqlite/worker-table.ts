@@ -17,8 +17,8 @@ const RELEASE_RUNS = `UPDATE perdure_runs SET status = 'PENDING', worker_id = NU
  * States of a worker: (unknown) → ALIVE → DEAD, or → (unknown) again when it retires.
  *
  * Invariants:
- *   W1  An unfinished run that has a worker has a living one: whoever ends a worker releases its runs in the same transaction.
- *   W2  A dead worker's row stays, so that its id never lives again (S5).
+ *   SW1  An unfinished run that has a worker has a living one: whoever ends a worker releases its runs in the same transaction.
+ *   SW2  A dead worker's row stays, so that its id never lives again (S5).
  */
 export class WorkerTable {
   readonly #connection: Connection;

@@ -130,5 +130,6 @@ function openDefaultEngine(): Engine {
   const engine = new Engine();
   // A failure to open rejects the futures of what was started.
   engine.open().catch(() => undefined);
+  process.once('beforeExit', () => void engine.close());
   return engine;
 }

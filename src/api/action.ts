@@ -2,7 +2,7 @@ import type { Serdes } from '../codec/serdes.js';
 import { SERDES_OPTION } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import { UsageError } from '../errors/errors.js';
-import { checkOptions, givenOptions, isBoolean, isFunction, isText, type OptionTable } from '../errors/options.js';
+import { checkOptions, givenOptions, isBoolean, isFunction, type OptionTable, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import type { ActionDefinition } from '../runtime/definitions.js';
 import { makeCallable } from './callable.js';
@@ -44,7 +44,7 @@ export interface ActionMethodOptions<This = never> extends ActionOptions {
 
 const OPTIONS: OptionTable = { replace: [isBoolean, 'true or false'], serdes: SERDES_OPTION };
 const METHOD_OPTIONS: OptionTable = { ...OPTIONS, instance: [isFunction, 'a function of the object that returns a text'] };
-const CALL_OPTIONS: OptionTable = { name: [isText, 'a text that is not empty'], serdes: SERDES_OPTION };
+const CALL_OPTIONS: OptionTable = { name: TEXT, serdes: SERDES_OPTION };
 
 /**
  * Makes a function with side effects a step of flows: its outcome is recorded, and an action whose outcome was recorded is not done again.

@@ -4,16 +4,7 @@ import { Engine } from '../engine/engine.js';
 import { SERDES_OPTION } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import type { FlowCallOptions } from '../engine/startables.js';
-import {
-  checkOptions,
-  givenOptions,
-  isBoolean,
-  isFunction,
-  isOneOf,
-  isPositiveInteger,
-  isText,
-  type OptionTable,
-} from '../errors/options.js';
+import { checkOptions, givenOptions, isBoolean, isFunction, isPositiveInteger, type OptionTable, POLICY, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import type { FlowDefinition, LeakPolicy } from '../runtime/definitions.js';
 import { makeCallable } from './callable.js';
@@ -62,14 +53,14 @@ export interface FlowMethodOptions<This = never> extends FlowOptions {
 const OPTIONS: OptionTable = {
   version: [isPositiveInteger, 'a whole number from 1'],
   replace: [isBoolean, 'true or false'],
-  leaks: isOneOf('warn', 'error', 'ignore'),
+  leaks: POLICY,
   serdes: SERDES_OPTION,
 };
 const METHOD_OPTIONS: OptionTable = { ...OPTIONS, instance: [isFunction, 'a function of the object that returns a text'] };
 const CALL_OPTIONS: OptionTable = {
-  id: [isText, 'a text that is not empty'],
-  name: [isText, 'a text that is not empty'],
-  leaks: isOneOf('warn', 'error', 'ignore'),
+  id: TEXT,
+  name: TEXT,
+  leaks: POLICY,
 };
 
 /**
@@ -112,7 +103,7 @@ function callableFlow(definition: FlowDefinition, versionGiven: boolean, options
     name: definition.name,
     startable: { definition, versionGiven, options },
     begin(args, entryPoint) {
-      const current = versionGiven ? definition : (registry.highest(definition.name) ?? definition);
+      const current = registry.toStart({ definition, versionGiven });
       const place = flowPlace(`flow "${definition.name}"`);
       if (place === undefined) return (currentEngine() ?? openDefaultEngine()).startRun(current, args, options);
       const { id, leaks, name = definition.name } = options;

@@ -3,7 +3,7 @@ import type { DurableFuture } from '../futures/durable-future.js';
 import { requireDuration } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Duration } from '../model/duration.js';
-import type { OperationRequest } from '../runtime/definitions.js';
+import type { TimerDue } from '../runtime/definitions.js';
 import { requireFlowPlace } from './place.js';
 
 /** Sleeps durably; `start` gives the timer as a future. */
@@ -12,9 +12,7 @@ export interface Sleep {
   start(duration: Duration): DurableFuture<void>;
 }
 
-type TimerRequest = Extract<OperationRequest, { kind: 'timer' }>;
-
-function startTimer(caller: string, due: TimerRequest['due'], entryPoint?: EntryPoint): DurableFuture<void> {
+function startTimer(caller: string, due: TimerDue, entryPoint?: EntryPoint): DurableFuture<void> {
   const place = requireFlowPlace(caller);
   return place.run.start({ kind: 'timer', name: 'sleep', due }, place, entryPoint) as DurableFuture<void>;
 }

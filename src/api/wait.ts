@@ -1,5 +1,5 @@
 import { systemClock } from '../clock/system-clock.js';
-import { checkOptions } from '../errors/options.js';
+import { checkOptions, DURATION } from '../errors/options.js';
 import {
   ALL_COMPLETED,
   completionOrder,
@@ -78,7 +78,7 @@ function readOptions(options: ReturnWhen | WaitOptions): WaitOptions {
   const read: WaitOptions = typeof options === 'string' ? { returnWhen: options } : options;
   checkOptions('wait()', read, {
     returnWhen: [(value) => RETURN_WHEN.includes(value as ReturnWhen), `one of ${RETURN_WHEN.join(', ')}`],
-    timeout: [() => true, 'a duration'],
+    timeout: DURATION,
   });
   return read;
 }

@@ -4,7 +4,6 @@ import type { FlowCallOptions } from './startables.js';
 
 /** An engine as far as flows called outside of any flow need it. */
 export interface CurrentEngine {
-  open(): Promise<void>;
   startRun(definition: FlowDefinition, args: readonly unknown[], options: FlowCallOptions): DurableFuture<unknown>;
 }
 

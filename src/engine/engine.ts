@@ -2,7 +2,7 @@ import type { Clock } from '../clock/clock.js';
 import { systemClock } from '../clock/system-clock.js';
 import { Codec } from '../codec/codec.js';
 import { UsageError } from '../errors/errors.js';
-import { checkOptions, givenOptions, isOneOf, isText } from '../errors/options.js';
+import { checkOptions, DURATION, givenOptions, isText, POLICY, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import { requireDuration, requireReason } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
@@ -118,9 +118,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   start<A extends readonly unknown[], R>(flow: StartableFlow<A, R>, args: A, options?: StartOptions): DurableFuture<R> {
     const startable = requireFlow(flow, 'engine.start(flow, args)');
     if (!Array.isArray(args)) throw new UsageError('INVALID_ARGUMENT', 'engine.start(flow, args): args is the array of arguments');
-    checkOptions('engine.start()', options, { id: [isText, 'a text that is not empty'], leaks: isOneOf('warn', 'error', 'ignore') });
-    const definition = startable.versionGiven ? startable.definition : registry.highest(startable.definition.name);
-    return this.startRun(definition ?? startable.definition, args, {
+    checkOptions('engine.start()', options, { id: TEXT, leaks: POLICY });
+    return this.startRun(registry.toStart(startable), args, {
       ...startable.options,
       ...givenOptions(options ?? {}),
     }) as DurableFuture<R>;
@@ -215,7 +214,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    */
   close(options?: { timeout?: Duration }): Promise<void> {
     refuseInFlow('engine.close()');
-    checkOptions('engine.close()', options, { timeout: [() => true, 'a duration'] });
+    checkOptions('engine.close()', options, { timeout: DURATION });
     const timeout = options?.timeout === undefined ? DEFAULT_CLOSE_MS : requireDuration(options.timeout, 'close(): timeout');
     this.#closing ??= this.#close(timeout);
     return this.#closing;

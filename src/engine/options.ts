@@ -1,5 +1,14 @@
 import type { Serdes } from '../codec/serdes.js';
-import { checkOptions, hasMethods, isBoolean, isOneOf, isPositiveInteger, isText, type OptionTable } from '../errors/options.js';
+import {
+  checkOptions,
+  hasMethods,
+  isBoolean,
+  isPositiveInteger,
+  isText,
+  type OptionRule,
+  type OptionTable,
+  POLICY,
+} from '../errors/options.js';
 import type { Logger } from '../model/logger.js';
 import type { LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
 import type { Store } from '../store/store.js';
@@ -27,10 +36,8 @@ export interface EngineOptions {
   readonly default?: boolean;
 }
 
-export const SERDES_OPTION: readonly [(value: unknown) => boolean, string] = [
-  hasMethods('serialize', 'deserialize'),
-  'an object with the functions serialize and deserialize',
-];
+/** The rule of every option that is a serdes. */
+export const SERDES_OPTION: OptionRule = [hasMethods('serialize', 'deserialize'), 'an object with the functions serialize and deserialize'];
 
 const STORE_METHODS = ['open', 'close', 'commit', 'loadJournal', 'claimRuns', 'registerWorker'];
 const isStore = hasMethods(...STORE_METHODS);
@@ -38,8 +45,8 @@ const isStore = hasMethods(...STORE_METHODS);
 const TABLE: OptionTable = {
   store: [(value) => isText(value) || isStore(value), "a path, ':memory:' or a store"],
   logger: [hasMethods('debug', 'info', 'warn', 'error'), 'an object with the functions debug, info, warn and error, such as console'],
-  leaks: isOneOf('warn', 'error', 'ignore'),
-  nonDurableAwait: isOneOf('warn', 'error', 'ignore'),
+  leaks: POLICY,
+  nonDurableAwait: POLICY,
   serdes: SERDES_OPTION,
   maxValueBytes: [isPositiveInteger, 'a whole number of bytes above 0'],
   leaseMs: [isPositiveInteger, 'a whole number of milliseconds above 0'],

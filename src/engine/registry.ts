@@ -42,9 +42,9 @@ export class Registry implements FlowSource {
     return action === undefined ? this.#flows.get(flow)?.get(version) : detachedFlow(action);
   }
 
-  /** The flow's highest version. */
-  highest(flow: string): FlowDefinition | undefined {
-    return this.#highest.get(flow);
+  /** What a flow starts on: the version that was given, else the highest that is registered. */
+  toStart({ definition, versionGiven }: { readonly definition: FlowDefinition; readonly versionGiven: boolean }): FlowDefinition {
+    return versionGiven ? definition : (this.#highest.get(definition.name) ?? definition);
   }
 
   all(): { readonly flow: string; readonly version: number }[] {

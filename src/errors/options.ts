@@ -2,8 +2,11 @@ import { UsageError } from './errors.js';
 
 type Check = (value: unknown) => boolean;
 
-/** What each option may be: how to tell, and what to say. */
-export type OptionTable = Readonly<Record<string, readonly [check: Check, expected: string]>>;
+/** What an option may be: how to tell, and what to say. */
+export type OptionRule = readonly [check: Check, expected: string];
+
+/** The rule of each option. */
+export type OptionTable = Readonly<Record<string, OptionRule>>;
 
 /**
  * Refuses options that are unknown or of the wrong kind. Options that are `undefined` count as left out.
@@ -43,9 +46,16 @@ export function isStorable(text: string): boolean {
 export const isPositiveInteger: Check = (value) => Number.isSafeInteger(value) && (value as number) > 0;
 export const isFunction: Check = (value) => typeof value === 'function';
 
-export function isOneOf(...values: readonly string[]): readonly [Check, string] {
+export function isOneOf(...values: readonly string[]): OptionRule {
   return [(value) => values.includes(value as string), `one of ${values.map((value) => `'${value}'`).join(', ')}`];
 }
+
+/** A name or an id. */
+export const TEXT: OptionRule = [isText, 'a text that is not empty'];
+/** What to do about something: a leak policy, for one. */
+export const POLICY: OptionRule = isOneOf('warn', 'error', 'ignore');
+/** Anything: whoever reads it as a duration tells what is wrong with it. */
+export const DURATION: OptionRule = [() => true, 'a duration'];
 
 /** Whether an object has these methods. */
 export function hasMethods(...names: readonly string[]): Check {

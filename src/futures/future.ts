@@ -1,6 +1,6 @@
 import type { Codec } from '../codec/codec.js';
 import { CancelledError, TimeoutError, UsageError } from '../errors/errors.js';
-import { checkOptions } from '../errors/options.js';
+import { checkOptions, DURATION } from '../errors/options.js';
 import { type Duration, durationMs } from '../model/duration.js';
 import type { Outcome } from '../model/outcome.js';
 import type { EndStatus, FutureStatus, OperationKind } from '../model/statuses.js';
@@ -290,7 +290,7 @@ export function requireDuration(duration: Duration, what: string): number {
 
 function readLimit(options: WaitLimit | undefined): number | undefined {
   if (options === undefined) return undefined;
-  checkOptions('waiting for a future', options, { timeout: [() => true, 'a duration'] });
+  checkOptions('waiting for a future', options, { timeout: DURATION });
   return options.timeout === undefined ? undefined : requireDuration(options.timeout, 'timeout');
 }
 

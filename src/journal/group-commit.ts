@@ -5,6 +5,26 @@ import type { Store } from '../store/store.js';
 /** A journal entry while its run lives: its owner changes it, and hands it over whenever it is to be written. */
 export type Entry = { -readonly [K in keyof OperationRecord]: OperationRecord[K] };
 
+/** An entry that has just been made: started, and without an outcome. */
+export function newEntry(start: Pick<OperationRecord, 'runId' | 'id' | 'kind' | 'name' | 'digest' | 'input' | 'startedAt'>): Entry {
+  const { runId, id, kind, name, digest, input, startedAt } = start;
+  return {
+    runId,
+    id,
+    kind,
+    name,
+    digest,
+    input,
+    status: 'STARTED',
+    seq: null,
+    outcome: null,
+    startedAt,
+    finishedAt: null,
+    dueAt: null,
+    childRunId: null,
+  };
+}
+
 /** A run's end, or its blocking, before its commit gives it a time. */
 export type EndDraft = Pick<RunEnd, 'runId' | 'status' | 'outcome'>;
 

@@ -26,6 +26,9 @@ export interface ActionDefinition {
   readonly serdes?: Serdes | undefined;
 }
 
+/** When a timer is due: after a time from its first start, or at a point in time (milliseconds since the epoch). */
+export type TimerDue = { readonly afterMs: number } | { readonly atMs: number };
+
 /** What a flow's code may start. */
 export type OperationRequest =
   | {
@@ -46,6 +49,5 @@ export type OperationRequest =
   | {
       readonly kind: 'timer';
       readonly name: string;
-      /** From the start on, or a point in time (milliseconds since the epoch). */
-      readonly due: { readonly afterMs: number } | { readonly atMs: number };
+      readonly due: TimerDue;
     };

@@ -3,7 +3,7 @@ import { CancelledError, NonDeterminismError, UsageError } from '../errors/error
 import type { WaitPlace } from '../futures/conditions.js';
 import { type Abortable, cancellation, type Future } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
-import type { Entry } from '../journal/group-commit.js';
+import { type Entry, newEntry } from '../journal/group-commit.js';
 import { CANCEL_ENTRY_ID, ROOT_SCOPE } from '../journal/numbering.js';
 import type { Logger } from '../model/logger.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
@@ -15,7 +15,7 @@ import type { FlowDefinition, OperationRequest } from './definitions.js';
 import type { TurnTaker } from './delivery.js';
 import type { RunHost } from './host.js';
 import { leakError, leaksOf } from './leak-report.js';
-import { runOptions } from './new-run.js';
+import { type RunOptions, runOptions } from './new-run.js';
 import { openOperation } from './operations/open-operation.js';
 import type { Operation, OperationRun } from './operations/operation.js';
 import type { OutcomeSource } from './outcome-source.js';
@@ -60,6 +60,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   readonly host: RunHost;
   readonly #record: RunRecord;
   readonly #definition: FlowDefinition;
+  readonly #options: RunOptions;
   readonly #codec: Codec;
   readonly #outcomes: OutcomeSource;
   readonly #place: FlowPlace;
@@ -89,6 +90,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.host = host;
     this.#record = record;
     this.#definition = definition;
+    this.#options = runOptions(record);
     this.#codec = host.codec.withSerdes(definition.serdes);
     this.#outcomes = outcomes;
     this.#recovered = recovered;
@@ -278,18 +280,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   complete(operation: Operation, status: EndStatus, text: string): void {
     if (this.#state !== 'running' || operation.stopped) return;
-    const { entry } = operation;
-    entry.status = status;
-    entry.outcome = text;
-    entry.seq = this.#outcomes.takeSeq();
-    this.host.group.outcome(entry, () => {
-      this.#committed(entry);
-      this.#notices.operationFinished(operation, status, text);
-    });
+    this.#conclude(operation.entry, status, text, () => this.#notices.operationFinished(operation, status, text));
   }
 
   idempotencyKey(operationId: string): string {
-    return runOptions(this.#record).idempotencyKey ?? `${this.id}/${operationId}`;
+    return this.#options.idempotencyKey ?? `${this.id}/${operationId}`;
   }
 
   whenCurrent(perform: () => void): void {
@@ -305,22 +300,9 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     const request = readCancel(message, this.#record);
     if (request === undefined || this.#cancelRequested) return true;
     this.#cancelRequested = true;
-    const entry: Entry = {
-      runId: this.id,
-      id: CANCEL_ENTRY_ID,
-      kind: 'cancel',
-      name: 'cancel',
-      digest: '',
-      input: null,
-      status: 'SUCCEEDED',
-      seq: this.#outcomes.takeSeq(),
-      outcome: JSON.stringify(request.reason ?? null),
-      startedAt: this.host.clock.now(),
-      finishedAt: null,
-      dueAt: null,
-      childRunId: null,
-    };
-    this.host.group.outcome(entry, () => this.#committed(entry));
+    const startedAt = this.host.clock.now();
+    const entry = newEntry({ runId: this.id, id: CANCEL_ENTRY_ID, kind: 'cancel', name: 'cancel', digest: '', input: null, startedAt });
+    this.#conclude(entry, 'SUCCEEDED', JSON.stringify(request.reason ?? null));
     return true;
   }
 
@@ -341,10 +323,18 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#pending.enterWait(wait, place);
   }
 
-  #committed(entry: Entry): void {
-    if (this.#state !== 'running' && this.#state !== 'ready') return;
-    this.#outcomes.append(entry);
-    this.host.delivery.wake(this);
+  /** Gives the entry its outcome and the next place in the order; once that is durable, it is to be delivered. */
+  #conclude(entry: Entry, status: EndStatus, text: string, committed?: () => void): void {
+    entry.status = status;
+    entry.outcome = text;
+    entry.seq = this.#outcomes.takeSeq();
+    this.host.group.outcome(entry, () => {
+      if (this.#state === 'running' || this.#state === 'ready') {
+        this.#outcomes.append(entry);
+        this.host.delivery.wake(this);
+      }
+      committed?.();
+    });
   }
 
   #takeSteps(): void {
@@ -391,7 +381,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   /** Reports leaks by the run's policy and stops what still runs. Returns the error the flow fails with, if that is the policy. */
   #closeScope(): Error | undefined {
     const { scope } = this.#place;
-    const policy = runOptions(this.#record).leaks ?? this.#definition.leaks ?? this.host.leaks;
+    const policy = this.#options.leaks ?? this.#definition.leaks ?? this.host.leaks;
     const { what } = this.#notices;
     const rejections = [...(this.#rejections?.values() ?? [])];
     const leaks = policy === 'ignore' ? [] : leaksOf({ scope, rejections, nowMs: this.host.clock.now() });

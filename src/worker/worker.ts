@@ -50,7 +50,8 @@ const RETRY_MS = 250;
  *
  * States: idle → working ⇄ restarting (fenced: it registers anew under another id) → draining → stopped; failed, when the store is lost.
  *
- *   K1  A run is resident only while this worker owns it, or is about to, by a creation that is being written; when the worker is fenced, all its runs leave before it registers anew.
+ *   K1  A run is resident only while this worker owns it, or is about to, by a creation that is being written; when the worker is fenced, all its runs
+ *       leave before it registers anew.
  *   K2  While draining, actions come to their end and are recorded, but no flow has a turn, unless it is being cancelled.
  *   K3  Claims do not overlap.
  */
@@ -177,8 +178,16 @@ export class Worker implements RunHost {
 
   // What its runs ask for.
 
-  begin(record: RunRecord): void {
-    this.#beginRun(record);
+  /** @param loaded - The journal of a run that was claimed; left out for one that was just created. */
+  begin(record: RunRecord, loaded?: readonly OperationRecord[]): void {
+    const definition = this.#flows.find(record.flow, record.version);
+    if (this.#state !== 'working' || definition === undefined) {
+      this.caughtUp(record.id);
+      return;
+    }
+    const run = new Run({ record, definition, outcomes: new Journal(record, loaded ?? []), recovered: loaded !== undefined, host: this });
+    this.adopt(record.id, run);
+    this.delivery.wake(run);
   }
 
   adopt(runId: string, resident: Resident): void {
@@ -242,17 +251,6 @@ export class Worker implements RunHost {
     await this.#store.reapWorkers({ workerId: id, nowMs: this.clock.now(), leaseMs: this.#leaseMs });
   }
 
-  #beginRun(record: RunRecord, loaded?: readonly OperationRecord[]): void {
-    const definition = this.#flows.find(record.flow, record.version);
-    if (this.#state !== 'working' || definition === undefined) {
-      this.caughtUp(record.id);
-      return;
-    }
-    const run = new Run({ record, definition, outcomes: new Journal(record, loaded ?? []), recovered: loaded !== undefined, host: this });
-    this.adopt(record.id, run);
-    this.delivery.wake(run);
-  }
-
   async #claimAll(): Promise<void> {
     this.#claimAgain = false;
     let claimed: RunRecord[];
@@ -263,7 +261,7 @@ export class Worker implements RunHost {
       for (const { id } of claimed) this.#catchingUp.add(id);
       for (const record of claimed) {
         const loaded = await this.#store.loadJournal(record.id);
-        if (record.workerId === this.#id) this.#beginRun(record, loaded);
+        if (record.workerId === this.#id) this.begin(record, loaded);
         else this.caughtUp(record.id);
       }
       for (const record of claim.blocked) this.#reportUnregistered(record);

@@ -1,7 +1,7 @@
 import type { Codec } from '../../codec/codec.js';
 import { UsageError } from '../../errors/errors.js';
 import { type Abortable, cancellation, Future, type FutureOwner } from '../../futures/future.js';
-import type { Entry } from '../../journal/group-commit.js';
+import { type Entry, newEntry } from '../../journal/group-commit.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus, OperationKind } from '../../model/statuses.js';
 import type { FlowPlace } from '../current-scope.js';
@@ -65,21 +65,7 @@ export abstract class Operation implements FutureOwner {
     this.run = run;
     this.place = place;
     this.codec = codec;
-    this.entry = {
-      runId: run.id,
-      id,
-      kind,
-      name,
-      digest,
-      input,
-      status: 'STARTED',
-      seq: null,
-      outcome: null,
-      startedAt: run.host.clock.now(),
-      finishedAt: null,
-      dueAt: null,
-      childRunId: null,
-    };
+    this.entry = newEntry({ runId: run.id, id, kind, name, digest, input, startedAt: run.host.clock.now() });
     this.future = new Future<unknown>({ id: futureId, name, kind, startedAtMs: this.entry.startedAt, owner: this });
   }
 

@@ -1,7 +1,5 @@
+import type { TimerDue } from '../definitions.js';
 import { Operation, type OperationInit } from './operation.js';
-
-/** When a timer is due: after a time from its first start, or at a point in time (milliseconds since the epoch). */
-export type TimerDue = { readonly afterMs: number } | { readonly atMs: number };
 
 /** A durable timer: due at the wall clock of its first start plus its duration, committed with its start entry. */
 export class Timer extends Operation {

@@ -125,7 +125,6 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
       this.#begin();
       return;
     }
-    if (this.#ending) return;
     // In the flow's place: a promise that rejects here belongs to the flow.
     runAt(this.#place, () => this.#deliverUntilResumed());
   }

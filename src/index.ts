@@ -1,7 +1,19 @@
 export { type Action, type ActionCall, type ActionMethodOptions, type ActionOptions, action } from './api/action.js';
+export type { BatchOptions } from './api/batch-options.js';
 export { actionContext, type FlowContext, flowContext } from './api/contexts.js';
 export { type Flow, type FlowCall, type FlowMethodOptions, type FlowOptions, flow } from './api/flow.js';
+export { type MapFunction, type MapItems, type MapOptions, map } from './api/map.js';
 export { open } from './api/open.js';
+export {
+  type Branch,
+  type BranchValue,
+  type BranchValues,
+  type NamedBranch,
+  type Parallel,
+  type ParallelOptions,
+  type ParallelResult,
+  parallel,
+} from './api/parallel.js';
 export { shield } from './api/shield.js';
 export { type Sleep, sleep, sleepUntil } from './api/sleep.js';
 export { type Startable, startable } from './api/startable.js';
@@ -27,6 +39,23 @@ export {
   UsageError,
 } from './errors/errors.js';
 export {
+  type BatchItem,
+  type BatchItemJson,
+  BatchResult,
+  type BatchResultJson,
+  type FailedItem,
+  type NamedBatchResult,
+  type SucceededItem,
+  type UnfinishedItem,
+} from './futures/batch-result.js';
+export {
+  CompletionConfig,
+  type CompletionDecision,
+  type CompletionStatus,
+  type CompletionThresholds,
+  type CustomCompletion,
+} from './futures/completion-policy.js';
+export {
   ALL_COMPLETED,
   FIRST_COMPLETED,
   FIRST_EXCEPTION,
@@ -37,9 +66,18 @@ export type { DurableFuture, WaitLimit } from './futures/durable-future.js';
 export type { Duration } from './model/duration.js';
 export type { LogFields, Logger } from './model/logger.js';
 export type { EntryKind, InboxMessage, OperationRecord, RunEnd, RunRecord } from './model/records.js';
-export type { BlockedCode, EndStatus, FutureStatus, OperationKind, OperationStatus, RunStatus } from './model/statuses.js';
+export type {
+  BatchItemStatus,
+  BlockedCode,
+  CompletionReason,
+  EndStatus,
+  FutureStatus,
+  OperationKind,
+  OperationStatus,
+  RunStatus,
+} from './model/statuses.js';
 export type { ActionContext } from './runtime/current-scope.js';
-export type { LeakPolicy, NonDurableAwaitPolicy } from './runtime/definitions.js';
+export type { LeakPolicy, NonDurableAwaitPolicy, UnfinishedPolicy } from './runtime/definitions.js';
 export type { EngineEvents, LeakedFuture, PlainError } from './runtime/events.js';
 export { memoryStore } from './store/memory-store.js';
 export type { SqliteDatabase, SqliteDriver, SqliteStatement, SqlRow, SqlValue } from './store/sqlite/driver.js';

@@ -65,8 +65,7 @@ export function asCompleted<F extends DurableFuture<unknown>>(futures: Iterable<
 
 const OUTSIDE: WaitPlace = {
   limit: (limitMs, expire) => systemClock.setTimer(limitMs, expire),
-  enter: () => {},
-  leave: () => {},
+  enter: () => () => {},
 };
 
 function waitPlace(caller: string): WaitPlace {

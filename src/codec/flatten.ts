@@ -1,4 +1,5 @@
 import { type ErrorParts, type ErrorProperty, takeApart, thrownError } from './error-parts.js';
+import { ownClassOf } from './own-classes.js';
 import { isPlainPrimitive } from './plain-json.js';
 import { builtinName, describeKind, isError, isOfThisRealm, typedArrayConstructor } from './value-kinds.js';
 import { Refusal, step, type Trail } from './value-path.js';
@@ -15,6 +16,7 @@ import { Refusal, step, type Trail } from './value-path.js';
  *   ['m', slot, slot, …]             Map           ['s', slot, …]                      Set
  *   ['v', value]                     Date, RegExp, URL                                 ['t', class, element, …]  typed array
  *   ['e', class | null, name, n, key, slot, …]     error; the first n properties are not enumerable
+ *   ['c', class, slot]               an instance of a class of perdure's own, and its parts
  */
 export type FlatNode = unknown[];
 
@@ -105,8 +107,17 @@ class Flattener {
   }
 
   #expand({ object, node, trail }: Pending): void {
-    if (isError(object)) this.#expandError(object, node, trail);
-    else this.#expandBuiltin(object, node, trail);
+    if (isError(object)) {
+      this.#expandError(object, node, trail);
+      return;
+    }
+    const own = ownClassOf(object);
+    if (own === undefined) {
+      this.#expandBuiltin(object, node, trail);
+    } else {
+      this.needed = true;
+      node.push('c', own.name, this.slot(own.takeApart(object), trail));
+    }
   }
 
   #expandBuiltin(object: object, node: FlatNode, trail: Trail | undefined): void {

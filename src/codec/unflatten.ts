@@ -1,5 +1,6 @@
 import { type ErrorProperty, emptyError, putTogether } from './error-parts.js';
 import type { FlatNode } from './flatten.js';
+import { ownClassNamed } from './own-classes.js';
 import { typedArrayConstructor } from './value-kinds.js';
 
 /**
@@ -11,6 +12,8 @@ export function unflatten(nodes: readonly FlatNode[]): unknown {
   const objects = nodes.map(emptyObject);
   const resolve = (slot: unknown): unknown => (Array.isArray(slot) ? objects[slot[0] as number] : slot);
   for (const [number, node] of nodes.entries()) fill(objects[number], node, resolve);
+  // Their parts had to be filled first.
+  for (const [number, node] of nodes.entries()) if (node[0] === 'c') fillInstance(objects[number], node, resolve);
   return objects[0];
 }
 
@@ -30,6 +33,8 @@ function emptyObject(node: FlatNode): unknown {
       return typedArray(node[1] as string, node.slice(2) as number[] & bigint[]);
     case 'e':
       return emptyError(node[1] as string | null, node[2] as string, messageOf(node));
+    case 'c':
+      return Object.create(ownClassNamed(node[1] as string).prototype);
     default:
       throw new TypeError(`an encoded value has an unknown node: ${String(node[0])}`);
   }
@@ -63,6 +68,10 @@ function fill(object: unknown, node: FlatNode, resolve: (slot: unknown) => unkno
     case 'e':
       fillError(object as Error, node, resolve);
   }
+}
+
+function fillInstance(instance: unknown, [, name, parts]: FlatNode, resolve: (slot: unknown) => unknown): void {
+  ownClassNamed(name as string).fill(instance as object, resolve(parts) as object);
 }
 
 function setField(object: object, key: string, value: unknown): void {

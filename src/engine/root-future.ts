@@ -84,9 +84,13 @@ export class RootFuture implements FutureOwner {
     this.#host.requestCancel(this.runId, reason);
   }
 
-  enterWait(): void {}
+  settlesWithCaller(): boolean {
+    return true;
+  }
 
-  leaveWait(): void {}
+  enterWait(): () => void {
+    return () => {};
+  }
 
   detach(): void {}
 

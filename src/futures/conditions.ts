@@ -17,9 +17,8 @@ export const RETURN_WHEN: readonly ReturnWhen[] = [FIRST_COMPLETED, FIRST_EXCEPT
 /** What a wait needs of the place it stands in: a flow's scope, or the world outside. */
 export interface WaitPlace {
   readonly limit: FutureOwner['limit'];
-  /** Whoever waits here is made to stop when the place is cancelled; throws if it is already. */
-  enter(wait: Abortable): void;
-  leave(wait: Abortable): void;
+  /** Whoever waits here is made to stop when the place is cancelled; throws if it is already. Returns what ends the wait. */
+  enter(wait: Abortable): () => void;
 }
 
 /** What `wait` returns: both sets iterate in input order. */
@@ -53,7 +52,7 @@ export function waitFor<F>(
           result.notDone.add(future);
         }
       }
-      place.leave(waiter);
+      leave();
       callOff?.();
       resolve(result);
       return true;
@@ -71,7 +70,7 @@ export function waitFor<F>(
         return true;
       },
     };
-    place.enter(waiter);
+    const leave = place.enter(waiter);
     if (met || pending === 0) {
       finish();
       return;
@@ -80,7 +79,7 @@ export function waitFor<F>(
       try {
         callOff = place.limit(limitMs, finish);
       } catch (error) {
-        place.leave(waiter);
+        leave();
         throw error;
       }
     }
@@ -146,9 +145,7 @@ export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, cu
       if (remaining === 0) return { done: true, value: undefined };
       if (position < ready.length) return take();
       return new Promise<IteratorResult<F, undefined>>((resolve, reject) => {
-        const place = currentPlace();
-        place.enter(waiter);
-        leave = () => place.leave(waiter);
+        leave = currentPlace().enter(waiter);
         next = { resolve, reject };
       });
     },

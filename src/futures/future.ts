@@ -10,7 +10,7 @@ import type { DurableFuture, WaitLimit } from './durable-future.js';
 export interface Settlement {
   readonly status: EndStatus;
   readonly text: string;
-  readonly codec: Codec;
+  readonly codec: Pick<Codec, 'decode' | 'decodeError'>;
 }
 
 /** Something that waits and can be made to stop by its run. */
@@ -35,9 +35,10 @@ export interface FutureOwner {
   cancel(reason: string | undefined): void;
   detach(): void;
   recorded(): Promise<void>;
-  /** Somebody waits for the future here, and may be made to stop; throws if waiting is refused already. */
-  enterWait(wait: Abortable): void;
-  leaveWait(wait: Abortable): void;
+  /** Whether cancelling the place where the caller stands settles this future, so that whoever waits for it there is told by that. */
+  settlesWithCaller(): boolean;
+  /** Somebody waits for the future here, and may be made to stop; throws if waiting is refused already. Returns what ends the wait. */
+  enterWait(wait: Abortable): () => void;
   /** The future needs no more attention: it was delivered and observed, cancelled or detached. */
   accountedFor(): void;
 }
@@ -104,7 +105,8 @@ export class Future<T> implements DurableFuture<T> {
 
   result(options?: WaitLimit): Promise<T> {
     const limitMs = this.#beginWait(options);
-    if (limitMs !== undefined) return this.#whenDelivered(unwrap, limitMs);
+    // One promise for everybody, but for those who can be made to stop waiting.
+    if (limitMs !== undefined || !(this.done() || this.#owner.settlesWithCaller())) return this.#whenDelivered(unwrap, limitMs);
     this.#promise ??= this.#whenDelivered(unwrap);
     return this.#promise;
   }
@@ -167,6 +169,11 @@ export class Future<T> implements DurableFuture<T> {
     if (this.done()) this.#release();
   }
 
+  /** Whether somebody has taken delivery of it, or will when it comes. */
+  get observed(): boolean {
+    return this.#observed;
+  }
+
   attach(waiter: Waiter): void {
     this.#waiters ??= [];
     this.#waiters.push(waiter);
@@ -219,10 +226,11 @@ export class Future<T> implements DurableFuture<T> {
   #whenDelivered<R>(read: (outcome: Outcome<T>) => R, limitMs?: number): Promise<R> {
     return new Promise<R>((resolve, reject) => {
       let callOff: (() => void) | undefined;
+      let leave: (() => void) | undefined;
       const waiter: Waiter & Abortable = {
         onSettled: () => {
           callOff?.();
-          this.#owner.leaveWait(waiter);
+          leave?.();
           try {
             resolve(read(this.outcome()));
           } catch (error) {
@@ -233,8 +241,6 @@ export class Future<T> implements DurableFuture<T> {
         abort: (error) => {
           callOff?.();
           this.detachWaiter(waiter);
-          // The future itself goes on: whoever asks again may get its outcome.
-          this.#promise = undefined;
           reject(error);
           return true;
         },
@@ -243,11 +249,11 @@ export class Future<T> implements DurableFuture<T> {
         waiter.onSettled(this);
         return;
       }
-      this.#owner.enterWait(waiter);
+      if (!this.#owner.settlesWithCaller()) leave = this.#owner.enterWait(waiter);
       if (limitMs !== undefined) {
         callOff = this.#owner.limit(limitMs, () => {
           this.detachWaiter(waiter);
-          this.#owner.leaveWait(waiter);
+          leave?.();
           reject(waitTimeout(`${this.kind} "${this.#name}" (${this.id})`, limitMs));
           return true;
         });

@@ -1,5 +1,6 @@
 import type { NonDeterminismError } from '../errors/errors.js';
 import type { OperationRecord } from '../model/records.js';
+import { insideSettledBranch } from './branch-notes.js';
 import { CANCEL_ENTRY_ID } from './numbering.js';
 import { mismatch, missing, type OperationIdentity, type ReplayedRun } from './replay-check.js';
 
@@ -13,6 +14,7 @@ import { mismatch, missing, type OperationIdentity, type ReplayedRun } from './r
  *   J1  Outcomes are delivered in `seq` order, each once; those of this process come after all that were loaded.
  *   J2  A sequence number is given once and never reused, not even when its commit fails (the run is dropped then).
  *   J3  What was loaded is forgotten when it has been matched, or delivered.
+ *   J4  What lies in a branch that has ended is not expected: the branch's body is not run again. Its outcomes still pass, as their times count.
  */
 export class Journal {
   readonly #run: ReplayedRun;
@@ -32,7 +34,9 @@ export class Journal {
     this.#loaded = this.#queue.length;
     this.#nextSeq = (this.#queue.at(-1)?.seq ?? 0) + 1;
     this.cancelRecorded = loaded.some((record) => record.id === CANCEL_ENTRY_ID);
-    this.#recorded = new Map(loaded.filter((record) => record.id !== CANCEL_ENTRY_ID).map((record) => [record.id, record]));
+    const skipped = insideSettledBranch(loaded);
+    const expected = loaded.filter((record) => record.id !== CANCEL_ENTRY_ID && !skipped(record));
+    this.#recorded = new Map(expected.map((record) => [record.id, record]));
   }
 
   /** Whether anything of an earlier execution lies ahead: an outcome to deliver, or a start to come to. */

@@ -4,6 +4,7 @@
  * Run:        RUNNING, owned from its creation → SUCCEEDED | FAILED | CANCELLED. PENDING: released, until somebody claims it. BLOCKED, until `retry` or a
  *             registration ends that. SUSPENDED is reserved for runs that leave memory while they wait.
  * Operation:  STARTED → SUCCEEDED | FAILED | CANCELLED.
+ * Batch item: NOT_STARTED → STARTED → SUCCEEDED | FAILED; what it is when its batch is complete, it stays.
  */
 export type RunStatus = 'PENDING' | 'RUNNING' | 'SUSPENDED' | 'BLOCKED' | EndStatus;
 
@@ -29,3 +30,23 @@ export const RUN_STATUSES: readonly RunStatus[] = ['PENDING', 'RUNNING', 'SUSPEN
 export function isEnded(status: RunStatus | OperationStatus): status is EndStatus {
   return status === 'SUCCEEDED' || status === 'FAILED' || status === 'CANCELLED';
 }
+
+/** What became of one branch of a `parallel` or `map`. */
+export type BatchItemStatus = 'SUCCEEDED' | 'FAILED' | 'STARTED' | 'NOT_STARTED';
+
+/** Why a `parallel` or `map` was complete. */
+export type CompletionReason =
+  | 'ALL_COMPLETED'
+  | 'MIN_SUCCESSFUL_REACHED'
+  | 'FAILURE_TOLERANCE_EXCEEDED'
+  | 'CUSTOM_COMPLETION_SUCCEEDED'
+  | 'CUSTOM_COMPLETION_FAILED';
+
+/** All reasons for which a batch can be complete. */
+export const COMPLETION_REASONS: readonly CompletionReason[] = [
+  'ALL_COMPLETED',
+  'MIN_SUCCESSFUL_REACHED',
+  'FAILURE_TOLERANCE_EXCEEDED',
+  'CUSTOM_COMPLETION_SUCCEEDED',
+  'CUSTOM_COMPLETION_FAILED',
+];

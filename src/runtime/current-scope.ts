@@ -19,8 +19,8 @@ export interface FlowRun {
   start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint): Future<unknown>;
   waitPlace(place: FlowPlace): WaitPlace;
   shield<T>(place: FlowPlace, body: () => Promise<T> | T): Promise<T>;
-  /** A promise of this run rejected, and nobody handles it: it is held until the run ends. */
-  holdRejection(promise: Promise<unknown>, reason: unknown): void;
+  /** A promise of this run rejected, and nobody handles it: it is held until its scope ends. */
+  holdRejection(promise: Promise<unknown>, reason: unknown, scope: Scope): void;
   /** Somebody handles it after all. */
   releaseRejection(promise: Promise<unknown>): void;
 }
@@ -30,7 +30,7 @@ export interface FlowPlace {
   readonly kind: 'flow';
   readonly run: FlowRun;
   readonly scope: Scope;
-  /** Whether cancellation passes this code by. */
+  /** Whether cancellation of its scope passes this code by. */
   readonly shielded: boolean;
 }
 

@@ -1,4 +1,6 @@
 import type { Serdes } from '../codec/serdes.js';
+import type { BatchResult } from '../futures/batch-result.js';
+import type { CompletionThresholds, CustomCompletion } from '../futures/completion-policy.js';
 
 /** What happens at the end of a scope to futures nobody took delivery of. */
 export type LeakPolicy = 'warn' | 'error' | 'ignore';
@@ -29,6 +31,20 @@ export interface ActionDefinition {
 /** When a timer is due: after a time from its first start, or at a point in time (milliseconds since the epoch). */
 export type TimerDue = { readonly afterMs: number } | { readonly atMs: number };
 
+/** What becomes of branches that are not done when their batch is complete: they are cancelled, or left to go on until their scope ends. */
+export type UnfinishedPolicy = 'cancel' | 'leave';
+
+/** How a batch is run. */
+export interface BatchSettings {
+  /** Branches that run at once; `undefined`: all of them. */
+  readonly maxConcurrency: number | undefined;
+  readonly completion: CompletionThresholds | CustomCompletion;
+  readonly unfinished: UnfinishedPolicy;
+  readonly serdes: Serdes | undefined;
+  readonly itemSerdes: Serdes | undefined;
+  readonly summaryGenerator: ((result: BatchResult<unknown>) => string) | undefined;
+}
+
 /** What a flow's code may start. */
 export type OperationRequest =
   | {
@@ -50,4 +66,18 @@ export type OperationRequest =
       readonly kind: 'timer';
       readonly name: string;
       readonly due: TimerDue;
+    }
+  | {
+      readonly kind: 'parallel';
+      readonly name: string;
+      readonly branches: readonly { readonly name: string; readonly run: () => unknown }[];
+      readonly settings: BatchSettings;
+    }
+  | {
+      readonly kind: 'map';
+      readonly name: string;
+      readonly items: readonly unknown[];
+      readonly itemName: (index: number) => string;
+      readonly call: (item: unknown, index: number, items: readonly unknown[]) => unknown;
+      readonly settings: BatchSettings;
     };

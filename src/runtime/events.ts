@@ -56,7 +56,15 @@ export interface EngineEvents {
   'operation:finished': OperationEvent & { readonly status: EndStatus; readonly error?: PlainError };
   'attempt:failed': OperationEvent & { readonly attempt: number; readonly error: PlainError };
   'action:heartbeat': { readonly runId: string; readonly operationId: string; readonly attempt: number; readonly detail: unknown };
-  leak: { readonly runId: string; readonly flow: string; readonly scope: string; readonly futures: readonly LeakedFuture[] };
+  leak: {
+    readonly runId: string;
+    readonly flow: string;
+    /** The path of the scope that ended: empty for the run itself. */
+    readonly scope: string;
+    /** The name of the branch that ended; `null` for the run itself. */
+    readonly branch: string | null;
+    readonly futures: readonly LeakedFuture[];
+  };
   'engine:fenced': { readonly workerId: string };
   'engine:failed': { readonly error: PlainError };
 }

@@ -22,7 +22,7 @@ function hold(reason: unknown, promise: Promise<unknown>): void {
   const place = currentPlace();
   if (place?.kind === 'flow') {
     held.set(promise, place.run);
-    place.run.holdRejection(promise, reason);
+    place.run.holdRejection(promise, reason, place.scope);
     return;
   }
   // Somebody else listens as well: theirs to decide, as it would be without us.

@@ -3,33 +3,26 @@ import type { Future } from '../futures/future.js';
 import { type LeakedFuture, plainError } from './events.js';
 import type { Scope } from './scope.js';
 
-interface LeakSource {
-  readonly scope: Scope;
-  /** Rejections in the scope that nobody handled. */
-  readonly rejections: readonly unknown[];
-  readonly nowMs: number;
-}
-
-/** What a scope leaves behind at its end; empty when nothing. */
-export function leaksOf(source: LeakSource): LeakedFuture[] {
-  const { ledger } = source.scope;
-  const futures = ledger.open().map((future): LeakedFuture => {
+/** The futures of a scope that nobody took delivery of, at its end. */
+export function leaksOf({ ledger }: Scope, nowMs: number): LeakedFuture[] {
+  return ledger.open().map((future): LeakedFuture => {
     const callSite = ledger.callSite(future);
     return {
       id: future.id,
       name: future.name,
       kind: future.kind,
       state: future.done() ? 'UNOBSERVED' : 'RUNNING',
-      ageMs: source.nowMs - future.startedAtMs,
+      ageMs: nowMs - future.startedAtMs,
       ...(callSite === undefined ? {} : { callSite }),
       ...(future.status === 'FAILED' ? { error: plainError(errorOf(future)) } : {}),
     };
   });
-  const rejections = source.rejections.map((reason): LeakedFuture => {
-    const error = plainError(reason);
-    return { id: '', name: error.name, kind: 'rejection', state: 'REJECTED', ageMs: null, error };
-  });
-  return [...futures, ...rejections];
+}
+
+/** A rejection that nobody handled. */
+export function leakedRejection(reason: unknown): LeakedFuture {
+  const error = plainError(reason);
+  return { id: '', name: error.name, kind: 'rejection', state: 'REJECTED', ageMs: null, error };
 }
 
 /** The error of a scope that ended with leaks, under the policy `error`. */

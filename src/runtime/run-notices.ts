@@ -1,10 +1,10 @@
 import { UsageError } from '../errors/errors.js';
 import type { EndStatus } from '../model/statuses.js';
-import type { OperationRequest } from './definitions.js';
 import { type LeakedFuture, plainError } from './events.js';
 import type { RunHost } from './host.js';
 import { leakMessage } from './leak-report.js';
 import type { Operation } from './operations/operation.js';
+import type { Scope } from './scope.js';
 
 /**
  * What a run tells its listeners and the log. It decides nothing.
@@ -46,9 +46,9 @@ export class RunNotices {
     this.#host.events.emit('run:blocked', { ...this.#names(), code: 'NON_DETERMINISM', error: plainError(error) });
   }
 
-  leaked(scope: string, futures: readonly LeakedFuture[]): void {
-    const event = { ...this.#names(), scope, futures };
-    this.#host.logger.warn(leakMessage(this.what, futures), event);
+  leaked(scope: Scope, futures: readonly LeakedFuture[]): void {
+    const event = { ...this.#names(), scope: scope.path, branch: scope.branch, futures };
+    this.#host.logger.warn(leakMessage(scope.what, futures), event);
     this.#host.events.emit('leak', event);
   }
 
@@ -61,18 +61,26 @@ export class RunNotices {
     });
   }
 
-  /** @throws {UsageError} `NON_DURABLE_AWAIT` when that is the engine's policy. */
-  nonDurableAwait(request: OperationRequest): void {
-    const policy = this.#host.nonDurableAwait;
-    if (policy === 'ignore') return;
-    const error = new UsageError(
-      'NON_DURABLE_AWAIT',
-      `${this.what} started ${request.kind} "${request.name}" after awaiting something that is not durable; a replay cannot repeat that: do input, output and timers in actions, and await only futures and what perdure gives`,
+  /**
+   * Code of the scope went on by something that is not durable.
+   *
+   * @throws {UsageError} `NON_DURABLE_AWAIT` when that is the engine's policy.
+   */
+  nonDurableAwait(scope: Scope, what: string): void {
+    this.#betrayed(
+      `${scope.what} went on with ${what} after awaiting something that is not durable; a replay cannot repeat that: do input, output and timers in actions, and await only futures and what perdure gives`,
     );
-    if (policy === 'error') throw error;
-    if (this.#toldOfAwait) return;
-    this.#toldOfAwait = true;
-    this.#host.logger.warn(error.message, { ...this.#names(), code: error.code });
+  }
+
+  /**
+   * Code of the scope went on by what a branch did, and not by a future.
+   *
+   * @throws {UsageError} `NON_DURABLE_AWAIT` when that is the engine's policy.
+   */
+  sharedAwait(scope: Scope, by: Scope, what: string): void {
+    this.#betrayed(
+      `${scope.what} went on with ${what} because of what ${by.what} did, and not by a future of its own: a promise or an event that branches share is not durable, as the body of a branch that has ended is not run again; give values from branch to branch by their results`,
+    );
   }
 
   standstill(lastOperation: string | null): void {
@@ -83,6 +91,16 @@ export class RunNotices {
       this.#names(),
     );
     this.#host.events.emit('run:stuck', { ...this.#names(), lastOperation });
+  }
+
+  #betrayed(message: string): void {
+    const policy = this.#host.nonDurableAwait;
+    if (policy === 'ignore') return;
+    const error = new UsageError('NON_DURABLE_AWAIT', message);
+    if (policy === 'error') throw error;
+    if (this.#toldOfAwait) return;
+    this.#toldOfAwait = true;
+    this.#host.logger.warn(error.message, { ...this.#names(), code: error.code });
   }
 
   /** How messages call the run. */

@@ -1,5 +1,5 @@
 import type { Codec } from '../codec/codec.js';
-import { CancelledError, NonDeterminismError, UsageError } from '../errors/errors.js';
+import { CancelledError, NonDeterminismError } from '../errors/errors.js';
 import type { WaitPlace } from '../futures/conditions.js';
 import { type Abortable, cancellation, type Future } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
@@ -8,20 +8,21 @@ import { CANCEL_ENTRY_ID, ROOT_SCOPE } from '../journal/numbering.js';
 import type { Logger } from '../model/logger.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
 import type { EndStatus } from '../model/statuses.js';
+import { Admission } from './admission.js';
 import { readCancel } from './cancel-message.js';
 import { contextLogger } from './context-logger.js';
 import { currentPlace, type FlowPlace, type FlowRun, runAt } from './current-scope.js';
 import type { FlowDefinition, OperationRequest } from './definitions.js';
 import type { TurnTaker } from './delivery.js';
 import type { RunHost } from './host.js';
-import { leakError, leaksOf } from './leak-report.js';
 import { type RunOptions, runOptions } from './new-run.js';
 import { openOperation } from './operations/open-operation.js';
-import type { Operation, OperationRun } from './operations/operation.js';
+import type { EndedBranch, Operation, OperationRun } from './operations/operation.js';
 import type { OutcomeSource } from './outcome-source.js';
 import { PendingOperations } from './pending-operations.js';
 import { RunNotices } from './run-notices.js';
 import { Scope } from './scope.js';
+import { ScopeEnds } from './scope-ends.js';
 
 interface RunInit {
   readonly record: RunRecord;
@@ -42,8 +43,8 @@ type BodyEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: f
 /**
  * One run in this process: drives its flow's body from one outcome to the next.
  *
- * Owns: the body, its operations, cancellation, and the decision how the run ends. Does not own: the order of outcomes (the journal), when it has a
- * turn (the delivery), how anything is written (the group commit), nor who runs it (the worker).
+ * Owns: the body, its operations, and the decision how the run ends. Does not own: the order of outcomes (the journal), when it has a turn (the
+ * delivery), what its code may do where (the admission), how anything is written (the group commit), nor who runs it (the worker).
  *
  * States: ready → running → ended; or blocked (the code and the journal disagree); or left (another process, or a later one, goes on).
  *
@@ -64,6 +65,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   readonly #codec: Codec;
   readonly #outcomes: OutcomeSource;
   readonly #place: FlowPlace;
+  readonly #scope: Scope;
   readonly #recovered: boolean;
   #caughtUp = false;
   /** The body has ended, in an earlier turn. */
@@ -72,13 +74,13 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   readonly #pending = new PendingOperations();
   /** What waits for the end of the journal (R3). */
   #steps: Step[] = [];
-  #rejections: Map<Promise<unknown>, unknown> | undefined;
+  readonly #admission: Admission;
+  readonly #scopeEnds: ScopeEnds;
+  /** Outcomes that are not durable yet. */
+  #inFlight = 0;
   #log: Logger | undefined;
   #state: 'ready' | 'running' | 'ended' | 'blocked' | 'left' = 'ready';
-  #inTurn = false;
-  #shields = 0;
   #now: number;
-  #cancelled: CancelledError | undefined;
   #cancelRequested: boolean;
   #bodyEnd: BodyEnd | undefined;
   #lastStarted: string | undefined;
@@ -97,7 +99,14 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#now = record.createdAt;
     this.#notices = new RunNotices(this, host);
     this.#cancelRequested = outcomes.cancelRecorded;
-    this.#place = { kind: 'flow', run: this, scope: new Scope(ROOT_SCOPE, record.seed), shielded: false };
+    this.#admission = new Admission(this, this.#notices);
+    this.#scopeEnds = new ScopeEnds({
+      leaks: this.#options.leaks ?? definition.leaks ?? host.leaks,
+      notices: this.#notices,
+      now: () => host.clock.now(),
+    });
+    this.#scope = new Scope({ path: ROOT_SCOPE, seed: record.seed, what: this.#notices.what });
+    this.#place = { kind: 'flow', run: this, scope: this.#scope, shielded: false };
   }
 
   get urgent(): boolean {
@@ -120,7 +129,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   // Turns.
 
   beginTurn(): void {
-    this.#inTurn = true;
+    this.#admission.beginTurn();
     if (this.#state === 'ready') {
       this.#begin();
       return;
@@ -130,7 +139,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   }
 
   #deliverUntilResumed(): void {
-    while (this.#state === 'running' && (this.#bodyEnd === undefined || this.#shields > 0)) {
+    while (this.#state === 'running' && (this.#bodyEnd === undefined || this.#scope.shields > 0)) {
       const record = this.#outcomes.next();
       if (record instanceof NonDeterminismError) this.#block(record);
       else if (record === undefined || this.#deliver(record)) return;
@@ -138,9 +147,9 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   }
 
   endTurn(): boolean {
-    this.#inTurn = false;
+    this.#admission.endTurn();
     if (this.#state !== 'running') return false;
-    if (this.#bodyEnd !== undefined && this.#shields === 0) {
+    if (this.#bodyEnd !== undefined && this.#scope.shields === 0) {
       // Node tells of unhandled rejections when this macrotask is over: they belong to the run as well.
       if (!this.#ending) {
         this.#ending = true;
@@ -149,19 +158,21 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
       this.#end(this.#bodyEnd);
       return false;
     }
-    if (this.#outcomes.hasNext) return true;
+    const closing = this.#scopeEnds.turnEnded((perform) => this.#steps.push({ perform }));
+    if (closing || this.#outcomes.hasNext) return true;
     this.#takeSteps();
     if (this.#recovered && !this.#caughtUp) {
       this.#caughtUp = true;
       this.host.caughtUp(this.id);
     }
-    if (this.#pending.size === 0) this.#notices.standstill(this.#lastStarted ?? null);
+    if (this.#pending.working === 0 && this.#inFlight === 0) this.#notices.standstill(this.#lastStarted ?? null);
     return false;
   }
 
   #begin(): void {
     this.#state = 'running';
     this.#notices.started(this.#recovered);
+    this.#admission.resumes(this.#scope);
     const call = async (): Promise<unknown> => this.#definition.body(...(this.#codec.decode(this.#record.input) as unknown[]));
     runAt(this.#place, call).then(
       (value) => this.#bodyEnded({ ok: true, value }),
@@ -171,110 +182,132 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   #bodyEnded(end: BodyEnd): void {
     this.#bodyEnd = end;
-    if (!this.#inTurn) this.host.delivery.wake(this);
+    if (!this.#admission.inTurn) this.host.delivery.wake(this);
   }
 
   /** Delivers one outcome. Returns whether that resumed code. */
   #deliver(record: OperationRecord): boolean {
     this.#now = Math.max(this.#now, record.finishedAt ?? 0);
     if (record.id === CANCEL_ENTRY_ID) return this.#deliverCancel(record);
-    const operation = this.#pending.take(record.id);
+    const operation = this.#pending.find(record.id);
     if (operation === undefined) return false;
-    return operation.future.settle({ status: record.status as EndStatus, text: record.outcome as string, codec: operation.codec });
+    this.forget(operation);
+    this.#admission.resumes(operation.place.scope);
+    for (const scope of operation.borrowers) this.#admission.resumes(scope);
+    const resumed = operation.deliver(record);
+    if (!resumed) this.#admission.resumesNobody();
+    return resumed;
   }
 
   // What the flow's code asks for.
 
   start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint): Future<unknown> {
-    this.#refuseAfterEnd(`starting ${request.kind} "${request.name}"`);
-    if (!this.#inTurn && this.#state !== 'blocked') this.#notices.nonDurableAwait(request);
+    return this.#start(request, place, entryPoint).future;
+  }
+
+  #start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint): Operation {
+    const what = `${request.kind} "${request.name}"`;
+    this.#admission.requireOpen(place, `starting ${what}`);
+    if (this.#state !== 'blocked') this.#admission.requireTurnOf(place.scope, what);
     const operation = openOperation(this, place, request, this.host.codec);
     const { future } = operation;
-    this.#lastStarted = `${request.kind} "${request.name}" (${operation.entry.id})`;
-    if (this.#state === 'blocked') return future;
-    if (this.#cancelled !== undefined && !place.shielded) {
-      future.settleError('CANCELLED', this.#cancelled);
-      return future;
+    this.#lastStarted = `${what} (${operation.entry.id})`;
+    if (this.#state === 'blocked') return operation;
+    const cancelled = cancellationOf(place);
+    if (cancelled !== undefined) {
+      future.settleError('CANCELLED', cancelled);
+      return operation;
     }
-    const recorded = this.#outcomes.start(operation.entry);
-    if (recorded instanceof NonDeterminismError) {
-      this.#block(recorded);
-      return future;
-    }
-    if (recorded !== undefined) operation.adopt(recorded);
-    this.#pending.add(operation);
+    if (!this.register(operation)) return operation;
     place.scope.ledger.add(future, entryPoint);
-    if (recorded?.seq == null) this.#steps.push(operation);
-    if (!this.#inTurn) this.host.delivery.wake(this);
-    return future;
+    operation.begin();
+    return operation;
   }
 
   waitPlace(place: FlowPlace): WaitPlace {
     return {
       limit: (limitMs, expire) => this.limit(limitMs, expire),
       enter: (wait) => this.#enterWait(wait, place),
-      leave: (wait) => this.leaveWait(wait),
     };
   }
 
   async shield<T>(place: FlowPlace, body: () => Promise<T> | T): Promise<T> {
-    this.#refuseAfterEnd('entering a shield');
-    this.#shields += 1;
+    this.#admission.requireOpen(place, 'entering a shield');
+    const leave = place.scope.enterShield();
     try {
       return await runAt({ ...place, shielded: true }, body);
     } finally {
-      this.#shields -= 1;
-      if (!this.#inTurn) this.host.delivery.wake(this);
+      leave();
+      if (!this.#admission.inTurn) this.host.delivery.wake(this);
     }
   }
 
-  holdRejection(promise: Promise<unknown>, reason: unknown): void {
+  holdRejection(promise: Promise<unknown>, reason: unknown, scope: Scope): void {
     if (this.#state === 'ended' || this.#state === 'left') {
       this.#notices.lateRejection(reason);
       return;
     }
-    this.#rejections ??= new Map();
-    this.#rejections.set(promise, reason);
+    this.#scopeEnds.hold(promise, reason, scope);
   }
 
   releaseRejection(promise: Promise<unknown>): void {
-    this.#rejections?.delete(promise);
+    this.#scopeEnds.release(promise);
   }
 
   // What its operations ask for.
 
-  admit(future: Future<unknown>): void {
-    this.#requireOwnPlace(future, 'waited for');
-    if (!future.done()) this.#refuseAfterEnd(`waiting for ${future.kind} "${future.name}" (${future.id})`);
+  admit(operation: Operation): void {
+    this.#admission.requireWaitable(operation);
   }
 
   limit(limitMs: number, expire: () => boolean): () => void {
     const place = currentPlace() as FlowPlace;
-    const timer = this.start({ kind: 'timer', name: 'wait-timeout', due: { afterMs: limitMs } }, place);
-    place.scope.ledger.release(timer);
-    timer.attach({ onSettled: () => timer.status === 'SUCCEEDED' && expire() });
+    const timer = this.#start({ kind: 'timer', name: 'wait-timeout', due: { afterMs: limitMs } }, place);
+    const { future } = timer;
+    place.scope.ledger.release(future);
+    future.attach({ onSettled: () => future.status === 'SUCCEEDED' && expire() });
     return () => {
-      timer.cancel();
+      if (!future.done()) timer.cancelWith(cancellation(`timer "wait-timeout" (${future.id})`, 'nobody waits any more'));
     };
   }
 
-  enterWait(wait: Abortable): void {
-    this.#enterWait(wait, currentPlace() as FlowPlace);
-  }
-
-  leaveWait(wait: Abortable): void {
-    this.#pending.leaveWait(wait);
+  enterWait(wait: Abortable): () => void {
+    return this.#enterWait(wait, currentPlace() as FlowPlace);
   }
 
   cancel(operation: Operation, reason: string | undefined): void {
-    this.#requireOwnPlace(operation.future, 'cancelled');
-    this.#refuseAfterEnd(`cancelling ${operation.entry.kind} "${operation.entry.name}" (${operation.entry.id})`);
-    if (!operation.cancelsAtOnce) {
-      this.whenCurrent(() => operation.requestCancel(reason));
-      return;
-    }
+    this.#admission.requireOwn(operation, 'cancelled');
     const { kind, name, id } = operation.entry;
-    this.#pending.cancel(operation, cancellation(`${kind} "${name}" (${id})`, reason));
+    if (operation.cancelsAtOnce) operation.cancelWith(cancellation(`${kind} "${name}" (${id})`, reason));
+    else this.whenCurrent(() => operation.requestCancel(reason));
+  }
+
+  detach(operation: Operation): void {
+    this.#admission.requireOwn(operation, 'detached');
+  }
+
+  register(operation: Operation): boolean {
+    const recorded = this.#outcomes.start(operation.entry);
+    if (recorded instanceof NonDeterminismError) {
+      this.#block(recorded);
+      return false;
+    }
+    if (recorded !== undefined) operation.adopt(recorded);
+    this.#pending.add(operation);
+    operation.place.scope.add(operation);
+    if (recorded?.seq == null) this.#steps.push(operation);
+    if (!this.#admission.inTurn) this.host.delivery.wake(this);
+    return true;
+  }
+
+  forget(operation: Operation): void {
+    this.#pending.delete(operation);
+    operation.place.scope.remove(operation);
+  }
+
+  branchEnded(branch: EndedBranch): void {
+    this.#scopeEnds.branchEnded(branch);
+    if (!this.#admission.inTurn) this.host.delivery.wake(this);
   }
 
   complete(operation: Operation, status: EndStatus, text: string): void {
@@ -288,7 +321,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   whenCurrent(perform: () => void): void {
     this.#steps.push({ perform });
-    if (!this.#inTurn) this.host.delivery.wake(this);
+    if (!this.#admission.inTurn) this.host.delivery.wake(this);
   }
 
   // What its worker asks for.
@@ -309,6 +342,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   leave(reason: Error): void {
     if (this.#state === 'ended') return;
     this.#state = 'left';
+    this.#admission.close('has left this process');
     this.host.delivery.forget(this);
     this.#pending.leaveAll(reason);
     this.#steps = [];
@@ -316,10 +350,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   // Inner workings.
 
-  #enterWait(wait: Abortable, place: FlowPlace): void {
-    this.#refuseAfterEnd('waiting for futures');
-    if (this.#cancelled !== undefined && !place.shielded) throw this.#cancelled;
-    this.#pending.enterWait(wait, place);
+  #enterWait(wait: Abortable, place: FlowPlace): () => void {
+    this.#admission.requireOpen(place, 'waiting for futures');
+    const cancelled = cancellationOf(place);
+    if (cancelled !== undefined) throw cancelled;
+    return place.scope.enterWait(wait, place.shielded);
   }
 
   /** Gives the entry its outcome and the next place in the order; once that is durable, it is to be delivered. */
@@ -327,7 +362,9 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     entry.status = status;
     entry.outcome = text;
     entry.seq = this.#outcomes.takeSeq();
+    this.#inFlight += 1;
     this.host.group.outcome(entry, () => {
+      this.#inFlight -= 1;
       if (this.#state === 'running' || this.#state === 'ready') {
         this.#outcomes.append(entry);
         this.host.delivery.wake(this);
@@ -346,8 +383,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   #deliverCancel(record: OperationRecord): boolean {
     const reason = JSON.parse(record.outcome as string) as string | null;
-    this.#cancelled = cancellation(this.#notices.what, reason ?? undefined);
-    return this.#pending.cancelAll(this.#cancelled);
+    return this.#scope.cancel(cancellation(this.#notices.what, reason ?? undefined));
   }
 
   #end(bodyEnd: BodyEnd): void {
@@ -356,10 +392,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
       this.#block(difference);
       return;
     }
-    const leakFailure = this.#closeScope();
+    const leakFailure = this.#scopeEnds.runEnded(this.#scope);
     this.#takeSteps();
-    this.#pending.outliveAll();
+    this.#scope.outliveAll();
     this.#state = 'ended';
+    this.#admission.close('has ended');
     this.host.delivery.forget(this);
     const { status, outcome, error } = this.#outcome(bodyEnd.ok && leakFailure !== undefined ? { ok: false, error: leakFailure } : bodyEnd);
     this.host.end(this.id, { status, outcome }, () => this.#notices.finished(status, error));
@@ -377,18 +414,6 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     }
   }
 
-  /** Reports leaks by the run's policy and stops what still runs. Returns the error the flow fails with, if that is the policy. */
-  #closeScope(): Error | undefined {
-    const { scope } = this.#place;
-    const policy = this.#options.leaks ?? this.#definition.leaks ?? this.host.leaks;
-    const { what } = this.#notices;
-    const rejections = [...(this.#rejections?.values() ?? [])];
-    const leaks = policy === 'ignore' ? [] : leaksOf({ scope, rejections, nowMs: this.host.clock.now() });
-    if (leaks.length > 0) this.#notices.leaked(scope.path, leaks);
-    this.#pending.stopAll(() => cancellation(what, 'it has ended, and nothing outlives it unnoticed'));
-    return policy === 'error' && leaks.length > 0 ? leakError(what, leaks) : undefined;
-  }
-
   #block(error: NonDeterminismError): void {
     this.#state = 'blocked';
     this.host.delivery.forget(this);
@@ -396,23 +421,9 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#steps = [];
     this.host.block(this.id, this.#codec.encodeError(error), () => this.#notices.blocked(error));
   }
+}
 
-  #requireOwnPlace(future: Future<unknown>, done: string): void {
-    const place = currentPlace();
-    if (place?.kind === 'flow' && place.run === this) return;
-    throw new UsageError(
-      'FOREIGN_FUTURE',
-      `${future.kind} "${future.name}" (${future.id}) belongs to run ${this.id} of flow "${this.flow}" and can be ${done} in that run only; from outside, use engine.future(runId)`,
-    );
-  }
-
-  #refuseAfterEnd(what: string): void {
-    if (this.#state === 'ended' || this.#state === 'left') {
-      const why = this.#state === 'ended' ? 'has ended' : 'has left this process';
-      throw new UsageError(
-        'RUN_ENDED',
-        `${what}: run ${this.id} of flow "${this.flow}" ${why}, but its code went on; await everything the flow starts before it returns`,
-      );
-    }
-  }
+/** Why nothing more can be started or waited for here, if that is so. */
+function cancellationOf({ scope, shielded }: FlowPlace): CancelledError | undefined {
+  return shielded ? undefined : scope.cancelled;
 }

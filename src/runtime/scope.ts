@@ -1,24 +1,95 @@
 import { hash } from 'node:crypto';
+import type { CancelledError } from '../errors/errors.js';
+import type { Abortable, Future } from '../futures/future.js';
 import { LeakLedger } from '../futures/leak-ledger.js';
 import { operationId } from '../journal/numbering.js';
 
+/** Something that a scope has started and that is not done: an operation. */
+export interface ScopeMember {
+  /** Whether cancellation of the scope passes it by. */
+  readonly spared: boolean;
+  readonly detached: boolean;
+  /** Cancels it in this turn, so that whoever waits for it goes on. Returns whether that resumed code. */
+  cancelWith(error: CancelledError): boolean;
+  /** Ends it with its scope: nobody is told. */
+  end(reason: CancelledError): void;
+  /** Its scope has ended, and it goes on by itself. */
+  outlive(): void;
+}
+
+interface ScopeInit {
+  readonly path: string;
+  readonly seed: string;
+  /** How messages call it. */
+  readonly what: string;
+  readonly parent?: Scope;
+  readonly branch?: string;
+}
+
 /**
- * A numbering and leak-accounting area: the run itself, or (later) one branch of `parallel` and `map`.
+ * A numbering, leak-accounting and cancellation area: the run itself, or one branch of `parallel` and `map`.
  *
- * Owns: the ordinals, the draws and the open futures of the area.
+ * Owns: the ordinals, the draws, the open futures, the pending operations and the waits of the area.
+ *
+ * States: open; cancelled (sticky) and still open; closed.
  *
  *   C1  Ordinals and draws are taken synchronously, so the same code takes the same ones on every replay.
+ *   C2  What is pending in a branch is reached from outside through the branch alone, which is pending in its batch's scope.
  */
 export class Scope {
   readonly path: string;
+  readonly what: string;
+  readonly parent: Scope | undefined;
+  /** The name of the branch it is; `null` for the run itself. */
+  readonly branch: string | null;
   readonly ledger: LeakLedger = new LeakLedger();
+  /** Set once it is cancelled: everything outside shields is refused from then on. */
+  cancelled: CancelledError | undefined;
+  /** Nothing can be started in it any more. */
+  closed = false;
+  /** Bodies of shields that have not ended, those in its branches included. */
+  shields = 0;
+  /** The last turn in which a delivery resumed its code. */
+  turn = 0;
+  /** Whether its code resumed other scopes by other means than futures, so that a replay needs it even when it has ended. */
+  entangled = false;
   readonly #seed: string;
+  readonly #members = new Set<ScopeMember>();
+  readonly #waits = new Map<Abortable, boolean>();
+  #borrowed: Set<Future<unknown>> | undefined;
   #ordinal = 0;
   #draws = 0;
 
-  constructor(path: string, seed: string) {
+  constructor({ path, seed, what, parent, branch }: ScopeInit) {
     this.path = path;
     this.#seed = seed;
+    this.what = what;
+    this.parent = parent;
+    this.branch = branch ?? null;
+  }
+
+  /** The scope of a branch. */
+  inner(path: string, branch: string): Scope {
+    const what = `branch "${branch}" (${path}) of ${this.root.what}`;
+    return new Scope({ path, seed: this.#seed, what, parent: this, branch });
+  }
+
+  /** Whether it is the other scope, or lies in it. */
+  isWithin(other: Scope): boolean {
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.parent) if (scope === other) return true;
+    return false;
+  }
+
+  /** The scope of the whole run. */
+  get root(): Scope {
+    return this.parent?.root ?? this;
+  }
+
+  /** A future of this scope, or of one around it, was taken delivery of. */
+  observe(futureId: string): void {
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.parent) {
+      for (const future of scope.ledger.open()) if (future.id === futureId) future.observe();
+    }
   }
 
   /** The id of the next operation that is started here. */
@@ -32,5 +103,67 @@ export class Scope {
   draw(): string {
     this.#draws += 1;
     return hash('sha256', `${this.#seed}:${this.path}:${this.#draws}`, 'hex').slice(0, 32);
+  }
+
+  add(member: ScopeMember): void {
+    this.#members.add(member);
+  }
+
+  remove(member: ScopeMember): void {
+    this.#members.delete(member);
+  }
+
+  /** Somebody waits here. Returns what says that they do no longer. */
+  enterWait(wait: Abortable, shielded: boolean): () => void {
+    this.#waits.set(wait, shielded);
+    return () => this.#waits.delete(wait);
+  }
+
+  /** A shield begins; returns what ends it. */
+  enterShield(): () => void {
+    this.#countShields(1);
+    return () => this.#countShields(-1);
+  }
+
+  /** Its code attends to a future of a scope around it. */
+  borrow(future: Future<unknown>): void {
+    this.#borrowed ??= new Set();
+    this.#borrowed.add(future);
+  }
+
+  /** The futures of scopes around it that were taken delivery of, perhaps here. */
+  observedOutside(): string[] {
+    return [...(this.#borrowed ?? [])].filter((future) => future.observed).map(({ id }) => id);
+  }
+
+  /** Cancels everything outside shields, waits first. Returns whether that resumed code. */
+  cancel(error: CancelledError): boolean {
+    this.cancelled = error;
+    let resumed = false;
+    for (const [wait, shielded] of this.#waits) {
+      if (shielded) continue;
+      this.#waits.delete(wait);
+      if (wait.abort(error)) resumed = true;
+    }
+    for (const member of this.#members) {
+      if (!member.spared && !member.detached && member.cancelWith(error)) resumed = true;
+    }
+    return resumed;
+  }
+
+  /** Ends what nobody detached. */
+  close(reason: () => CancelledError): void {
+    this.closed = true;
+    for (const member of this.#members) if (!member.detached) member.end(reason());
+  }
+
+  /** What was detached goes on by itself. */
+  outliveAll(): void {
+    for (const member of this.#members) member.outlive();
+    this.#members.clear();
+  }
+
+  #countShields(by: number): void {
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.parent) scope.shields += by;
   }
 }

@@ -1,7 +1,7 @@
 import type { Codec } from '../../codec/codec.js';
 import { cancellation } from '../../futures/future.js';
 import { childRunId } from '../../journal/numbering.js';
-import type { InboxMessage, RunRecord } from '../../model/records.js';
+import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
 import type { EndStatus } from '../../model/statuses.js';
 import { Attempt } from '../attempts.js';
 import { readCancel } from '../cancel-message.js';
@@ -58,9 +58,15 @@ export class CallAction extends Operation implements Resident {
     this.#attempt?.abort(reason);
   }
 
+  override adopt(recorded: OperationRecord): void {
+    super.adopt(recorded);
+    if (recorded.childRunId !== null)
+      this.leave(cancellation(`action "${recorded.name}" (${recorded.id})`, 'it goes on as a run of its own'));
+  }
+
   override outlive(): void {
     const { entry, run } = this;
-    if (entry.seq !== null) return;
+    if (entry.seq !== null || this.stopped) return;
     const { host } = run;
     // Whoever takes the run over knows the action by its name, and no serdes of this call.
     const codec = this.#carrierCodec();

@@ -3,9 +3,13 @@ import { childRunId } from '../../journal/numbering.js';
 import { assertNever } from '../../model/assert-never.js';
 import type { FlowPlace } from '../current-scope.js';
 import type { OperationRequest } from '../definitions.js';
+import { Batch } from './batch.js';
+import { encodeBatchInput } from './batch-input.js';
 import { CallAction } from './call-action.js';
 import { CallFlow } from './call-flow.js';
+import { mapShape } from './map.js';
 import type { Operation, OperationRun } from './operation.js';
+import { parallelShape } from './parallel.js';
 import { Timer } from './timer.js';
 
 /** Makes the operation that was asked for and gives it its id: what cannot be stored is refused before that. */
@@ -27,6 +31,15 @@ export function openOperation(run: OperationRun, place: FlowPlace, request: Oper
       const digest = engineCodec.own.digest(request.due, JSON.stringify(request.due));
       const id = place.scope.nextOperationId();
       return new Timer({ run, place, codec: engineCodec.own, id, kind, name, digest, input: null }, request.due);
+    }
+    case 'parallel':
+    case 'map': {
+      const { settings } = request;
+      const codec = engineCodec.withSerdes(settings.itemSerdes);
+      const shape = kind === 'parallel' ? parallelShape(request, engineCodec) : mapShape(request, engineCodec, run.id);
+      const input = encodeBatchInput(settings, shape.content);
+      const id = place.scope.nextOperationId();
+      return new Batch({ run, place, codec, id, kind, name, digest: shape.digest, input, shape, settings });
     }
     default:
       return assertNever(kind);

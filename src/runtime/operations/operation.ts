@@ -1,29 +1,46 @@
 import type { Codec } from '../../codec/codec.js';
-import { UsageError } from '../../errors/errors.js';
+import { type CancelledError, UsageError } from '../../errors/errors.js';
 import { type Abortable, cancellation, Future, type FutureOwner } from '../../futures/future.js';
 import { type Entry, newEntry } from '../../journal/group-commit.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus, OperationKind } from '../../model/statuses.js';
-import type { FlowPlace } from '../current-scope.js';
+import { currentPlace, type FlowPlace } from '../current-scope.js';
 import type { RunHost } from '../host.js';
+import type { Scope, ScopeMember } from '../scope.js';
 
 /** What an operation asks of the run it belongs to. */
 export interface OperationRun {
   readonly id: string;
   readonly flow: string;
   readonly host: RunHost;
-  admit(future: Future<unknown>): void;
+  /** Throws when the calling code may not wait for the operation. */
+  admit(operation: Operation): void;
   limit(limitMs: number, expire: () => boolean): () => void;
-  /** Somebody waits where the calling code stands, and is made to stop when the run is cancelled; throws if it is. */
-  enterWait(wait: Abortable): void;
-  leaveWait(wait: Abortable): void;
+  /** Somebody waits where the calling code stands, and is made to stop when that is cancelled; throws if it is. Returns what ends the wait. */
+  enterWait(wait: Abortable): () => void;
   cancel(operation: Operation, reason: string | undefined): void;
+  detach(operation: Operation): void;
+  /** Makes it pending, with what is recorded of it. Returns whether the journal agrees. */
+  register(operation: Operation): boolean;
+  /** It is no longer pending. */
+  forget(operation: Operation): void;
+  /** The body of a branch has ended. */
+  branchEnded(branch: EndedBranch): void;
   /** The operation's outcome: it goes into the journal, and is delivered when its turn comes. */
   complete(operation: Operation, status: EndStatus, text: string): void;
   /** Does something when the whole journal has been delivered: at once if it has. */
   whenCurrent(step: () => void): void;
   /** What an action gives to the services it calls, so that they can tell a repetition. */
   idempotencyKey(operationId: string): string;
+}
+
+/** A branch whose body has ended. */
+export interface EndedBranch {
+  readonly scope: Scope;
+  /** Whether it was cancelled before: then nobody asks for its outcome. */
+  readonly stopped: boolean;
+  /** The scope has been closed: the outcome can be recorded. */
+  conclude(leakFailure: Error | undefined): void;
 }
 
 export interface OperationInit {
@@ -49,7 +66,7 @@ export interface OperationInit {
  *   O1  `dispatch` is called at most once, when the whole journal has been delivered and none of it was this operation's outcome.
  *   O2  After `stop` or `leave`, no outcome of the operation reaches the journal.
  */
-export abstract class Operation implements FutureOwner {
+export abstract class Operation implements FutureOwner, ScopeMember {
   readonly run: OperationRun;
   readonly place: FlowPlace;
   readonly codec: Codec;
@@ -59,6 +76,7 @@ export abstract class Operation implements FutureOwner {
   #recovered = false;
   #stopped = false;
   #detached = false;
+  #borrowers: Set<Scope> | undefined;
 
   constructor(init: OperationInit) {
     const { run, place, codec, id, kind, name, digest, input, futureId = id } = init;
@@ -100,12 +118,52 @@ export abstract class Operation implements FutureOwner {
     return this.#detached;
   }
 
+  get spared(): boolean {
+    return this.place.shielded;
+  }
+
+  /** It is pending: what begins at once, and not when the journal has been delivered, begins. */
+  begin(): void {}
+
+  /** Its outcome is delivered. Returns whether that resumed code. */
+  deliver(record: OperationRecord): boolean {
+    return this.future.settle({ status: record.status as EndStatus, text: record.outcome as string, codec: this.codec });
+  }
+
+  /** Scopes within its own whose code attends to its future. */
+  get borrowers(): Iterable<Scope> {
+    return this.#borrowers ?? [];
+  }
+
+  lendTo(scope: Scope): void {
+    this.#borrowers ??= new Set();
+    this.#borrowers.add(scope);
+    scope.borrow(this.future);
+  }
+
   protected abstract dispatch(): void;
 
   /** Lets go of what runs in this process: the run is leaving it, or the operation is stopped. */
   protected abstract release(reason: Error): void;
 
-  /** The operation was cancelled, or its run has ended: stops what runs, wherever that is (O2). */
+  cancelWith(error: CancelledError): boolean {
+    this.end(error);
+    return this.future.settleError('CANCELLED', error);
+  }
+
+  /** Ends it for good; its entry says so, unless it was never written or has its outcome. */
+  end(reason: CancelledError): void {
+    this.run.forget(this);
+    this.stop(reason);
+    const { entry, run } = this;
+    if (!(this.#dispatched || this.#recovered) || entry.seq !== null || entry.status === 'CANCELLED') return;
+    entry.status = 'CANCELLED';
+    entry.outcome = this.codec.encodeError(reason);
+    entry.finishedAt = run.host.clock.now();
+    run.host.group.entry(entry);
+  }
+
+  /** The operation was cancelled, or its scope has ended: stops what runs, wherever that is (O2). */
   stop(reason: Error): void {
     this.leave(reason);
   }
@@ -116,9 +174,9 @@ export abstract class Operation implements FutureOwner {
     this.release(reason);
   }
 
-  /** Its run has ended and it was detached: it goes on by itself, where its kind can. */
+  /** Its scope has ended and it was detached: it goes on by itself, where its kind can. */
   outlive(): void {
-    this.stop(cancellation(`${this.entry.kind} "${this.entry.name}" (${this.entry.id})`, 'its run has ended'));
+    this.end(cancellation(`${this.entry.kind} "${this.entry.name}" (${this.entry.id})`, 'its scope has ended'));
   }
 
   get stopped(): boolean {
@@ -146,7 +204,7 @@ export abstract class Operation implements FutureOwner {
   // What its future asks for.
 
   admit(): void {
-    this.run.admit(this.future);
+    this.run.admit(this);
   }
 
   limit(limitMs: number, expire: () => boolean): () => void {
@@ -158,6 +216,7 @@ export abstract class Operation implements FutureOwner {
   }
 
   detach(): void {
+    this.run.detach(this);
     this.#detached = true;
   }
 
@@ -167,13 +226,14 @@ export abstract class Operation implements FutureOwner {
     );
   }
 
-  /** Cancellation settles every other future, and so whoever waits for it. */
-  enterWait(wait: Abortable): void {
-    if (this.place.shielded || this.#detached) this.run.enterWait(wait);
+  settlesWithCaller(): boolean {
+    if (this.place.shielded || this.detached) return false;
+    const place = currentPlace();
+    return place?.kind === 'flow' && place.scope === this.place.scope;
   }
 
-  leaveWait(wait: Abortable): void {
-    if (this.place.shielded || this.#detached) this.run.leaveWait(wait);
+  enterWait(wait: Abortable): () => void {
+    return this.run.enterWait(wait);
   }
 
   accountedFor(): void {

@@ -1,0 +1,83 @@
+import { findStartable } from '../engine/startables.js';
+import { UsageError } from '../errors/errors.js';
+import { isText } from '../errors/options.js';
+import type { BatchResult } from '../futures/batch-result.js';
+import { CompletionConfig } from '../futures/completion-policy.js';
+import type { DurableFuture } from '../futures/durable-future.js';
+import type { EntryPoint } from '../futures/leak-ledger.js';
+import { type BatchOptions, batchSettings, checkBatchOptions, nameItem } from './batch-options.js';
+import { requireFlowPlace } from './place.js';
+
+/** What `map` does with each item: an action or a flow (called with the item alone), or a plain function. */
+export type MapFunction<I, R> = (item: I, index: number, items: readonly I[]) => Promise<R> | R;
+
+/** Options of `map`. */
+export type MapOptions<I = unknown, R = unknown> = BatchOptions<I, R>;
+
+/** Does the same with every item of a list; `start` gives the batch as a future. */
+export interface MapItems {
+  <I, R>(items: Iterable<I>, fn: MapFunction<I, R>, options?: MapOptions<I, R>): Promise<BatchResult<R>>;
+  start<I, R>(items: Iterable<I>, fn: MapFunction<I, R>, options?: MapOptions<I, R>): DurableFuture<BatchResult<R>>;
+}
+
+interface MapCall {
+  readonly caller: string;
+  readonly items: unknown;
+  readonly fn: unknown;
+  readonly options: MapOptions | undefined;
+}
+
+function startMap({ caller, items: given, fn, options }: MapCall, entryPoint?: EntryPoint): DurableFuture<unknown> {
+  const place = requireFlowPlace(caller);
+  checkBatchOptions(caller, options);
+  const items = readItems(caller, given);
+  if (typeof fn !== 'function') throw new UsageError('INVALID_ARGUMENT', `${caller} takes the items and a function, an action or a flow`);
+  const settings = batchSettings(caller, options, items.length, CompletionConfig.allCompleted());
+  const body = fn as (...args: readonly unknown[]) => unknown;
+  const { name = isText(body.name) ? body.name : 'map', itemNamer } = options ?? {};
+  const names = itemNamer === undefined ? undefined : items.map((item, index) => nameItem(caller, itemNamer, item, index));
+  return place.run.start(
+    {
+      kind: 'map',
+      name,
+      items,
+      itemName: (index) => names?.[index] ?? `map-item-${index}`,
+      call: findStartable(fn) === undefined ? body : (item) => body(item),
+      settings,
+    },
+    place,
+    entryPoint,
+  );
+}
+
+function readItems(caller: string, given: unknown): readonly unknown[] {
+  if (given !== null && given !== undefined && typeof (given as Partial<Iterable<unknown>>)[Symbol.iterator] === 'function') {
+    return Array.from(given as Iterable<unknown>);
+  }
+  const asynchronous = typeof given === 'object' && given !== null && Symbol.asyncIterator in given;
+  throw new UsageError(
+    'INVALID_ARGUMENT',
+    `${caller} takes an array or another iterable of items${asynchronous ? '; this one is asynchronous: collect its items in an action first' : ''}`,
+  );
+}
+
+const start = (items: unknown, fn: unknown, options?: MapOptions): DurableFuture<unknown> =>
+  startMap({ caller: 'map.start()', items, fn, options }, start);
+
+/**
+ * Does the same with every item of a list, each in a scope of its own, and waits until the batch is complete. The list is recorded once, and the
+ * function gets copies of the items. Each item that is done is recorded and not done again after a crash.
+ *
+ * It does not throw because an item failed: it goes on until every item is done, unless `completionConfig` says otherwise, and the result has what
+ * became of each.
+ *
+ * @throws {UsageError} `INVALID_ARGUMENT`, `INVALID_OPTION`, `VALUE_NOT_SERIALIZABLE` or `VALUE_TOO_LARGE` before any item is begun, or `NOT_IN_FLOW`.
+ * @throws {CancelledError} when the flow is cancelled.
+ * @example
+ * const result = await map(addresses, sendMail, { maxConcurrency: 10 });
+ * console.log(result.successCount, result.getErrors());
+ */
+export const map: MapItems = Object.assign(
+  async (items: unknown, fn: unknown, options?: MapOptions): Promise<unknown> => startMap({ caller: 'map()', items, fn, options }).result(),
+  { start },
+) as MapItems;

@@ -1,0 +1,111 @@
+import { UsageError } from '../errors/errors.js';
+import { isText } from '../errors/options.js';
+import type { BatchItem, BatchResult, NamedBatchResult } from '../futures/batch-result.js';
+import { CompletionConfig } from '../futures/completion-policy.js';
+import type { DurableFuture } from '../futures/durable-future.js';
+import type { EntryPoint } from '../futures/leak-ledger.js';
+import { type BatchOptions, batchSettings, checkBatchOptions, nameItem } from './batch-options.js';
+import { requireFlowPlace } from './place.js';
+
+/** A branch with a name. */
+export interface NamedBranch<T = unknown> {
+  readonly name: string;
+  readonly run: () => Promise<T> | T;
+}
+
+/** What `parallel` runs: a function without arguments, with or without a name. */
+export type Branch<T = unknown> = (() => Promise<T> | T) | NamedBranch<T>;
+
+/** What a branch comes to. */
+export type BranchValue<B> = B extends () => infer R ? Awaited<R> : B extends { readonly run: () => infer R } ? Awaited<R> : never;
+
+/** What each of several branches comes to: a tuple for a tuple, an object for an object. */
+export type BranchValues<Bs> = { -readonly [K in keyof Bs]: BranchValue<Bs[K]> };
+
+/** The result of branches in an array: a tuple of them gives a tuple of items. */
+export type ParallelResult<Ts extends readonly unknown[]> = BatchResult<Ts[number], { [K in keyof Ts]: BatchItem<Ts[K]> }>;
+
+/** Options of `parallel`. */
+export type ParallelOptions<R = unknown> = BatchOptions<Branch, R>;
+
+/** Runs branches next to each other; `start` gives the batch as a future. */
+export interface Parallel {
+  <const Bs extends readonly Branch[]>(
+    branches: Bs,
+    options?: ParallelOptions<BranchValue<Bs[number]>>,
+  ): Promise<ParallelResult<BranchValues<Bs>>>;
+  <Bs extends Readonly<Record<string, () => unknown>>>(
+    branches: Bs,
+    options?: ParallelOptions<BranchValue<Bs[keyof Bs]>>,
+  ): Promise<NamedBatchResult<BranchValues<Bs>>>;
+  start<const Bs extends readonly Branch[]>(
+    branches: Bs,
+    options?: ParallelOptions<BranchValue<Bs[number]>>,
+  ): DurableFuture<ParallelResult<BranchValues<Bs>>>;
+  start<Bs extends Readonly<Record<string, () => unknown>>>(
+    branches: Bs,
+    options?: ParallelOptions<BranchValue<Bs[keyof Bs]>>,
+  ): DurableFuture<NamedBatchResult<BranchValues<Bs>>>;
+}
+
+function startParallel(
+  caller: string,
+  given: unknown,
+  options: ParallelOptions | undefined,
+  entryPoint?: EntryPoint,
+): DurableFuture<unknown> {
+  const place = requireFlowPlace(caller);
+  checkBatchOptions(caller, options);
+  const branches = readBranches(caller, given, options?.itemNamer);
+  const settings = batchSettings(caller, options, branches.length, CompletionConfig.allSuccessful());
+  return place.run.start({ kind: 'parallel', name: options?.name ?? 'parallel', branches, settings }, place, entryPoint);
+}
+
+function readBranches(caller: string, given: unknown, itemNamer: ParallelOptions['itemNamer']): NamedBranch[] {
+  if (typeof given === 'object' && given !== null) {
+    if (Symbol.iterator in given)
+      return Array.from(given as Iterable<unknown>, (branch, index) => readBranch(caller, branch, index, itemNamer));
+    const branches = Object.entries(given);
+    if (branches.every(([, run]) => typeof run === 'function')) {
+      return branches.map(([name, run], index) => readBranch(caller, { name, run }, index, undefined));
+    }
+  }
+  throw new UsageError(
+    'INVALID_ARGUMENT',
+    `${caller} takes an array of branches, each a function or { name, run }, or an object whose values are functions`,
+  );
+}
+
+function readBranch(caller: string, given: unknown, index: number, itemNamer: ParallelOptions['itemNamer']): NamedBranch {
+  if (typeof given === 'function') {
+    const run = given as () => unknown;
+    return { name: itemNamer === undefined ? `parallel-branch-${index}` : nameItem(caller, itemNamer, run, index), run: () => run() };
+  }
+  const { name, run } = (typeof given === 'object' && given !== null ? given : {}) as Partial<NamedBranch>;
+  if (typeof run === 'function' && isText(name)) return { name: name as string, run: () => run() };
+  throw new UsageError(
+    'INVALID_ARGUMENT',
+    `${caller}: branch ${index} must be a function, or { name, run } with a name that is not empty and a function; start nothing before: () => action(…), not action(…)`,
+  );
+}
+
+const start = (branches: unknown, options?: ParallelOptions): DurableFuture<unknown> =>
+  startParallel('parallel.start()', branches, options, start);
+
+/**
+ * Runs branches next to each other, each in a scope of its own, and waits until the batch is complete. Inside a branch everything is allowed that is
+ * allowed in a flow. Each branch that is done is recorded and not run again after a crash.
+ *
+ * It does not throw because a branch failed: the first failure ends the batch, unless `completionConfig` says otherwise, and the result has what became
+ * of each branch.
+ *
+ * @throws {UsageError} `INVALID_ARGUMENT` or `INVALID_OPTION` before any branch begins, or `NOT_IN_FLOW`.
+ * @throws {CancelledError} when the flow is cancelled.
+ * @example
+ * const result = await parallel({ inventory: () => reserve(order), payment: () => charge(order) });
+ * result.throwIfError();
+ */
+export const parallel: Parallel = Object.assign(
+  async (branches: unknown, options?: ParallelOptions): Promise<unknown> => startParallel('parallel()', branches, options).result(),
+  { start },
+) as Parallel;

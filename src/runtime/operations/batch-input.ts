@@ -1,0 +1,25 @@
+import type { CompletionThresholds } from '../../futures/completion-policy.js';
+import type { BatchSettings, UnfinishedPolicy } from '../definitions.js';
+
+/**
+ * What a batch is recorded with, so that a change of these options in the code changes new batches only: which branches run when, and when the batch is
+ * complete, is part of what a replay repeats.
+ */
+export interface RecordedPolicy {
+  readonly maxConcurrency?: number | undefined;
+  readonly unfinished: UnfinishedPolicy;
+  /** Left out where the rule is the program's own. */
+  readonly limits?: CompletionThresholds;
+}
+
+/** The policy as one line of JSON, then what the branches are. */
+export function encodeBatchInput({ maxConcurrency, unfinished, completion }: BatchSettings, content: string): string {
+  const policy: RecordedPolicy = { maxConcurrency, unfinished, ...('shouldComplete' in completion ? {} : { limits: completion }) };
+  return `${JSON.stringify(policy)}\n${content}`;
+}
+
+/** The settings, with what was recorded in place of what the code says now. */
+export function recordedSettings(settings: BatchSettings, input: string): BatchSettings {
+  const { maxConcurrency, unfinished, limits } = JSON.parse(input.slice(0, input.indexOf('\n'))) as RecordedPolicy;
+  return { ...settings, maxConcurrency, unfinished, completion: limits ?? settings.completion };
+}

@@ -1,0 +1,274 @@
+import type { CancelledError } from '../../errors/errors.js';
+import { UsageError } from '../../errors/errors.js';
+import { type BatchItem, type BatchResult, batchResult, readBatchResult } from '../../futures/batch-result.js';
+import { type CompletionStatus, customReason, reasonToComplete } from '../../futures/completion-policy.js';
+import { cancellation } from '../../futures/future.js';
+import { operationId } from '../../journal/numbering.js';
+import type { OperationRecord } from '../../model/records.js';
+import type { BatchItemStatus, CompletionReason, EndStatus } from '../../model/statuses.js';
+import type { BatchSettings } from '../definitions.js';
+import { recordedSettings } from './batch-input.js';
+import { Branch } from './branch.js';
+import { Operation, type OperationInit } from './operation.js';
+
+/** What the branches of a batch are. */
+export interface BatchShape {
+  /** What is recorded of them, and what the batch is recognised by. */
+  readonly content: string;
+  readonly digest: string;
+  readonly total: number;
+  nameOf(index: number): string;
+  /** Runs the body of a branch. */
+  run(index: number): unknown;
+}
+
+interface BatchInit extends OperationInit {
+  readonly shape: BatchShape;
+  readonly settings: BatchSettings;
+}
+
+/** The decision, as it is recorded: the branches' own entries have the values. */
+interface RecordedDecision {
+  readonly reason: CompletionReason;
+  /** A letter for each branch, in index order. */
+  readonly items: string;
+  readonly summary?: string | undefined;
+  /** The whole result, where it has a serdes of its own. */
+  readonly result?: string | undefined;
+}
+
+const LETTERS: Readonly<Record<BatchItemStatus, string>> = { SUCCEEDED: 'S', FAILED: 'F', STARTED: 'R', NOT_STARTED: 'N' };
+
+/** Results beyond this are given to `summaryGenerator`: characters of the encoded values. */
+const LARGE_RESULT = 256 * 1024;
+
+interface Ended {
+  readonly status: EndStatus;
+  readonly text: string;
+}
+
+/**
+ * A `parallel` or `map`: runs branches, so many at once, until its policy says that it is complete.
+ *
+ * Owns: which branches run, the counts, the decision. Does not own: what happens inside a branch.
+ *
+ * States: running → decided (the decision is on its way to the journal) → delivered; or cancelled.
+ *
+ *   B1  Branches begin in index order: at first as many as may run at once, then one whenever an outcome of a branch is delivered.
+ *   B2  The decision is made when a branch is concluded, by those concluded before it, and handed to the same commit: its place in the order is right
+ *       behind that branch, and no branch begins between the two. It is never made again.
+ *   B3  How many branches had begun follows from how many were concluded (B1), so it does not depend on what had been delivered by then.
+ *   B4  The result is made of the decision and the outcomes of the branches, however large it is.
+ */
+export class Batch extends Operation {
+  readonly #shape: BatchShape;
+  #settings: BatchSettings;
+  readonly #running = new Set<Branch>();
+  readonly #ended: (Ended | undefined)[] = [];
+  #begun = 0;
+  #succeeded = 0;
+  #failed = 0;
+  #size = 0;
+  #decided = false;
+
+  constructor({ shape, settings, ...init }: BatchInit) {
+    super(init);
+    this.#shape = shape;
+    this.#settings = settings;
+  }
+
+  override adopt(recorded: OperationRecord): void {
+    super.adopt(recorded);
+    this.entry.input = recorded.input;
+    this.#settings = recordedSettings(this.#settings, recorded.input as string);
+    this.#decided = recorded.seq !== null;
+  }
+
+  override begin(): void {
+    this.#fill();
+  }
+
+  protected dispatch(): void {
+    this.write();
+    if (this.#shape.total === 0) this.#evaluate(() => 'ALL_COMPLETED');
+  }
+
+  override cancelWith(error: CancelledError): boolean {
+    const resumed = this.#cancelRunning(error);
+    return super.cancelWith(error) || resumed;
+  }
+
+  override end(reason: CancelledError): void {
+    for (const branch of this.#running) branch.end(reason);
+    this.#running.clear();
+    super.end(reason);
+  }
+
+  protected release(): void {}
+
+  // What its branches tell it.
+
+  branchConcluded(branch: Branch, status: EndStatus, text: string): void {
+    if (this.#decided && this.#settings.unfinished === 'cancel') return;
+    this.run.complete(branch, status, text);
+    if (this.#decided || this.stopped) return;
+    this.#count(branch.index, { status, text });
+    this.#evaluate(() => this.#reason());
+  }
+
+  branchDelivered(branch: Branch, record: OperationRecord): boolean {
+    this.#running.delete(branch);
+    if (branch.recovered) this.#count(branch.index, { status: record.status as EndStatus, text: record.outcome as string });
+    const decidedAt = this.entry.seq;
+    // The batch's own outcome comes right behind that of the branch which decided it (B2).
+    if (this.stopped || (decidedAt !== null && (record.seq as number) >= decidedAt - 1)) return false;
+    return this.#fill();
+  }
+
+  override deliver(record: OperationRecord): boolean {
+    const { kind, name } = this.entry;
+    const rest = `the rest of ${kind} "${name}" (${this.entry.id})`;
+    const resumed = this.#settings.unfinished === 'cancel' && this.#cancelRunning(cancellation(rest, 'it is complete'));
+    const text = record.outcome as string;
+    const codec = { decode: (decision: string) => this.#read(decision), decodeError: (error: string) => this.codec.decodeError(error) };
+    return this.future.settle({ status: record.status as EndStatus, text, codec }) || resumed;
+  }
+
+  // Inner workings.
+
+  /** Begins branches while so many may run. Returns whether that ran any code. */
+  #fill(): boolean {
+    const { total } = this.#shape;
+    const { maxConcurrency = total } = this.#settings;
+    let ran = false;
+    while (this.#begun < total && this.#running.size < maxConcurrency) {
+      const index = this.#begun;
+      this.#begun += 1;
+      const branch = this.#branch(index);
+      this.#running.add(branch);
+      if (!this.run.register(branch)) return ran;
+      if (branch.running) ran = true;
+      branch.begin();
+    }
+    return ran;
+  }
+
+  #branch(index: number): Branch {
+    const { run, place, codec, entry } = this;
+    const shape = this.#shape;
+    return new Branch({
+      run,
+      place,
+      codec,
+      id: operationId(entry.id, index),
+      kind: 'branch',
+      name: shape.nameOf(index),
+      digest: '',
+      input: null,
+      batch: this,
+      index,
+      body: () => shape.run(index),
+    });
+  }
+
+  #cancelRunning(error: CancelledError): boolean {
+    let resumed = false;
+    for (const branch of this.#running) if (branch.cancelWith(error)) resumed = true;
+    this.#running.clear();
+    return resumed;
+  }
+
+  #count(index: number, ended: Ended): void {
+    this.#ended[index] = ended;
+    this.#size += ended.text.length;
+    if (ended.status === 'SUCCEEDED') this.#succeeded += 1;
+    else this.#failed += 1;
+  }
+
+  /** Completes the batch if there is a reason, or with what is thrown in looking for one. */
+  #evaluate(reasonOf: () => CompletionReason | undefined): void {
+    try {
+      const reason = reasonOf();
+      if (reason === undefined) return;
+      this.#decided = true;
+      this.run.complete(this, 'SUCCEEDED', this.#decision(reason));
+    } catch (error) {
+      this.#decided = true;
+      this.run.complete(this, 'FAILED', this.codec.encodeError(error));
+    }
+  }
+
+  #reason(): CompletionReason | undefined {
+    const { completion } = this.#settings;
+    const [succeeded, failed, total] = [this.#succeeded, this.#failed, this.#shape.total];
+    if (!('shouldComplete' in completion)) return reasonToComplete(completion, { succeeded, failed, total });
+    const items = (): CompletionStatus['items'] =>
+      this.#statuses().map((status, index) => ({ index, name: this.#shape.nameOf(index), status }));
+    const counts = { succeeded, failed, total, successCount: succeeded, failureCount: failed, totalCount: total };
+    return customReason(completion.shouldComplete, {
+      ...counts,
+      // Made when the rule asks for it: after every completion it would cost too much.
+      get items() {
+        return items();
+      },
+    });
+  }
+
+  /** What each branch is when the last of those that ended was concluded (B3). */
+  #statuses(): BatchItemStatus[] {
+    const { total } = this.#shape;
+    const { maxConcurrency = total } = this.#settings;
+    const begun = Math.min(total, maxConcurrency + this.#succeeded + this.#failed - 1);
+    return Array.from({ length: total }, (_, index): BatchItemStatus => {
+      const ended = this.#ended[index];
+      if (ended !== undefined) return ended.status as BatchItemStatus;
+      return index < begun ? 'STARTED' : 'NOT_STARTED';
+    });
+  }
+
+  /** What is recorded of the completion. @throws What `summaryGenerator` or the batch's serdes throws. */
+  #decision(reason: CompletionReason): string {
+    const { serdes, summaryGenerator } = this.#settings;
+    const items = this.#statuses().map((status) => LETTERS[status]);
+    let decision: RecordedDecision = { reason, items: items.join('') };
+    if (summaryGenerator !== undefined && this.#size > LARGE_RESULT) {
+      decision = { ...decision, summary: requireSummary(summaryGenerator(this.#result(decision))) };
+    }
+    if (serdes !== undefined) {
+      const { kind, name } = this.entry;
+      const what = (): string => `the result of ${kind} "${name}" (run ${this.run.id})`;
+      decision = { ...decision, result: this.codec.withSerdes(serdes).encode(this.#result(decision), what) };
+    }
+    return JSON.stringify(decision);
+  }
+
+  #read(text: string): BatchResult<unknown> {
+    const decision = JSON.parse(text) as RecordedDecision;
+    const { serdes } = this.#settings;
+    if (decision.result === undefined || serdes === undefined) return this.#result(decision);
+    return readBatchResult(this.codec.withSerdes(serdes).decode(decision.result));
+  }
+
+  #result({ reason, items, summary }: RecordedDecision): BatchResult<unknown> {
+    const all = Array.from(items, (letter, index) => this.#item(letter, index));
+    return batchResult({ all, completionReason: reason, summary });
+  }
+
+  #item(letter: string, index: number): BatchItem<unknown> {
+    const name = this.#shape.nameOf(index);
+    const { text } = this.#ended[index] ?? { text: '' };
+    switch (letter) {
+      case LETTERS.SUCCEEDED:
+        return { index, name, status: 'SUCCEEDED', result: this.codec.decode(text) };
+      case LETTERS.FAILED:
+        return { index, name, status: 'FAILED', error: this.codec.decodeError(text) };
+      default:
+        return { index, name, status: letter === LETTERS.STARTED ? 'STARTED' : 'NOT_STARTED' };
+    }
+  }
+}
+
+function requireSummary(summary: unknown): string {
+  if (typeof summary === 'string') return summary;
+  throw new UsageError('INVALID_OPTION', `summaryGenerator() must return a text, at once; it returned a ${typeof summary}`);
+}

@@ -1,0 +1,125 @@
+import type { CancelledError } from '../../errors/errors.js';
+import { branchNotes, encodeBranchNotes, isSettledBranch } from '../../journal/branch-notes.js';
+import type { OperationRecord } from '../../model/records.js';
+import type { EndStatus } from '../../model/statuses.js';
+import { type FlowPlace, runAt } from '../current-scope.js';
+import type { Scope } from '../scope.js';
+import { type EndedBranch, Operation, type OperationInit } from './operation.js';
+
+/** What a branch needs of the batch it belongs to. */
+interface BranchOwner {
+  readonly detached: boolean;
+  /** It has an outcome, which is not durable yet. */
+  branchConcluded(branch: Branch, status: EndStatus, text: string): void;
+  /** Its outcome is delivered. Returns whether that resumed code. */
+  branchDelivered(branch: Branch, record: OperationRecord): boolean;
+}
+
+interface BranchInit extends OperationInit {
+  readonly batch: BranchOwner;
+  readonly index: number;
+  readonly body: () => unknown;
+}
+
+type BodyEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
+
+/**
+ * One branch of a batch: a body in a scope of its own, and its outcome, which is all that is recorded of it.
+ *
+ * States: running → ended (its body has) → concluded (its outcome is on its way to the journal) → delivered; or cancelled, before it is concluded.
+ *
+ *   H1  A branch whose outcome is recorded does not run its body again, unless code outside of it depends on that (`entangled`).
+ *   H2  Nothing that it has started outlives its conclusion, but for what was detached.
+ */
+export class Branch extends Operation implements EndedBranch {
+  readonly index: number;
+  readonly scope: Scope;
+  readonly #batch: BranchOwner;
+  readonly #body: () => unknown;
+  #recorded: OperationRecord | undefined;
+  #bodyEnd: BodyEnd | undefined;
+
+  constructor({ batch, index, body, ...init }: BranchInit) {
+    super(init);
+    this.#batch = batch;
+    this.index = index;
+    this.#body = body;
+    this.scope = init.place.scope.inner(init.id, init.name);
+  }
+
+  override adopt(recorded: OperationRecord): void {
+    super.adopt(recorded);
+    this.#recorded = recorded;
+    this.scope.entangled = branchNotes(recorded).entangled === true;
+  }
+
+  /** Runs the body, if it is to be run. */
+  override begin(): void {
+    if (this.#recorded !== undefined && isSettledBranch(this.#recorded)) return;
+    const place: FlowPlace = { ...this.place, scope: this.scope, shielded: false };
+    runAt(place, async () => this.#body()).then(
+      (value) => this.#ended({ ok: true, value }),
+      (error: unknown) => this.#ended({ ok: false, error }),
+    );
+  }
+
+  override get detached(): boolean {
+    return this.#batch.detached;
+  }
+
+  /** Whether its body has been run, or is being run. */
+  get running(): boolean {
+    return this.#recorded === undefined || !isSettledBranch(this.#recorded);
+  }
+
+  conclude(leakFailure: Error | undefined): void {
+    if (this.stopped || this.#recorded !== undefined) return;
+    const { status, text } = this.#outcome(leakFailure);
+    this.entry.input = encodeBranchNotes({ observed: this.scope.observedOutside(), entangled: this.scope.entangled });
+    this.#batch.branchConcluded(this, status, text);
+  }
+
+  override deliver(record: OperationRecord): boolean {
+    for (const id of branchNotes(record).observed ?? []) this.place.scope.observe(id);
+    return this.#batch.branchDelivered(this, record);
+  }
+
+  override cancelWith(error: CancelledError): boolean {
+    this.run.forget(this);
+    this.leave(error);
+    return this.scope.cancel(error);
+  }
+
+  override end(reason: CancelledError): void {
+    this.run.forget(this);
+    this.leave(reason);
+    this.scope.close(() => reason);
+  }
+
+  /** Its place in the journal is its outcome. */
+  protected dispatch(): void {}
+
+  /** What runs in it is pending in its scope. */
+  protected release(): void {}
+
+  #ended(end: BodyEnd): void {
+    this.#bodyEnd = end;
+    this.run.branchEnded(this);
+  }
+
+  #outcome(leakFailure: Error | undefined): { readonly status: EndStatus; readonly text: string } {
+    const end = this.#bodyEnd as BodyEnd;
+    const failed = (error: unknown): { readonly status: EndStatus; readonly text: string } => ({
+      status: 'FAILED',
+      text: this.codec.encodeError(error),
+    });
+    if (!end.ok) return failed(end.error);
+    if (leakFailure !== undefined) return failed(leakFailure);
+    try {
+      const text = this.codec.encode(end.value, () => `the result of ${this.scope.what}`);
+      return { status: 'SUCCEEDED', text };
+    } catch (error) {
+      return failed(error);
+    }
+  }
+}

@@ -1,0 +1,16 @@
+import type { Codec } from '../../codec/codec.js';
+import type { OperationRequest } from '../definitions.js';
+import type { BatchShape } from './batch.js';
+
+/** A batch of branches: recognised by their names. */
+export function parallelShape({ branches }: Extract<OperationRequest, { kind: 'parallel' }>, codec: Codec): BatchShape {
+  const names = branches.map(({ name }) => name);
+  const content = JSON.stringify(names);
+  return {
+    content,
+    digest: codec.own.digest(names, content),
+    total: branches.length,
+    nameOf: (index) => names[index] as string,
+    run: (index) => branches[index]?.run(),
+  };
+}

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { batch } from './batches.js';
 import { bareCommits, bareSyncs } from './limits.js';
 import { type Figure, printTable } from './measure.js';
 import { recovery } from './recovery.js';
@@ -55,6 +56,14 @@ try {
   show(await idleLatency(sqlite, file(), 500 / scale));
   show(await recovery(file(), 1_000));
   show(await replay(file(), 10_000 / scale));
+  for (const [how, count] of [
+    ['parallel', 10_000],
+    ['map', 100_000],
+    ['map, 100 at once', 100_000],
+  ] as const) {
+    for (const figure of await batch(sqlite, file, how, count / scale)) show(figure);
+    for (const figure of await batch(memory, () => ':memory:', how, count / scale)) show(figure);
+  }
   console.log();
   printTable(figures);
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(figures, null, 2)}\n`);

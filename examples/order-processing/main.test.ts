@@ -1,17 +1,11 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { open } from 'perdure';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type Ended, killMain, type Program, runMain } from '../run-main.js';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const main = fileURLToPath(new URL('main.ts', import.meta.url));
 const orderFile = fileURLToPath(new URL('order.json', import.meta.url));
 const WORKERS = ['inventory worker done', 'payment worker done', 'shipping worker done', 'tax worker done'];
 
@@ -25,35 +19,20 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true }));
 
-function start(file: string, reviewMs: number): ChildProcessByStdio<null, Readable, Readable> {
-  const env = { ...process.env, PERDURE_STORE: store, ORDER_REVIEW_MS: String(reviewMs) };
-  return spawn(process.execPath, ['--import', 'tsx', main, file], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+function program(file: string, reviewMs: number): Program {
+  const env = { PERDURE_STORE: store, ORDER_REVIEW_MS: String(reviewMs) };
+  return { main: new URL('main.ts', import.meta.url), args: [file], env };
 }
 
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly workers: string[];
+async function run(file: string): Promise<Ended & { workers: string[] }> {
+  const ended = await runMain(program(file, 1));
+  return { ...ended, workers: WORKERS.filter((message) => ended.stderr.includes(`"${message}"`)) };
 }
 
-async function run(file: string): Promise<Ended> {
-  const child = start(file, 1);
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  return { code, stdout, stderr, workers: WORKERS.filter((message) => stderr.includes(`"${message}"`)) };
-}
-
-/** Starts the program and kills it as soon as it logs this message. Returns what it logged until then. */
+/** Starts the program and kills it as soon as it logs this message. Returns what it logged. */
 async function killAt(message: string): Promise<string> {
-  const child = start(orderFile, 1_500);
-  const closed = once(child, 'close');
-  let log = '';
-  for await (const line of createInterface({ input: child.stderr })) {
-    log += line;
-    if (line.includes(`"${message}"`)) child.kill('SIGKILL');
-  }
-  expect((await closed)[1]).toBe('SIGKILL');
-  return log;
+  const lines = await killMain(program(orderFile, 1_500), (line) => line.includes(`"${message}"`));
+  return lines.join('\n');
 }
 
 function writeOrder(content: string): string {

@@ -1,4 +1,4 @@
-import { ALL_COMPLETED, flow, flowContext, now, registerError, sleep, wait } from 'perdure';
+import { type BatchItem, flow, flowContext, now, parallel, registerError, sleep } from 'perdure';
 import { subtotalCents, toCents, toDollars } from './pricing.js';
 import { validateOrder } from './validation.js';
 import { authorizePayment, calculateShipping, calculateTax, confirmOrder, readReviewPeriod, reserveInventory } from './workers.js';
@@ -14,18 +14,21 @@ export const processOrder = flow('processOrder', async (input: unknown) => {
   const { orderId, items, customer } = validateOrder(input);
   const subtotal = subtotalCents(items);
 
-  const workers = {
-    inventory: reserveInventory.start(items),
-    payment: authorizePayment.start(customer, subtotal),
-    shipping: calculateShipping.start(items),
-    tax: calculateTax.start(customer.address.state, subtotal),
-  };
-  await wait(Object.values(workers), ALL_COMPLETED);
+  const workers = await parallel(
+    {
+      inventory: () => reserveInventory(items),
+      payment: () => authorizePayment(customer, subtotal),
+      shipping: () => calculateShipping(items),
+      tax: () => calculateTax(customer.address.state, subtotal),
+    },
+    { name: 'workers' },
+  );
+  workers.throwIfError();
 
-  const inventory = await workers.inventory;
-  const payment = await workers.payment;
-  const shipping = await workers.shipping;
-  const tax = await workers.tax;
+  const inventory = resultOf(workers.get('inventory'));
+  const payment = resultOf(workers.get('payment'));
+  const shipping = resultOf(workers.get('shipping'));
+  const tax = resultOf(workers.get('tax'));
   if (!inventory.available) throw new OrderRejectedError('the items are not in stock');
   if (!payment.valid) throw new OrderRejectedError('the payment was refused');
   flowContext().log.info('all four workers are done');
@@ -44,3 +47,8 @@ export const processOrder = flow('processOrder', async (input: unknown) => {
     processingTimeMs: now() - startedAt,
   };
 });
+
+function resultOf<T>(worker: BatchItem<T>): T {
+  if (worker.status !== 'SUCCEEDED') throw new Error(`the ${worker.name} worker is ${worker.status}`);
+  return worker.result;
+}

@@ -85,11 +85,16 @@ export class Admission {
       return;
     }
     for (let each: Scope | undefined = scope; each !== undefined; each = each.parent) if (each.turn === this.#turn) return;
+    const [by] = this.#resumed;
+    if (by === undefined) {
+      this.#notices.nonDurableAwait(scope, what);
+      return;
+    }
     // A replay has to run the bodies of these branches again, or this code would never go on.
     for (const resumed of this.#resumed) {
       for (let each = resumed; each.parent !== undefined && !scope.isWithin(each); each = each.parent) each.entangled = true;
     }
-    this.#notices.sharedAwait(scope, this.#resumed[0] ?? scope, what);
+    this.#notices.sharedAwait(scope, by, what);
   }
 
   /** Lets code wait for an operation. @throws {UsageError} `FOREIGN_FUTURE`, `RUN_ENDED`, `NON_DURABLE_AWAIT` */

@@ -105,7 +105,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
       notices: this.#notices,
       now: () => host.clock.now(),
     });
-    this.#scope = new Scope({ path: ROOT_SCOPE, seed: record.seed, what: this.#notices.what });
+    this.#scope = new Scope({ path: ROOT_SCOPE, seed: record.seed, run: this.#notices.what });
     this.#place = { kind: 'flow', run: this, scope: this.#scope, shielded: false };
   }
 

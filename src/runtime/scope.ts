@@ -20,8 +20,8 @@ export interface ScopeMember {
 interface ScopeInit {
   readonly path: string;
   readonly seed: string;
-  /** How messages call it. */
-  readonly what: string;
+  /** How messages call the run. */
+  readonly run: string;
   readonly parent?: Scope;
   readonly branch?: string;
 }
@@ -38,7 +38,6 @@ interface ScopeInit {
  */
 export class Scope {
   readonly path: string;
-  readonly what: string;
   readonly parent: Scope | undefined;
   /** The name of the branch it is; `null` for the run itself. */
   readonly branch: string | null;
@@ -54,35 +53,36 @@ export class Scope {
   /** Whether its code resumed other scopes by other means than futures, so that a replay needs it even when it has ended. */
   entangled = false;
   readonly #seed: string;
+  readonly #run: string;
   readonly #members = new Set<ScopeMember>();
-  readonly #waits = new Map<Abortable, boolean>();
+  // Made when they are needed: there may be many branches, and most start little.
+  #waits: Map<Abortable, boolean> | undefined;
   #borrowed: Set<Future<unknown>> | undefined;
   #ordinal = 0;
   #draws = 0;
 
-  constructor({ path, seed, what, parent, branch }: ScopeInit) {
+  constructor({ path, seed, run, parent, branch }: ScopeInit) {
     this.path = path;
     this.#seed = seed;
-    this.what = what;
+    this.#run = run;
     this.parent = parent;
     this.branch = branch ?? null;
   }
 
   /** The scope of a branch. */
   inner(path: string, branch: string): Scope {
-    const what = `branch "${branch}" (${path}) of ${this.root.what}`;
-    return new Scope({ path, seed: this.#seed, what, parent: this, branch });
+    return new Scope({ path, seed: this.#seed, run: this.#run, parent: this, branch });
+  }
+
+  /** How messages call it. */
+  get what(): string {
+    return this.branch === null ? this.#run : `branch "${this.branch}" (${this.path}) of ${this.#run}`;
   }
 
   /** Whether it is the other scope, or lies in it. */
   isWithin(other: Scope): boolean {
     for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.parent) if (scope === other) return true;
     return false;
-  }
-
-  /** The scope of the whole run. */
-  get root(): Scope {
-    return this.parent?.root ?? this;
   }
 
   /** A future of this scope, or of one around it, was taken delivery of. */
@@ -115,8 +115,9 @@ export class Scope {
 
   /** Somebody waits here. Returns what says that they do no longer. */
   enterWait(wait: Abortable, shielded: boolean): () => void {
+    this.#waits ??= new Map();
     this.#waits.set(wait, shielded);
-    return () => this.#waits.delete(wait);
+    return () => this.#waits?.delete(wait);
   }
 
   /** A shield begins; returns what ends it. */
@@ -140,9 +141,9 @@ export class Scope {
   cancel(error: CancelledError): boolean {
     this.cancelled = error;
     let resumed = false;
-    for (const [wait, shielded] of this.#waits) {
+    for (const [wait, shielded] of this.#waits ?? []) {
       if (shielded) continue;
-      this.#waits.delete(wait);
+      this.#waits?.delete(wait);
       if (wait.abort(error)) resumed = true;
     }
     for (const member of this.#members) {

@@ -11,7 +11,7 @@ const SILENT: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error:
 const RUN_ID = 'run';
 
 async function openOn(store: Store): Promise<Engine> {
-  const engine = await open({ store, default: false, logger: SILENT });
+  const engine = await open({ store, default: false, logger: SILENT, nonDurableAwait: 'error' });
   onTestFinished(() => attempt(() => engine.close({ timeout: 0 })));
   cancelThrough(engine);
   return engine;
@@ -61,7 +61,7 @@ async function runThrough(of: CrashCase, points: readonly CrashPoint[], commitMa
   recorder.expectSamePaths();
   unobserve();
   const replay = await replayOf(history, RUN_ID);
-  expect(replay).toEqual({ end, saw: recorder.executions(RUN_ID).at(-1), repeated: [] });
+  expect(replay).toEqual({ end, saw: recorder.replaySees(RUN_ID), repeated: [] });
   return crashes;
 }
 

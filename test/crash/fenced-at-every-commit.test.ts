@@ -28,7 +28,7 @@ async function runFenced(of: CrashCase, isFenced: (commit: number) => boolean, c
     },
   });
   let fenced = 0;
-  const engine: Engine = await open({ store: watched, default: false, logger: SILENT });
+  const engine: Engine = await open({ store: watched, default: false, logger: SILENT, nonDurableAwait: 'error' });
   engine.on('engine:fenced', () => (fenced += 1));
   cancelThrough(engine);
   const end = await endOf(of.start(engine, RUN_ID));
@@ -40,7 +40,7 @@ async function runFenced(of: CrashCase, isFenced: (commit: number) => boolean, c
   expect(recorder.repeated).toEqual([]);
   recorder.expectSamePaths();
   unobserve();
-  expect(await replayOf(history, RUN_ID)).toEqual({ end, saw: recorder.executions(RUN_ID).at(-1), repeated: [] });
+  expect(await replayOf(history, RUN_ID)).toEqual({ end, saw: recorder.replaySees(RUN_ID), repeated: [] });
   return fenced;
 }
 

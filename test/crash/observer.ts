@@ -1,11 +1,12 @@
 import { flowContext } from 'perdure';
+import { currentPlace } from '../../src/runtime/current-scope.js';
 
 /** Sees what flows and actions do, from outside of the history: it is what would be lost with a process. */
 export interface Observer {
   /** The body of a flow is called. */
   flowBegan(runId: string): void;
-  /** The flow saw something. */
-  flowSaw(runId: string, what: string): void;
+  /** The flow saw something: in its own scope (an empty path), or in that of a branch. */
+  flowSaw(runId: string, what: string, scope: string): void;
   /** The body of an action is called. */
   actionBegan(runId: string, operationId: string): void;
 }
@@ -25,10 +26,15 @@ export function observed(): Observer {
   return observer;
 }
 
-/** For the body of a flow: says that it is called, and returns what tells what it sees. */
+/** For the body of a flow: says that it is called, and returns what tells what it sees, there and in its branches. */
 export function witness(): (what: string) => void {
   const { runId } = flowContext();
   const by = observer;
   by.flowBegan(runId);
-  return (what) => by.flowSaw(runId, what);
+  return (what) => by.flowSaw(runId, what, scopeOfCaller());
+}
+
+function scopeOfCaller(): string {
+  const place = currentPlace();
+  return place?.kind === 'flow' ? place.scope.path : '';
 }

@@ -36,7 +36,7 @@ export async function replayOf(
   const engine = await open({ store, default: false, logger: SILENT });
   try {
     const end = await endOf(engine.future(runId));
-    return { end, saw: recorder.executions(runId).at(-1), repeated: recorder.repeated };
+    return { end, saw: recorder.lastSaw(runId), repeated: recorder.repeated };
   } finally {
     await engine.close({ timeout: 0 });
     unobserve();

@@ -17,18 +17,18 @@ const LIMITS = { numRuns: Number(process.env['PERDURE_PROGRAMS'] ?? 60), timeout
 /** A recorder that knows after how many commits each thing was seen. */
 class TimedRecorder extends Recorder {
   commits = 0;
-  readonly #seen = new Map<string, { readonly what: string; readonly commits: number }[]>();
+  readonly #seen = new Map<string, { readonly what: string; readonly scope: string; readonly commits: number }[]>();
 
-  override flowSaw(runId: string, what: string): void {
-    super.flowSaw(runId, what);
+  override flowSaw(runId: string, what: string, scope: string): void {
+    super.flowSaw(runId, what, scope);
     const seen = this.#seen.get(runId) ?? [];
     this.#seen.set(runId, seen);
-    seen.push({ what, commits: this.commits });
+    seen.push({ what, scope, commits: this.commits });
   }
 
   /** What a run had seen by a commit. */
-  seenBy(runId: string, commit: number): string[] {
-    return (this.#seen.get(runId) ?? []).filter(({ commits }) => commits <= commit).map(({ what }) => what);
+  seenBy(runId: string, commit: number): { readonly what: string; readonly scope: string }[] {
+    return (this.#seen.get(runId) ?? []).filter(({ commits }) => commits <= commit);
   }
 }
 
@@ -51,7 +51,7 @@ async function live(program: Program, commitMacrotasks: number): Promise<{ batch
   await engine.close();
   unobserve();
   expect(end).toMatch(/^"\d+ events"$|^EvalError: /);
-  expect(await replayOf(history, RUN_ID)).toEqual({ end, saw: recorder.executions(RUN_ID)[0], repeated: [] });
+  expect(await replayOf(history, RUN_ID)).toEqual({ end, saw: recorder.replaySees(RUN_ID), repeated: [] });
   return { batches, recorder };
 }
 
@@ -93,11 +93,11 @@ async function recover(batches: readonly CommitBatch[], before: TimedRecorder): 
   unobserve();
   expect(end).toMatch(/^"\d+ events"$|^EvalError: /);
   for (const runId of recorder.runIds) {
-    const known = before.seenBy(runId, commit);
-    expect(recorder.executions(runId)[0]?.slice(0, known.length), `what ${runId} saw after a crash at commit ${commit}`).toEqual(known);
+    const known = recorder.visibleToFirst(runId, before.seenBy(runId, commit));
+    expect(recorder.lastSaw(runId)?.slice(0, known.length), `what ${runId} saw after a crash at commit ${commit}`).toEqual(known);
   }
   expect(recorder.repeated).toEqual([]);
-  const saw = recorder.executions(RUN_ID)[0];
+  const saw = recorder.replaySees(RUN_ID);
   if (saw !== undefined) expect(await replayOf(history, RUN_ID)).toEqual({ end, saw, repeated: [] });
 }
 
@@ -135,7 +135,7 @@ test('a random flow takes the way of its journal when its worker is taken for de
     unobserve();
     expect(recorder.repeated).toEqual([]);
     recorder.expectSamePaths();
-    expect(await replayOf(history, RUN_ID)).toEqual({ end, saw: recorder.executions(RUN_ID).at(-1), repeated: [] });
+    expect(await replayOf(history, RUN_ID)).toEqual({ end, saw: recorder.replaySees(RUN_ID), repeated: [] });
   });
   await fc.assert(property, LIMITS);
 });

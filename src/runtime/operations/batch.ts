@@ -71,10 +71,10 @@ export class Batch extends Operation {
   #size = 0;
   #decided = false;
 
-  constructor({ shape, settings, ...init }: BatchInit) {
+  constructor(init: BatchInit) {
     super(init);
-    this.#shape = shape;
-    this.#settings = settings;
+    this.#shape = init.shape;
+    this.#settings = init.settings;
   }
 
   override adopt(recorded: OperationRecord): void {
@@ -107,6 +107,10 @@ export class Batch extends Operation {
   protected release(): void {}
 
   // What its branches tell it.
+
+  runBranch(index: number): unknown {
+    return this.#shape.run(index);
+  }
 
   branchConcluded(branch: Branch, status: EndStatus, text: string): void {
     if (this.#decided && this.#settings.unfinished === 'cancel') return;
@@ -155,19 +159,17 @@ export class Batch extends Operation {
 
   #branch(index: number): Branch {
     const { run, place, codec, entry } = this;
-    const shape = this.#shape;
     return new Branch({
       run,
       place,
       codec,
       id: operationId(entry.id, index),
       kind: 'branch',
-      name: shape.nameOf(index),
+      name: this.#shape.nameOf(index),
       digest: '',
       input: null,
       batch: this,
       index,
-      body: () => shape.run(index),
     });
   }
 

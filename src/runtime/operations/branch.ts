@@ -9,6 +9,8 @@ import { type EndedBranch, Operation, type OperationInit } from './operation.js'
 /** What a branch needs of the batch it belongs to. */
 interface BranchOwner {
   readonly detached: boolean;
+  /** Runs the body of a branch. */
+  runBranch(index: number): unknown;
   /** It has an outcome, which is not durable yet. */
   branchConcluded(branch: Branch, status: EndStatus, text: string): void;
   /** Its outcome is delivered. Returns whether that resumed code. */
@@ -18,7 +20,6 @@ interface BranchOwner {
 interface BranchInit extends OperationInit {
   readonly batch: BranchOwner;
   readonly index: number;
-  readonly body: () => unknown;
 }
 
 type BodyEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
@@ -35,15 +36,13 @@ export class Branch extends Operation implements EndedBranch {
   readonly index: number;
   readonly scope: Scope;
   readonly #batch: BranchOwner;
-  readonly #body: () => unknown;
   #recorded: OperationRecord | undefined;
   #bodyEnd: BodyEnd | undefined;
 
-  constructor({ batch, index, body, ...init }: BranchInit) {
+  constructor(init: BranchInit) {
     super(init);
-    this.#batch = batch;
-    this.index = index;
-    this.#body = body;
+    this.#batch = init.batch;
+    this.index = init.index;
     this.scope = init.place.scope.inner(init.id, init.name);
   }
 
@@ -57,7 +56,7 @@ export class Branch extends Operation implements EndedBranch {
   override begin(): void {
     if (this.#recorded !== undefined && isSettledBranch(this.#recorded)) return;
     const place: FlowPlace = { ...this.place, scope: this.scope, shielded: false };
-    runAt(place, async () => this.#body()).then(
+    runAt(place, async () => this.#batch.runBranch(this.index)).then(
       (value) => this.#ended({ ok: true, value }),
       (error: unknown) => this.#ended({ ok: false, error }),
     );

@@ -71,12 +71,13 @@ export abstract class Operation implements FutureOwner, ScopeMember {
   readonly place: FlowPlace;
   readonly codec: Codec;
   readonly entry: Entry;
-  readonly future: Future<unknown>;
   #dispatched = false;
   #recovered = false;
   #stopped = false;
   #detached = false;
   #borrowers: Set<Scope> | undefined;
+  readonly #futureId: string;
+  #future: Future<unknown> | undefined;
 
   constructor(init: OperationInit) {
     const { run, place, codec, id, kind, name, digest, input, futureId = id } = init;
@@ -84,7 +85,16 @@ export abstract class Operation implements FutureOwner, ScopeMember {
     this.place = place;
     this.codec = codec;
     this.entry = newEntry({ runId: run.id, id, kind, name, digest, input, startedAt: run.host.clock.now() });
-    this.future = new Future<unknown>({ id: futureId, name, kind, startedAtMs: this.entry.startedAt, owner: this });
+    this.#futureId = futureId;
+  }
+
+  /** The handle on it; made when it is asked for, as branches have none. */
+  get future(): Future<unknown> {
+    if (this.#future === undefined) {
+      const { name, kind, startedAt: startedAtMs } = this.entry;
+      this.#future = new Future<unknown>({ id: this.#futureId, name, kind: kind as OperationKind, startedAtMs, owner: this });
+    }
+    return this.#future;
   }
 
   /** What an earlier execution recorded of it. */

@@ -19,7 +19,7 @@ function note(...fields: string[]): void {
 
 observe({
   flowBegan: (runId) => note('flow', runId),
-  flowSaw: (runId, what) => note('saw', runId, what),
+  flowSaw: (runId, what, scope) => note('saw', runId, what, scope),
   actionBegan: (runId, operationId) => note('action', runId, operationId),
 });
 

@@ -89,9 +89,9 @@ export class CrashPlace {
     const notes = readFileSync(this.#notes, { encoding: 'utf8', flag: 'a+' });
     for (const line of notes.slice(this.#notesRead).split('\n')) {
       if (line === '') continue;
-      const [what, runId, more] = JSON.parse(line) as [string, string, string];
+      const [what, runId, more, scope = ''] = JSON.parse(line) as [string, string, string, string?];
       if (what === 'flow') this.recorder.flowBegan(runId);
-      else if (what === 'saw') this.recorder.flowSaw(runId, more);
+      else if (what === 'saw') this.recorder.flowSaw(runId, more, scope);
       else this.recorder.actionBegan(runId, more);
     }
     this.#notesRead = notes.length;

@@ -34,6 +34,7 @@ export interface Parallel {
     branches: Bs,
     options?: ParallelOptions<BranchValue<Bs[number]>>,
   ): Promise<ParallelResult<BranchValues<Bs>>>;
+  <T>(branches: Iterable<Branch<T>>, options?: ParallelOptions<T>): Promise<BatchResult<T>>;
   <Bs extends Readonly<Record<string, () => unknown>>>(
     branches: Bs,
     options?: ParallelOptions<BranchValue<Bs[keyof Bs]>>,
@@ -42,6 +43,7 @@ export interface Parallel {
     branches: Bs,
     options?: ParallelOptions<BranchValue<Bs[number]>>,
   ): DurableFuture<ParallelResult<BranchValues<Bs>>>;
+  start<T>(branches: Iterable<Branch<T>>, options?: ParallelOptions<T>): DurableFuture<BatchResult<T>>;
   start<Bs extends Readonly<Record<string, () => unknown>>>(
     branches: Bs,
     options?: ParallelOptions<BranchValue<Bs[keyof Bs]>>,

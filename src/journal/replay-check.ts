@@ -62,5 +62,8 @@ function childOf({ childRunId }: { readonly childRunId: string | null }): string
 /** The first part of a recorded input, to recognise it by. */
 function inputOf(recorded: OperationRecord): string {
   if (recorded.input === null) return '';
-  return `, input ${recorded.input.length > 200 ? `${recorded.input.slice(0, 200)}…` : recorded.input}`;
+  // The first line of a batch's is its policy, which may change.
+  const isBatch = recorded.kind === 'parallel' || recorded.kind === 'map';
+  const input = isBatch ? recorded.input.slice(recorded.input.indexOf('\n') + 1) : recorded.input;
+  return `, input ${input.length > 200 ? `${input.slice(0, 200)}…` : input}`;
 }

@@ -383,6 +383,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   #deliverCancel(record: OperationRecord): boolean {
     const reason = JSON.parse(record.outcome as string) as string | null;
+    this.#admission.resumes(this.#scope);
     return this.#scope.cancel(cancellation(this.#notices.what, reason ?? undefined));
   }
 

@@ -1,8 +1,9 @@
-import type { CancelledError } from '../../errors/errors.js';
+import { CancelledError } from '../../errors/errors.js';
 import { branchNotes, encodeBranchNotes, isSettledBranch } from '../../journal/branch-notes.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus } from '../../model/statuses.js';
 import { type FlowPlace, runAt } from '../current-scope.js';
+import { plainError } from '../events.js';
 import type { Scope } from '../scope.js';
 import { type EndedBranch, Operation, type OperationInit } from './operation.js';
 
@@ -72,6 +73,7 @@ export class Branch extends Operation implements EndedBranch {
   }
 
   conclude(leakFailure: Error | undefined): void {
+    if (this.stopped) this.#tellOfLateFailure();
     if (this.stopped || this.#recorded !== undefined) return;
     const { status, text } = this.#outcome(leakFailure);
     this.entry.input = encodeBranchNotes({ observed: this.scope.observedOutside(), entangled: this.scope.entangled });
@@ -104,6 +106,19 @@ export class Branch extends Operation implements EndedBranch {
   #ended(end: BodyEnd): void {
     this.#bodyEnd = end;
     this.run.branchEnded(this);
+  }
+
+  /** It was cancelled, so nobody asks for its outcome: a failure of its clean-up would be lost. */
+  #tellOfLateFailure(): void {
+    const end = this.#bodyEnd as BodyEnd;
+    if (end.ok || end.error instanceof CancelledError) return;
+    const { host, id: runId } = this.run;
+    const error = plainError(end.error);
+    host.logger.warn(`${this.scope.what} was cancelled, and failed while it came to its end: ${error.message}`, {
+      runId,
+      operationId: this.entry.id,
+      error,
+    });
   }
 
   #outcome(leakFailure: Error | undefined): { readonly status: EndStatus; readonly text: string } {

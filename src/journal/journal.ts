@@ -1,6 +1,6 @@
 import type { NonDeterminismError } from '../errors/errors.js';
 import type { OperationRecord } from '../model/records.js';
-import { insideSettledBranch } from './branch-notes.js';
+import { insideEndedBranch } from './branch-notes.js';
 import { CANCEL_ENTRY_ID } from './numbering.js';
 import { mismatch, missing, type OperationIdentity, type ReplayedRun } from './replay-check.js';
 
@@ -14,12 +14,15 @@ import { mismatch, missing, type OperationIdentity, type ReplayedRun } from './r
  *   J1  Outcomes are delivered in `seq` order, each once; those of this process come after all that were loaded.
  *   J2  A sequence number is given once and never reused, not even when its commit fails (the run is dropped then).
  *   J3  What was loaded is forgotten when it has been matched, or delivered.
- *   J4  What lies in a branch that has ended is not expected: the branch's body is not run again. Its outcomes still pass, as their times count.
+ *   J4  What lies in a branch that has ended is not expected, unless the replay is whole: the branch's body is not run again. Its outcomes still pass,
+ *       as their times count.
  */
 export class Journal {
   readonly #run: ReplayedRun;
   /** Whether the run's cancellation was recorded. */
   readonly cancelRecorded: boolean;
+  /** Whether there are branches whose bodies are not run again. */
+  readonly skipsBranches: boolean;
   readonly #recorded: Map<string, OperationRecord>;
   #queue: OperationRecord[];
   #head = 0;
@@ -28,14 +31,16 @@ export class Journal {
   #live = false;
   #nextSeq: number;
 
-  constructor(run: ReplayedRun, loaded: readonly OperationRecord[]) {
+  /** @param options.whole - The bodies of branches that have ended are run again as well. */
+  constructor(run: ReplayedRun, loaded: readonly OperationRecord[], options?: { readonly whole: boolean }) {
     this.#run = run;
     this.#queue = loaded.filter((record) => record.seq !== null);
     this.#loaded = this.#queue.length;
     this.#nextSeq = (this.#queue.at(-1)?.seq ?? 0) + 1;
     this.cancelRecorded = loaded.some((record) => record.id === CANCEL_ENTRY_ID);
-    const skipped = insideSettledBranch(loaded);
-    const expected = loaded.filter((record) => record.id !== CANCEL_ENTRY_ID && !skipped(record));
+    const skipped = options?.whole === true ? undefined : insideEndedBranch(loaded);
+    this.skipsBranches = skipped !== undefined;
+    const expected = loaded.filter((record) => record.id !== CANCEL_ENTRY_ID && skipped?.(record) !== true);
     this.#recorded = new Map(expected.map((record) => [record.id, record]));
   }
 

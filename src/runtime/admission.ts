@@ -90,10 +90,6 @@ export class Admission {
       this.#notices.nonDurableAwait(scope, what);
       return;
     }
-    // A replay has to run the bodies of these branches again, or this code would never go on.
-    for (const resumed of this.#resumed) {
-      for (let each = resumed; each.parent !== undefined && !scope.isWithin(each); each = each.parent) each.entangled = true;
-    }
     this.#notices.sharedAwait(scope, by, what);
   }
 

@@ -58,6 +58,9 @@ export interface RunHost {
   /** Writes that the run is blocked, and why (an encoded error). */
   block(runId: string, reason: string, committed: () => void): void;
 
+  /** Replays a run from the beginning, the bodies of branches that have ended included: without them its code cannot go on. */
+  startOver(record: RunRecord): void;
+
   /** Sends a message to a run: at once when this worker has it, else through its inbox. */
   send(message: InboxMessage): void;
 

@@ -10,6 +10,8 @@ export interface OutcomeSource {
   readonly replaying: boolean;
   /** Whether the run's cancellation is among the recorded outcomes. */
   readonly cancelRecorded: boolean;
+  /** Whether there are branches whose bodies are not run again, as they have ended. */
+  readonly skipsBranches: boolean;
   /** Whether any outcome waits for delivery. */
   readonly hasNext: boolean;
   /** Announces an operation: what is recorded of it, or how that differs from what is asked for. */

@@ -1,3 +1,4 @@
+import type { CancelledError } from '../errors/errors.js';
 import type { Operation } from './operations/operation.js';
 
 /**
@@ -15,6 +16,12 @@ export class PendingOperations {
     return this.#working;
   }
 
+  /** Whether code that has been started waits for nothing durable. */
+  get someStandStill(): boolean {
+    for (const operation of this.#operations.values()) if (operation.standsStill) return true;
+    return false;
+  }
+
   add(operation: Operation): void {
     this.#operations.set(operation.entry.id, operation);
     if (works(operation)) this.#working += 1;
@@ -26,6 +33,15 @@ export class PendingOperations {
 
   delete(operation: Operation): void {
     if (this.#operations.delete(operation.entry.id) && works(operation)) this.#working -= 1;
+  }
+
+  /** The run has ended: nothing is left of it but what was detached, which goes on by itself. */
+  endAll(reason: CancelledError): void {
+    for (const operation of this.#operations.values()) {
+      if (operation.detached) operation.outlive();
+      else operation.end(reason);
+    }
+    this.#operations.clear();
   }
 
   /** The run leaves this process. */

@@ -53,6 +53,8 @@ type BodyEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: f
  *   R3  Nothing is dispatched, and nobody else is asked for anything, before the whole journal has been delivered, or the body has ended.
  *   R4  Cancellation is sticky: once delivered, everything outside shields is cancelled or refused.
  *   R5  The end is written once, and nothing of the run after it.
+ *   R6  A replay that did not run the bodies of branches that had ended, and comes to nothing or to something else than what is recorded, is done over
+ *       with them: the code may wait for what these bodies did.
  */
 export class Run implements TurnTaker, FlowRun, OperationRun {
   readonly id: string;
@@ -113,6 +115,10 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     return this.#cancelRequested;
   }
 
+  get skipsBranches(): boolean {
+    return this.#outcomes.skipsBranches;
+  }
+
   get replaying(): boolean {
     return this.#outcomes.replaying;
   }
@@ -141,7 +147,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   #deliverUntilResumed(): void {
     while (this.#state === 'running' && (this.#bodyEnd === undefined || this.#scope.shields > 0)) {
       const record = this.#outcomes.next();
-      if (record instanceof NonDeterminismError) this.#block(record);
+      if (record instanceof NonDeterminismError) this.#disagree(record);
       else if (record === undefined || this.#deliver(record)) return;
     }
   }
@@ -160,12 +166,20 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     }
     const closing = this.#scopeEnds.turnEnded((perform) => this.#steps.push({ perform }));
     if (closing || this.#outcomes.hasNext) return true;
+    const catchesUp = this.#recovered && !this.#caughtUp;
+    if (catchesUp && this.skipsBranches && this.#somethingStandsStill()) {
+      this.#startOver();
+      return false;
+    }
     this.#takeSteps();
-    if (this.#recovered && !this.#caughtUp) {
+    if (catchesUp) {
       this.#caughtUp = true;
       this.host.caughtUp(this.id);
     }
-    if (this.#pending.working === 0 && this.#inFlight === 0) this.#notices.standstill(this.#lastStarted ?? null);
+    if (this.#pending.working === 0 && this.#inFlight === 0) {
+      if (this.skipsBranches) this.#startOver();
+      else this.#notices.standstill(this.#lastStarted ?? null);
+    }
     return false;
   }
 
@@ -289,7 +303,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   register(operation: Operation): boolean {
     const recorded = this.#outcomes.start(operation.entry);
     if (recorded instanceof NonDeterminismError) {
-      this.#block(recorded);
+      this.#disagree(recorded);
       return false;
     }
     if (recorded !== undefined) operation.adopt(recorded);
@@ -390,12 +404,12 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   #end(bodyEnd: BodyEnd): void {
     const difference = this.#outcomes.end();
     if (difference !== undefined) {
-      this.#block(difference);
+      this.#disagree(difference);
       return;
     }
     const leakFailure = this.#scopeEnds.runEnded(this.#scope);
     this.#takeSteps();
-    this.#scope.outliveAll();
+    this.#pending.endAll(cancellation(this.#notices.what, 'it has ended'));
     this.#state = 'ended';
     this.#admission.close('has ended');
     this.host.delivery.forget(this);
@@ -415,11 +429,31 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     }
   }
 
-  #block(error: NonDeterminismError): void {
+  /** Whether code of this run waits for nothing durable. */
+  #somethingStandsStill(): boolean {
+    return (this.#bodyEnd === undefined && this.#scope.idle) || this.#pending.someStandStill;
+  }
+
+  #disagree(error: NonDeterminismError): void {
+    if (this.skipsBranches) this.#startOver();
+    else this.#block(error);
+  }
+
+  /** Another execution takes this one's place. */
+  #startOver(): void {
+    this.#halt(new CancelledError(`${this.#notices.what} is replayed from the beginning`));
+    this.host.startOver(this.#record);
+  }
+
+  #halt(reason: Error): void {
     this.#state = 'blocked';
     this.host.delivery.forget(this);
-    this.#pending.leaveAll(error);
+    this.#pending.leaveAll(reason);
     this.#steps = [];
+  }
+
+  #block(error: NonDeterminismError): void {
+    this.#halt(error);
     this.host.block(this.id, this.#codec.encodeError(error), () => this.#notices.blocked(error));
   }
 }

@@ -20,15 +20,15 @@ export interface ScopeRules {
 export class ScopeEnd {
   readonly #scope: Scope;
   readonly #rules: ScopeRules;
-  /** A branch that was cancelled could not attend to everything, and nobody asks for its outcome. */
-  readonly #interrupted: boolean;
+  readonly #awaited: boolean;
   readonly #leaks: readonly LeakedFuture[];
 
-  constructor(scope: Scope, rules: ScopeRules) {
+  /** @param awaited - Whether the scope's outcome is asked for; a branch that was cancelled could not attend to everything. */
+  constructor(scope: Scope, rules: ScopeRules, awaited: boolean) {
     this.#scope = scope;
     this.#rules = rules;
-    this.#interrupted = scope.cancelled !== undefined && scope.branch !== null;
-    this.#leaks = rules.leaks === 'ignore' || this.#interrupted ? [] : leaksOf(scope, rules.now());
+    this.#awaited = awaited;
+    this.#leaks = rules.leaks === 'ignore' || !awaited ? [] : leaksOf(scope, rules.now());
     scope.close(() => cancellation(scope.what, 'it has ended, and nothing outlives it unnoticed'));
   }
 
@@ -41,7 +41,7 @@ export class ScopeEnd {
   report(rejections: readonly unknown[], others: readonly unknown[] = []): LeakedFuturesError | undefined {
     const { leaks, notices } = this.#rules;
     if (leaks === 'ignore') return undefined;
-    const notable = this.#interrupted ? rejections.filter((reason) => !(reason instanceof CancelledError)) : rejections;
+    const notable = this.#awaited ? rejections : rejections.filter((reason) => !(reason instanceof CancelledError));
     const own = [...this.#leaks, ...notable.map(leakedRejection)];
     const all = [...own, ...others.map(leakedRejection)];
     if (all.length > 0) notices.leaked(this.#scope, all);

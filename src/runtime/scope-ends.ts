@@ -45,7 +45,7 @@ export class ScopeEnds {
       const { scope } = branch;
       if (scope.shields > 0) continue;
       if (end === undefined) {
-        this.#branches.set(branch, new ScopeEnd(scope, this.#rules));
+        this.#branches.set(branch, new ScopeEnd(scope, this.#rules, branch.awaited));
         goesOn = true;
         continue;
       }
@@ -63,7 +63,7 @@ export class ScopeEnds {
   runEnded(scope: Scope): Error | undefined {
     const rejections = this.#take(scope);
     const ofBranches = [...(this.#rejections?.values() ?? [])].map(({ reason }) => reason);
-    return new ScopeEnd(scope, this.#rules).report(rejections, ofBranches);
+    return new ScopeEnd(scope, this.#rules, true).report(rejections, ofBranches);
   }
 
   #take(scope: Scope): unknown[] {

@@ -50,8 +50,6 @@ export class Scope {
   shields = 0;
   /** The last turn in which a delivery resumed its code. */
   turn = 0;
-  /** Whether its code resumed other scopes by other means than futures, so that a replay needs it even when it has ended. */
-  entangled = false;
   readonly #seed: string;
   readonly #run: string;
   readonly #members = new Set<ScopeMember>();
@@ -132,6 +130,11 @@ export class Scope {
     this.#borrowed.add(future);
   }
 
+  /** Whether nothing is pending here that could resume its code. */
+  get idle(): boolean {
+    return this.#members.size === 0 && (this.#waits === undefined || this.#waits.size === 0);
+  }
+
   /** The futures of scopes around it that were taken delivery of, perhaps here. */
   observedOutside(): string[] {
     return [...(this.#borrowed ?? [])].filter((future) => future.observed).map(({ id }) => id);
@@ -158,10 +161,14 @@ export class Scope {
     for (const member of this.#members) if (!member.detached) member.end(reason());
   }
 
+  /** The branch is over before its body is: what was detached in it is for the scope around it to let go on. */
+  handOver(): void {
+    for (const member of this.#members) if (member.detached) this.parent?.add(member);
+  }
+
   /** What was detached goes on by itself. */
   outliveAll(): void {
-    for (const member of this.#members) member.outlive();
-    this.#members.clear();
+    for (const member of [...this.#members]) member.outlive();
   }
 
   #countShields(by: number): void {

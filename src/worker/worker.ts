@@ -178,16 +178,30 @@ export class Worker implements RunHost {
 
   // What its runs ask for.
 
-  /** @param loaded - The journal of a run that was claimed; left out for one that was just created. */
-  begin(record: RunRecord, loaded?: readonly OperationRecord[]): void {
+  /**
+   * @param loaded - The journal of a run that was claimed; left out for one that was just created.
+   * @param whole - The bodies of branches that have ended are run again as well.
+   */
+  begin(record: RunRecord, loaded?: readonly OperationRecord[], whole = false): void {
     const definition = this.#flows.find(record.flow, record.version);
     if (this.#state !== 'working' || definition === undefined) {
       this.caughtUp(record.id);
       return;
     }
-    const run = new Run({ record, definition, outcomes: new Journal(record, loaded ?? []), recovered: loaded !== undefined, host: this });
+    const run = new Run({
+      record,
+      definition,
+      outcomes: new Journal(record, loaded ?? [], { whole }),
+      recovered: loaded !== undefined,
+      host: this,
+    });
     this.adopt(record.id, run);
     this.delivery.wake(run);
+  }
+
+  startOver(record: RunRecord): void {
+    this.#residents.delete(record.id);
+    this.#startOver(record).catch((error: unknown) => this.#storeFailed(error));
   }
 
   adopt(runId: string, resident: Resident): void {
@@ -267,6 +281,16 @@ export class Worker implements RunHost {
       for (const record of claim.blocked) this.#reportUnregistered(record);
       if (claimed.length > 0) await this.#readInbox();
     } while (claimed.length === CLAIM_LIMIT && this.#state === 'working');
+  }
+
+  async #startOver(record: RunRecord): Promise<void> {
+    const owner = this.#id;
+    await this.group.flush();
+    const loaded = await this.#store.loadJournal(record.id);
+    // Another owner loads it for itself.
+    if (this.#id !== owner) return;
+    this.begin(record, loaded, true);
+    await this.#readInbox();
   }
 
   #reportUnregistered({ id: runId, flow, version }: RunRecord): void {

@@ -151,7 +151,7 @@ export class Batch extends Operation {
       const branch = this.#branch(index);
       this.#running.add(branch);
       if (!this.run.register(branch)) return ran;
-      if (branch.running) ran = true;
+      if (branch.runs) ran = true;
       branch.begin();
     }
     return ran;

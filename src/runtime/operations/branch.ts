@@ -1,5 +1,5 @@
 import { CancelledError } from '../../errors/errors.js';
-import { branchNotes, encodeBranchNotes, isSettledBranch } from '../../journal/branch-notes.js';
+import { branchNotes, encodeBranchNotes } from '../../journal/branch-notes.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus } from '../../model/statuses.js';
 import { type FlowPlace, runAt } from '../current-scope.js';
@@ -30,14 +30,13 @@ type BodyEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: f
  *
  * States: running → ended (its body has) → concluded (its outcome is on its way to the journal) → delivered; or cancelled, before it is concluded.
  *
- *   H1  A branch whose outcome is recorded does not run its body again, unless code outside of it depends on that (`entangled`).
+ *   H1  A branch whose outcome is recorded does not run its body again, unless the replay is whole; then what the body comes to changes nothing.
  *   H2  Nothing that it has started outlives its conclusion, but for what was detached.
  */
 export class Branch extends Operation implements EndedBranch {
   readonly index: number;
   readonly scope: Scope;
   readonly #batch: BranchOwner;
-  #recorded: OperationRecord | undefined;
   #bodyEnd: BodyEnd | undefined;
 
   constructor(init: BranchInit) {
@@ -47,15 +46,9 @@ export class Branch extends Operation implements EndedBranch {
     this.scope = init.place.scope.inner(init.id, init.name);
   }
 
-  override adopt(recorded: OperationRecord): void {
-    super.adopt(recorded);
-    this.#recorded = recorded;
-    this.scope.entangled = branchNotes(recorded).entangled === true;
-  }
-
   /** Runs the body, if it is to be run. */
   override begin(): void {
-    if (this.#recorded !== undefined && isSettledBranch(this.#recorded)) return;
+    if (!this.runs) return;
     const place: FlowPlace = { ...this.place, scope: this.scope, shielded: false };
     runAt(place, async () => this.#batch.runBranch(this.index)).then(
       (value) => this.#ended({ ok: true, value }),
@@ -67,33 +60,43 @@ export class Branch extends Operation implements EndedBranch {
     return this.#batch.detached;
   }
 
-  /** Whether its body has been run, or is being run. */
-  get running(): boolean {
-    return this.#recorded === undefined || !isSettledBranch(this.#recorded);
+  /** Whether its body is run in this process. */
+  get runs(): boolean {
+    return !(this.recovered && this.run.skipsBranches);
+  }
+
+  get awaited(): boolean {
+    return !this.stopped && !this.recovered;
+  }
+
+  override get standsStill(): boolean {
+    return this.runs && this.#bodyEnd === undefined && this.scope.idle;
   }
 
   conclude(leakFailure: Error | undefined): void {
     if (this.stopped) this.#tellOfLateFailure();
-    if (this.stopped || this.#recorded !== undefined) return;
+    if (!this.awaited) return;
     const { status, text } = this.#outcome(leakFailure);
-    this.entry.input = encodeBranchNotes({ observed: this.scope.observedOutside(), entangled: this.scope.entangled });
+    this.entry.input = encodeBranchNotes({ observed: this.scope.observedOutside() });
     this.#batch.branchConcluded(this, status, text);
   }
 
   override deliver(record: OperationRecord): boolean {
-    for (const id of branchNotes(record).observed ?? []) this.place.scope.observe(id);
+    for (const id of branchNotes(record).observed) this.place.scope.observe(id);
     return this.#batch.branchDelivered(this, record);
   }
 
   override cancelWith(error: CancelledError): boolean {
     this.run.forget(this);
     this.leave(error);
+    this.scope.handOver();
     return this.scope.cancel(error);
   }
 
   override end(reason: CancelledError): void {
     this.run.forget(this);
     this.leave(reason);
+    this.scope.handOver();
     this.scope.close(() => reason);
   }
 

@@ -66,6 +66,7 @@ export class CallAction extends Operation implements Resident {
 
   override outlive(): void {
     const { entry, run } = this;
+    run.forget(this);
     if (entry.seq !== null || this.stopped) return;
     const { host } = run;
     // Whoever takes the run over knows the action by its name, and no serdes of this call.

@@ -1,3 +1,4 @@
+import { cancellation } from '../../futures/future.js';
 import type { RunRecord } from '../../model/records.js';
 import { isEnded } from '../../model/statuses.js';
 import { cancelMessage } from '../cancel-message.js';
@@ -56,7 +57,8 @@ export class CallFlow extends Operation {
 
   /** A run of its own already. */
   override outlive(): void {
-    this.release();
+    this.run.forget(this);
+    this.leave(cancellation(`the wait for run ${this.entry.childRunId}`, 'its scope has ended'));
   }
 
   protected release(): void {

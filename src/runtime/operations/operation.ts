@@ -13,6 +13,8 @@ export interface OperationRun {
   readonly id: string;
   readonly flow: string;
   readonly host: RunHost;
+  /** Whether the bodies of branches that have ended are not run again. */
+  readonly skipsBranches: boolean;
   /** Throws when the calling code may not wait for the operation. */
   admit(operation: Operation): void;
   limit(limitMs: number, expire: () => boolean): () => void;
@@ -37,8 +39,8 @@ export interface OperationRun {
 /** A branch whose body has ended. */
 export interface EndedBranch {
   readonly scope: Scope;
-  /** Whether it was cancelled before: then nobody asks for its outcome. */
-  readonly stopped: boolean;
+  /** Whether its outcome is asked for: it was not cancelled before, and none is recorded. */
+  readonly awaited: boolean;
   /** The scope has been closed: the outcome can be recorded. */
   conclude(leakFailure: Error | undefined): void;
 }
@@ -126,6 +128,11 @@ export abstract class Operation implements FutureOwner, ScopeMember {
 
   get detached(): boolean {
     return this.#detached;
+  }
+
+  /** Whether it is code that waits for nothing durable. */
+  get standsStill(): boolean {
+    return false;
   }
 
   get spared(): boolean {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { type InfoRecord, parse } from 'csv-parse/sync';
 import { action, actionContext, flow, map } from 'perdure';
-import { parseCsv } from './csv.js';
 import { findProblem } from './mail-service.js';
 
 export interface Address {
@@ -20,6 +20,12 @@ export interface Report {
   readonly failures: readonly (Address & { readonly problem: string })[];
 }
 
+/** A line of the file, by the names of its columns. */
+interface Row {
+  readonly record: { readonly email?: string };
+  readonly info: InfoRecord;
+}
+
 export const TOLERATED_PERCENT = 5;
 
 /** How many addresses the service is asked about at once. */
@@ -27,10 +33,18 @@ export const AT_ONCE = 20;
 
 /** A file may have changed by the time of a replay: read in an action, its content is recorded with the run. */
 const readAddresses = action('readAddresses', async (file: string): Promise<Address[]> => {
-  const [header, ...records] = parseCsv(await readFile(file, 'utf8'));
-  const column = header?.fields.indexOf('email') ?? -1;
-  if (column === -1) throw new Error(`${file} has no column "email"`);
-  return records.map(({ line, fields }) => ({ line, email: fields[column] ?? '' }));
+  const columns = (header: string[]): string[] => {
+    if (!header.includes('email')) throw new Error(`${file} has no column "email"`);
+    return header;
+  };
+  const rows = parse(await readFile(file), {
+    bom: true,
+    columns,
+    info: true,
+    relaxColumnCountLess: true,
+    skipEmptyLines: true,
+  }) as unknown as Row[];
+  return rows.map(({ record, info }) => ({ line: info.lines, email: record.email ?? '' }));
 });
 
 const validateAddress = action('validateAddress', async ({ email }: Address) => {

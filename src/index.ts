@@ -2,7 +2,7 @@ export { type Action, type ActionCall, type ActionMethodOptions, type ActionOpti
 export type { BatchOptions } from './api/batch-options.js';
 export { actionContext, type FlowContext, flowContext } from './api/contexts.js';
 export { type Flow, type FlowCall, type FlowMethodOptions, type FlowOptions, flow } from './api/flow.js';
-export { type MapFunction, type MapItems, type MapOptions, map } from './api/map.js';
+export { type ItemStartable, type MapFunction, type MapItems, type MapOptions, map } from './api/map.js';
 export { open } from './api/open.js';
 export {
   type Branch,

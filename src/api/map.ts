@@ -14,9 +14,17 @@ export type MapFunction<I, R> = (item: I, index: number, items: readonly I[]) =>
 /** Options of `map`. */
 export type MapOptions<I = unknown, R = unknown> = BatchOptions<I, R>;
 
+/** An action or a flow of an item; further arguments that it may have are not given. */
+export interface ItemStartable<I, R> {
+  (item: I): Promise<R>;
+  start(item: I): DurableFuture<R>;
+}
+
 /** Does the same with every item of a list; `start` gives the batch as a future. */
 export interface MapItems {
+  <I, R>(items: Iterable<I>, fn: ItemStartable<I, R>, options?: MapOptions<I, R>): Promise<BatchResult<R>>;
   <I, R>(items: Iterable<I>, fn: MapFunction<I, R>, options?: MapOptions<I, R>): Promise<BatchResult<R>>;
+  start<I, R>(items: Iterable<I>, fn: ItemStartable<I, R>, options?: MapOptions<I, R>): DurableFuture<BatchResult<R>>;
   start<I, R>(items: Iterable<I>, fn: MapFunction<I, R>, options?: MapOptions<I, R>): DurableFuture<BatchResult<R>>;
 }
 

@@ -68,7 +68,9 @@ function readBranches(caller: string, given: unknown, itemNamer: ParallelOptions
     if (Symbol.iterator in given)
       return Array.from(given as Iterable<unknown>, (branch, index) => readBranch(caller, branch, index, itemNamer));
     const branches = Object.entries(given);
-    if (branches.every(([, run]) => typeof run === 'function')) {
+    // A promise of branches has none of its own: without this look at it, a forgotten `await` would be an empty batch.
+    const plain = [Object.prototype, null].includes(Object.getPrototypeOf(given) as object | null);
+    if (plain && branches.every(([, run]) => typeof run === 'function')) {
       return branches.map(([name, run], index) => readBranch(caller, { name, run }, index, undefined));
     }
   }

@@ -281,13 +281,15 @@ function itemOf({ index, name, status, result, error, encoded }: BatchItemJson):
     case 'SUCCEEDED':
       return { index, name, status, result: encoded === undefined ? result : decodeDefault(encoded) };
     case 'FAILED':
-      return { index, name, status, error: encoded === undefined ? bareError(error) : decodeErrorText(encoded) };
+      return { index, name, status, error: encoded === undefined ? errorOf(error) : decodeErrorText(encoded) };
     default:
       return { index, name, status };
   }
 }
 
-function bareError(json: BatchItemJson['error']): Error {
+function errorOf(json: BatchItemJson['error']): Error {
+  // A serdes that keeps errors has brought it back itself.
+  if (json instanceof Error) return json;
   const error = new Error(json?.message ?? '');
   if (json?.name !== undefined) error.name = json.name;
   if (json?.stack !== undefined) error.stack = json.stack;

@@ -158,7 +158,12 @@ export class Scope {
   /** Ends what nobody detached. */
   close(reason: () => CancelledError): void {
     this.closed = true;
-    for (const member of this.#members) if (!member.detached) member.end(reason());
+    let error: CancelledError | undefined;
+    for (const member of this.#members) {
+      if (member.detached) continue;
+      error ??= reason();
+      member.end(error);
+    }
   }
 
   /** The branch is over before its body is: what was detached in it is for the scope around it to let go on. */

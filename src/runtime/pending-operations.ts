@@ -1,4 +1,3 @@
-import type { CancelledError } from '../errors/errors.js';
 import type { Operation } from './operations/operation.js';
 
 /**
@@ -33,15 +32,6 @@ export class PendingOperations {
 
   delete(operation: Operation): void {
     if (this.#operations.delete(operation.entry.id) && works(operation)) this.#working -= 1;
-  }
-
-  /** The run has ended: nothing is left of it but what was detached, which goes on by itself. */
-  endAll(reason: CancelledError): void {
-    for (const operation of this.#operations.values()) {
-      if (operation.detached) operation.outlive();
-      else operation.end(reason);
-    }
-    this.#operations.clear();
   }
 
   /** The run leaves this process. */

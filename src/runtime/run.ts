@@ -409,7 +409,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     }
     const leakFailure = this.#scopeEnds.runEnded(this.#scope);
     this.#takeSteps();
-    this.#pending.endAll(cancellation(this.#notices.what, 'it has ended'));
+    this.#scope.outliveAll();
     this.#state = 'ended';
     this.#admission.close('has ended');
     this.host.delivery.forget(this);

@@ -61,8 +61,7 @@ export class ScopeEnds {
 
   /** The run's own scope ends. Returns the error that the run fails with for what was left behind, if that is the policy. */
   runEnded(scope: Scope): Error | undefined {
-    // Of branches that were cancelled nobody asks for the outcome, but a failure is told.
-    for (const branch of this.#branches.keys()) if (!branch.awaited) branch.conclude(undefined);
+    for (const branch of this.#branches.keys()) branch.tellOfFailure();
     const rejections = this.#take(scope);
     const ofBranches = [...(this.#rejections?.values() ?? [])].map(({ reason }) => reason);
     return new ScopeEnd(scope, this.#rules, true).report(rejections, ofBranches);

@@ -8,7 +8,10 @@ import { operationId } from '../journal/numbering.js';
 export interface ScopeMember {
   /** Whether cancellation of the scope passes it by. */
   readonly spared: boolean;
-  readonly detached: boolean;
+  /** Whether it goes on by itself when the scope ends. */
+  readonly outlives: boolean;
+  /** Whether it has been cancelled, and is only coming to its end. */
+  readonly stopped: boolean;
   /** Cancels it in this turn, so that whoever waits for it goes on. Returns whether that resumed code. */
   cancelWith(error: CancelledError): boolean;
   /** Ends it with its scope: nobody is told. */
@@ -34,7 +37,7 @@ interface ScopeInit {
  * States: open; cancelled (sticky) and still open; closed.
  *
  *   C1  Ordinals and draws are taken synchronously, so the same code takes the same ones on every replay.
- *   C2  What is pending in a branch is reached from outside through the branch alone, which is pending in its batch's scope.
+ *   C2  A branch that is not over belongs to the scope of its batch, cancelled or not: closing a scope closes everything within.
  */
 export class Scope {
   readonly path: string;
@@ -132,7 +135,8 @@ export class Scope {
 
   /** Whether nothing is pending here that could resume its code. */
   get idle(): boolean {
-    return this.#members.size === 0 && (this.#waits === undefined || this.#waits.size === 0);
+    for (const member of this.#members) if (!member.stopped) return false;
+    return this.#waits === undefined || this.#waits.size === 0;
   }
 
   /** The futures of scopes around it that were taken delivery of, perhaps here. */
@@ -150,25 +154,25 @@ export class Scope {
       if (wait.abort(error)) resumed = true;
     }
     for (const member of this.#members) {
-      if (!member.spared && !member.detached && member.cancelWith(error)) resumed = true;
+      if (!member.spared && member.cancelWith(error)) resumed = true;
     }
     return resumed;
   }
 
-  /** Ends what nobody detached. */
+  /** Ends everything that cannot go on by itself, down to the branches of branches. */
   close(reason: () => CancelledError): void {
     this.closed = true;
     let error: CancelledError | undefined;
     for (const member of this.#members) {
-      if (member.detached) continue;
+      if (member.outlives) continue;
       error ??= reason();
       member.end(error);
     }
   }
 
-  /** The branch is over before its body is: what was detached in it is for the scope around it to let go on. */
+  /** The branch was ended with the scope around it, which has to let go on what can. */
   handOver(): void {
-    for (const member of this.#members) if (member.detached) this.parent?.add(member);
+    for (const member of this.#members) this.parent?.add(member);
   }
 
   /** What was detached goes on by itself. */

@@ -1,7 +1,8 @@
 import { action, type Engine, flow, type Logger, memoryStore, open, type Store } from 'perdure';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { type CrashCase, cancelThrough, endOf } from './crash-case.js';
 import { slowStore, watchedStore } from './crashing-store.js';
-import { CASES, type CrashCase, cancelThrough, endOf } from './flows.js';
+import { CASES } from './flows.js';
 import { observe } from './observer.js';
 import { Recorder } from './recorder.js';
 import { replayOf } from './replay-of.js';

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { buildChild, CrashPlace } from './children/crash-process.js';
-import { CASES, type CrashCase } from './flows.js';
+import type { CrashCase } from './crash-case.js';
+import { CASES } from './flows.js';
 import { expectWellFormed } from './well-formed.js';
 
 const RUN_ID = 'run';
@@ -37,13 +38,17 @@ async function killAndRecover(of: CrashCase, kill: Kill): Promise<boolean> {
 }
 
 /** The others are crashed at every commit within one process. */
-const KILLED = ['sequence', 'fan-out', 'first-completed', 'promise-race', 'nested', 'timers', 'closures', 'cancelled'];
+const KILLED = [
+  ...['sequence', 'fan-out', 'first-completed', 'promise-race', 'nested', 'timers', 'closures', 'cancelled'],
+  ...['mixed-branches', 'fail-fast', 'left-branches', 'cancelled-branches', 'shared-futures'],
+];
+const KILLED_ANYTIME = ['nested', 'timers', 'closures', 'cancelled', 'mixed-branches', 'two-at-once', 'detached-in-branches'];
 const WHEN = ['before', 'after'] as const;
 
 describe.concurrent('a process that is killed', () => {
   test.each(CASES.filter(({ name }) => KILLED.includes(name)).flatMap((of) => WHEN.map((when) => ({ ...of, when }))))(
     'amid $name, $when any of its commits, leaves a run that the next one finishes',
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async ({ when, ...of }) => {
       let number = 0;
       do number += 1;
@@ -52,9 +57,9 @@ describe.concurrent('a process that is killed', () => {
     },
   );
 
-  test.each(CASES.filter(({ name }) => ['nested', 'timers', 'closures', 'cancelled'].includes(name)))(
+  test.each(CASES.filter(({ name }) => KILLED_ANYTIME.includes(name)))(
     'by another, amid $name, leaves a run that the next one finishes',
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async (of) => {
       for (let announcement = 1; await killAndRecover(of, { announcement }); announcement += 3);
     },

@@ -3,8 +3,8 @@ import { currentPlace } from '../../src/runtime/current-scope.js';
 
 /** Sees what flows and actions do, from outside of the history: it is what would be lost with a process. */
 export interface Observer {
-  /** The body of a flow is called. */
-  flowBegan(runId: string): void;
+  /** The body of a flow is called; in a whole replay, so are those of branches that have ended. */
+  flowBegan(runId: string, whole: boolean): void;
   /** The flow saw something: in its own scope (an empty path), or in that of a branch. */
   flowSaw(runId: string, what: string, scope: string): void;
   /** The body of an action is called. */
@@ -30,8 +30,14 @@ export function observed(): Observer {
 export function witness(): (what: string) => void {
   const { runId } = flowContext();
   const by = observer;
-  by.flowBegan(runId);
+  by.flowBegan(runId, !skipsBranches());
   return (what) => by.flowSaw(runId, what, scopeOfCaller());
+}
+
+/** Whether there are branches whose bodies are not run again. */
+function skipsBranches(): boolean {
+  const place = currentPlace();
+  return place?.kind === 'flow' && (place.run as { readonly skipsBranches?: boolean }).skipsBranches === true;
 }
 
 function scopeOfCaller(): string {

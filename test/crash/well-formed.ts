@@ -38,6 +38,8 @@ const PREDICATES: Readonly<Record<string, (given: Case) => boolean>> = {
     ),
   'an ended run has an outcome, a time and no owner': ({ run }) =>
     !isEnded(run.status) || (run.outcome !== null && run.finishedAt !== null && run.workerId === null && run.blockedCode === null),
+  'an ended run has stopped what it had started, but for what goes on as a run': ({ run, journal }) =>
+    !isEnded(run.status) || journal.every(({ status, childRunId }) => isEnded(status) || childRunId !== null),
   'an unfinished run has no end': ({ run }) => isEnded(run.status) || run.finishedAt === null,
   'a blocked run has a code and no owner': ({ run }) =>
     (run.status === 'BLOCKED') === (run.blockedCode !== null) && (run.blockedCode === null || run.workerId === null),
@@ -75,12 +77,15 @@ const PREDICATES: Readonly<Record<string, (given: Case) => boolean>> = {
   'a decision says of each branch what is recorded of it before': ({ outcomes }) =>
     decided(outcomes).every(({ batch, items }) => {
       const letters = new Map<string, string>();
-      for (const { id, seq, status } of branchesOf(batch, outcomes)) if (seq < batch.seq) letters.set(id, status === 'SUCCEEDED' ? 'S' : 'F');
+      for (const { id, seq, status } of branchesOf(batch, outcomes))
+        if (seq < batch.seq) letters.set(id, status === 'SUCCEEDED' ? 'S' : 'F');
       const agrees = Array.from(items, (letter, index) => (letters.get(`${batch.id}.${index}`) ?? letter) === letter);
       return agrees.every(Boolean) && letters.size === items.replace(/[RN]/g, '').length && /^[SFR]*N*$/.test(items);
     }),
   'a decision has a letter for each branch': ({ outcomes }) =>
-    decided(outcomes).every(({ batch, items, content }) => batch.kind !== 'parallel' || items.length === (JSON.parse(content) as string[]).length),
+    decided(outcomes).every(
+      ({ batch, items, content }) => batch.kind !== 'parallel' || items.length === (JSON.parse(content) as string[]).length,
+    ),
   'a branch that was not started when its batch was complete never is': ({ journal, outcomes }) =>
     decided(outcomes).every(({ batch, items }) =>
       journal.every(({ id }) => !id.startsWith(`${batch.id}.`) || items[Number(id.slice(batch.id.length + 1).split('.')[0])] !== 'N'),

@@ -1,6 +1,6 @@
 import { appendFileSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { action, actionContext, type DurableFuture, type Engine, flow, open } from 'perdure';
+import { action, actionContext, type DurableFuture, type Engine, flow, map, open, parallel } from 'perdure';
 
 /**
  * A process of its own with an engine, as told by its parent over standard input; it answers, and tells what happens, on standard output.
@@ -61,6 +61,15 @@ const FLOWS: Record<string, () => unknown> = {
       await Promise.all(futures);
       return [first.slice(0, what.length + 1), (await step('last')).slice(0, 4)];
     }),
+  batched: () =>
+    flow('batched', async (what: string) => {
+      const result = await parallel([
+        () => step(`first ${what}`),
+        async () => [await step(`before ${what}`), await gate(`gate ${what}`), await step(`after ${what}`)],
+        async () => (await map(['x', 'y', 'z'], (item) => step(`${item} ${what}`), { maxConcurrency: 1 })).getResults(),
+      ]);
+      return [result.completionReason, ...result.getResults()];
+    }),
 };
 type Named = (what: string) => Promise<unknown>;
 const flows = new Map<string, Named>();
@@ -80,6 +89,8 @@ register(options.flows ?? [...Object.keys(FLOWS), 'parent']);
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: (message: string) => tell({ logged: message }) };
 const engine: Engine = await open({ store: path, logger: silent, leaks: 'ignore', ...(options.leaseMs && { leaseMs: options.leaseMs }) });
 engine.on('engine:fenced', () => tell({ event: 'fenced' }));
+// Told when the branch is durable.
+engine.on('operation:finished', ({ kind, operationId, runId }) => kind === 'branch' && tell({ branch: operationId, runId }));
 engine.on('run:finished', ({ runId, status }) => tell({ event: 'finished', runId, status }));
 engine.on('run:started', ({ runId, recovered }) => tell({ event: 'started', runId, recovered }));
 

@@ -62,6 +62,19 @@ test('a process cancels a run that another one executes', async () => {
   await place.history();
 });
 
+test('a process cancels a batch that another one executes', async () => {
+  const place = new Place();
+  const [a, b] = await EngineProcess.two(place);
+  await a.ask('start', { flow: 'batched', args: ['w'], runId: 'id' });
+  await a.heard({ action: 'gate w' });
+  await a.heard({ branch: '0.2' });
+  expect(await b.ask('cancel', { runId: 'id' })).toBe(true);
+  await expect(b.ask('result', { runId: 'id' })).rejects.toMatchObject({ name: 'CancelledError' });
+  await expect(a.ask('result', { runId: 'id' })).rejects.toMatchObject({ name: 'CancelledError' });
+  expect([...place.calls().keys()].filter((call) => call.includes('after'))).toEqual([]);
+  await place.history();
+});
+
 test('a child goes on in one process while its parent goes on in another', async () => {
   const place = new Place();
   const a = await EngineProcess.open(place, { flows: ['gated', 'parent'] });

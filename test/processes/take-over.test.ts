@@ -22,6 +22,42 @@ test('a process goes on with the runs of one that is killed, without waiting for
   await place.history();
 });
 
+test('a process goes on with the batch of one that is killed, and does not run what is done in it again', async () => {
+  const place = new Place();
+  const [a, b] = await EngineProcess.two(place, {}, { gateOpen: true });
+  await a.ask('start', { flow: 'batched', args: ['w'], runId: 'id' });
+  await a.heard({ action: 'gate w' });
+  await a.heard({ action: 'z w' });
+  await a.heard({ branch: '0.2' });
+  await a.kill();
+  expect(await b.ask('result', { runId: 'id' })).toEqual([
+    'ALL_COMPLETED',
+    `first w in ${a.pid}`,
+    [`before w in ${a.pid}`, `gate w in ${b.pid}`, `after w in ${b.pid}`],
+    [`x w in ${a.pid}`, `y w in ${a.pid}`, `z w in ${a.pid}`],
+  ]);
+  expect([...place.calls()].filter(([, times]) => times > 1).map(([call]) => call)).toEqual(['id 0.1.1 gate w']);
+  await place.history();
+});
+
+test('the late writes of a process that stands still amid a batch are refused', async () => {
+  const place = new Place();
+  const [a, b] = await EngineProcess.two(place, { leaseMs: 300 }, { leaseMs: 300, gateOpen: true });
+  await a.ask('start', { flow: 'batched', args: ['w'], runId: 'id' });
+  await a.heard({ action: 'gate w' });
+  await a.heard({ branch: '0.2' });
+  const pending = a.ask('result', { runId: 'id' });
+  await a.stop(place);
+  const result = (await b.ask('result', { runId: 'id' })) as unknown[];
+  expect(result[2]).toEqual([`before w in ${a.pid}`, `gate w in ${b.pid}`, `after w in ${b.pid}`]);
+  const released = a.ask('release');
+  a.resume();
+  await released;
+  await a.heard({ event: 'fenced' });
+  expect(await pending).toEqual(result);
+  await place.history();
+});
+
 test('a process that stands still loses its runs, and when it goes on its late writes are refused', async () => {
   const place = new Place();
   const [a, b] = await EngineProcess.two(place, { leaseMs: 300 }, { leaseMs: 300, gateOpen: true });

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { type CommitBatch, type DurableFuture, type Engine, memoryStore, open, type Store } from 'perdure';
 import { expect, test } from 'vitest';
+import { endOf } from '../crash/crash-case.js';
 import { slowStore, watchedStore } from '../crash/crashing-store.js';
-import { endOf } from '../crash/flows.js';
 import { observe } from '../crash/observer.js';
 import { Recorder } from '../crash/recorder.js';
 import { replayOf } from '../crash/replay-of.js';
@@ -45,7 +45,7 @@ async function live(program: Program, commitMacrotasks: number): Promise<{ batch
       recorder.commits = number;
     },
   });
-  const engine = await open({ store: watched, default: false, logger: SILENT, leaks: 'ignore' });
+  const engine = await open({ store: watched, default: false, logger: SILENT, leaks: 'ignore', nonDurableAwait: 'error' });
   const end = await endIn(engine, engine.start(runProgram, [program], { id: RUN_ID }));
   const history = await expectWellFormed(store);
   await engine.close();
@@ -86,7 +86,7 @@ async function recover(batches: readonly CommitBatch[], before: TimedRecorder): 
   const unobserve = observe(recorder);
   const store = await storeAfter(batches);
   const watched = watchedStore(store, { after: (_number, batch) => recorder.committed(batch) });
-  const engine = await open({ store: watched, default: false, logger: SILENT, leaks: 'ignore' });
+  const engine = await open({ store: watched, default: false, logger: SILENT, leaks: 'ignore', nonDurableAwait: 'error' });
   const end = await endIn(engine, engine.future(RUN_ID));
   const history = await expectWellFormed(store);
   await engine.close();
@@ -128,7 +128,7 @@ test('a random flow takes the way of its journal when its worker is taken for de
           void store.reapWorkers({ workerId: 'nobody', nowMs: Number.MAX_SAFE_INTEGER, leaseMs: 1 });
       },
     });
-    const engine = await open({ store: watched, default: false, logger: SILENT, leaks: 'ignore' });
+    const engine = await open({ store: watched, default: false, logger: SILENT, leaks: 'ignore', nonDurableAwait: 'error' });
     const end = await endIn(engine, engine.start(runProgram, [program], { id: RUN_ID }));
     const history = await expectWellFormed(store);
     await engine.close();

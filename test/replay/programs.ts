@@ -3,10 +3,14 @@ import {
   action,
   actionContext,
   asCompleted,
+  type BatchResult,
+  type CompletionConfig,
   type DurableFuture,
   type Flow,
   flow,
+  map,
   now,
+  parallel,
   type ReturnWhen,
   random,
   shield,
@@ -25,7 +29,29 @@ import { observed, witness } from '../crash/observer.js';
 export type Start =
   | { readonly start: 'action'; readonly macrotasks: number; readonly fails: boolean }
   | { readonly start: 'sleep'; readonly ms: number }
-  | { readonly start: 'child'; readonly program: Program };
+  | { readonly start: 'child'; readonly program: Program }
+  | Batch;
+
+/** A batch whose branches run programs. */
+export interface Batch {
+  readonly start: 'parallel' | 'map';
+  readonly branches: readonly Program[];
+  readonly maxConcurrency: number | null;
+  readonly unfinished: 'cancel' | 'leave';
+  readonly policy: BatchPolicy;
+}
+
+/** When a batch is complete; a minimum is cut down to the number of branches. */
+export type BatchPolicy =
+  | { readonly policy: 'default' }
+  | {
+      readonly policy: 'limits';
+      readonly minSuccessful?: number;
+      readonly toleratedFailureCount?: number;
+      readonly toleratedFailurePercentage?: number;
+    }
+  /** A rule of the program's own: when so many have ended, by which it also may throw. */
+  | { readonly policy: 'rule'; readonly ended: number; readonly decides: 'SUCCEEDED' | 'FAILED' | 'throws' };
 
 export type Step =
   | Start
@@ -37,7 +63,9 @@ export type Step =
   | { readonly step: 'asCompleted'; readonly take: number }
   | { readonly step: 'result'; readonly index: number; readonly timeoutMs: number | null }
   | { readonly step: 'exception'; readonly index: number }
-  | { readonly step: 'cancel'; readonly index: number }
+  | { readonly step: 'cancel' | 'detach'; readonly index: number }
+  /** In a branch: waits for a future of the scope around it. */
+  | { readonly step: 'outer'; readonly index: number; readonly race: boolean }
   | { readonly step: 'look' }
   | { readonly step: 'values' }
   | { readonly step: 'shield'; readonly program: Program }
@@ -74,10 +102,13 @@ class Machine {
   readonly #futures: DurableFuture<unknown>[] = [];
   readonly #closures: Promise<unknown>[] = [];
   readonly #cancelled = new Set<DurableFuture<unknown>>();
+  /** In a branch: what had been started around it when its batch was. */
+  readonly #outer: readonly DurableFuture<unknown>[];
   #events = 0;
 
-  constructor(saw: (what: string) => void) {
+  constructor(saw: (what: string) => void, outer: readonly DurableFuture<unknown>[] = []) {
     this.#saw = saw;
+    this.#outer = outer;
   }
 
   get counted(): string {
@@ -135,6 +166,11 @@ class Machine {
       case 'cancel':
         this.#cancel(this.#at(step.index), at);
         return;
+      case 'detach':
+        this.#at(step.index)?.detach();
+        return;
+      case 'outer':
+        return this.#tell(at, this.#waitOutside(step.index, step.race));
       case 'look':
         this.look(at);
         return;
@@ -165,6 +201,7 @@ class Machine {
   }
 
   #start(what: Start): DurableFuture<unknown> {
+    const outer = [...this.#futures];
     switch (what.start) {
       case 'action':
         return act.start(what.macrotasks, what.fails);
@@ -172,7 +209,34 @@ class Machine {
         return sleep.start(what.ms);
       case 'child':
         return runProgram.start(what.program);
+      case 'parallel':
+        return parallel.start(
+          what.branches.map((program, index) => () => this.#branch(program, index, outer)),
+          optionsOf(what),
+        );
+      case 'map':
+        return map.start(what.branches, (program, index) => this.#branch(program, index, outer), optionsOf(what));
     }
+  }
+
+  /** Runs a program in a branch. What it has noted is lost when it is cancelled, and is not noted again when it has ended: the branch tells how much. */
+  async #branch(program: Program, index: number, outer: readonly DurableFuture<unknown>[]): Promise<string> {
+    const machine = new Machine(this.#saw, outer);
+    try {
+      await machine.run(program, `b${index}.`);
+    } finally {
+      await machine.join();
+      machine.look('end');
+    }
+    return machine.counted;
+  }
+
+  async #waitOutside(index: number, race: boolean): Promise<unknown> {
+    if (this.#outer.length === 0) return undefined;
+    const future = this.#outer[index % this.#outer.length] as DurableFuture<unknown>;
+    if (!race) return future;
+    const { done } = await wait([future, ...this.#futures], 'FIRST_COMPLETED');
+    return [...done].map(({ id }) => id);
   }
 
   async #wait(returnWhen: ReturnWhen, timeoutMs: number | null): Promise<string> {
@@ -195,7 +259,7 @@ class Machine {
 
   async #tell(at: string, promise: PromiseLike<unknown> | undefined): Promise<void> {
     try {
-      this.#note(`${at} ${JSON.stringify(await promise)}`);
+      this.#note(`${at} ${toldAs(await promise)}`);
     } catch (error) {
       this.#note(`${at} threw ${(error as Error).name}: ${(error as Error).message}`);
     }
@@ -207,38 +271,130 @@ class Machine {
   }
 }
 
+function optionsOf({ branches: { length }, maxConcurrency, unfinished, policy }: Batch): {
+  unfinished: 'cancel' | 'leave';
+  maxConcurrency?: number;
+  completionConfig?: CompletionConfig;
+} {
+  return { unfinished, ...(maxConcurrency !== null && { maxConcurrency }), ...completionOf(policy, length) };
+}
+
+function completionOf(policy: BatchPolicy, total: number): { completionConfig?: CompletionConfig } {
+  switch (policy.policy) {
+    case 'default':
+      return {};
+    case 'limits': {
+      const { policy: _, minSuccessful, ...limits } = policy;
+      const minimum = minSuccessful === undefined || total === 0 ? {} : { minSuccessful: Math.min(minSuccessful, total) };
+      return { completionConfig: { ...limits, ...minimum } };
+    }
+    case 'rule':
+      return {
+        completionConfig: {
+          shouldComplete: ({ succeeded, failed, items }) => {
+            if (succeeded + failed < policy.ended || items.every(({ status }) => status === 'FAILED')) return false;
+            if (policy.decides === 'throws') throw new SyntaxError(`${succeeded} of ${items.length}`);
+            return policy.decides;
+          },
+        },
+      };
+  }
+}
+
+/** What a value is told as: of a batch, all that there is to know. */
+function toldAs(value: unknown): string {
+  const isBatch = typeof value === 'object' && value !== null && 'completionReason' in value;
+  if (!isBatch) return JSON.stringify(value);
+  const { completionReason, all } = value as BatchResult<unknown>;
+  const items = all.map((item) => {
+    if (item.status === 'SUCCEEDED') return toldAs(item.result);
+    return item.status === 'FAILED' ? `${item.error.name}: ${item.error.message}` : item.status;
+  });
+  return `${completionReason} ${items.join(' | ')}`;
+}
+
+const sometimes = fc.integer({ max: 2, min: 0 }).map((drawn) => drawn === 2);
 const timeoutMs = fc.option(fc.integer({ min: 1, max: 5 }), { freq: 2 });
 const index = fc.nat({ max: 7 });
+const policy: fc.Arbitrary<BatchPolicy> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant<BatchPolicy>({ policy: 'default' }) },
+  {
+    weight: 3,
+    arbitrary: fc.record(
+      {
+        policy: fc.constant('limits' as const),
+        minSuccessful: fc.integer({ min: 1, max: 3 }),
+        toleratedFailureCount: fc.nat({ max: 2 }),
+        toleratedFailurePercentage: fc.constantFrom(0, 34, 50, 100),
+      },
+      { requiredKeys: ['policy'] },
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      policy: fc.constant('rule' as const),
+      ended: fc.integer({ min: 1, max: 3 }),
+      decides: fc.constantFrom('SUCCEEDED' as const, 'FAILED' as const, 'throws' as const),
+    }),
+  },
+) as fc.Arbitrary<BatchPolicy>;
 
-/** Programs of bounded size. */
-export const programs: fc.Arbitrary<Program> = fc.letrec<{ start: Start; step: Step; program: Program; root: Program }>((tie) => ({
-  start: fc.oneof(
-    { maxDepth: 2, depthIdentifier: 'program' },
-    { weight: 5, arbitrary: fc.record({ start: fc.constant('action'), macrotasks: fc.nat({ max: 4 }), fails: fc.boolean() }) },
-    { weight: 2, arbitrary: fc.record({ start: fc.constant('sleep'), ms: fc.integer({ min: 1, max: 5 }) }) },
-    { weight: 2, arbitrary: fc.record({ start: fc.constant('child'), program: tie('program') }) },
-  ) as fc.Arbitrary<Start>,
-  step: fc.oneof(
-    { maxDepth: 2, depthIdentifier: 'program' },
-    { weight: 8, arbitrary: tie('start') },
-    { weight: 3, arbitrary: fc.record({ step: fc.constant('call'), what: tie('start') }) },
-    { weight: 4, arbitrary: fc.record({ step: fc.constantFrom('race', 'any', 'all', 'allSettled') }) },
+interface Level {
+  readonly start: fc.Arbitrary<Start>;
+  readonly step: fc.Arbitrary<Step>;
+  readonly program: fc.Arbitrary<Program>;
+}
+
+/** What can be done where programs may lie in programs so many times; the steps that hold none are as likely everywhere. */
+function level(deeper: number): Level {
+  const inner = deeper === 0 ? undefined : level(deeper - 1).program;
+  const start: fc.Arbitrary<Start> = fc.oneof(
+    { weight: 5, arbitrary: fc.record({ start: fc.constant('action' as const), macrotasks: fc.nat({ max: 4 }), fails: sometimes }) },
+    { weight: 2, arbitrary: fc.record({ start: fc.constant('sleep' as const), ms: fc.integer({ min: 1, max: 5 }) }) },
+    ...(inner === undefined
+      ? []
+      : [
+          { weight: 1, arbitrary: fc.record({ start: fc.constant('child' as const), program: inner }) },
+          { weight: 4, arbitrary: batchOf(inner) },
+        ]),
+  );
+  const step: fc.Arbitrary<Step> = fc.oneof(
+    { weight: 8, arbitrary: start },
+    { weight: 7, arbitrary: fc.record({ step: fc.constant('call' as const), what: start }) },
+    { weight: 4, arbitrary: fc.record({ step: fc.constantFrom('race' as const, 'any', 'all', 'allSettled') }) },
     {
       weight: 4,
       arbitrary: fc.record({
-        step: fc.constant('wait'),
-        returnWhen: fc.constantFrom('FIRST_COMPLETED', 'FIRST_EXCEPTION', 'ALL_COMPLETED'),
+        step: fc.constant('wait' as const),
+        returnWhen: fc.constantFrom<ReturnWhen>('FIRST_COMPLETED', 'FIRST_EXCEPTION', 'ALL_COMPLETED'),
         timeoutMs,
       }),
     },
-    { weight: 2, arbitrary: fc.record({ step: fc.constant('asCompleted'), take: fc.integer({ min: 1, max: 4 }) }) },
-    { weight: 2, arbitrary: fc.record({ step: fc.constant('result'), index, timeoutMs }) },
-    { weight: 1, arbitrary: fc.record({ step: fc.constant('exception'), index }) },
-    { weight: 4, arbitrary: fc.record({ step: fc.constant('cancel'), index }) },
-    { weight: 4, arbitrary: fc.record({ step: fc.constantFrom('look', 'values', 'join') }) },
-    { weight: 1, arbitrary: fc.record({ step: fc.constant('throw') }) },
-    { weight: 3, arbitrary: fc.record({ step: fc.constantFrom('closure', 'shield'), program: tie('program') }) },
-  ) as fc.Arbitrary<Step>,
-  program: fc.array(tie('step'), { minLength: 1, maxLength: 5, depthIdentifier: 'program' }),
-  root: fc.array(tie('step'), { minLength: 1, maxLength: 9, size: 'max', depthIdentifier: 'program' }),
-})).root;
+    { weight: 2, arbitrary: fc.record({ step: fc.constant('asCompleted' as const), take: fc.integer({ min: 1, max: 4 }) }) },
+    { weight: 2, arbitrary: fc.record({ step: fc.constant('result' as const), index, timeoutMs }) },
+    { weight: 1, arbitrary: fc.record({ step: fc.constant('exception' as const), index }) },
+    { weight: 4, arbitrary: fc.record({ step: fc.constant('cancel' as const), index }) },
+    { weight: 1, arbitrary: fc.record({ step: fc.constant('detach' as const), index }) },
+    { weight: 2, arbitrary: fc.record({ step: fc.constant('outer' as const), index, race: fc.boolean() }) },
+    { weight: 4, arbitrary: fc.record({ step: fc.constantFrom('look' as const, 'values', 'join') }) },
+    { weight: 1, arbitrary: fc.record({ step: fc.constant('throw' as const) }) },
+    ...(inner === undefined
+      ? []
+      : [{ weight: 3, arbitrary: fc.record({ step: fc.constantFrom('closure' as const, 'shield'), program: inner }) }]),
+  );
+  return { start, step, program: fc.array(step, { minLength: 1, maxLength: 4, size: 'max' }) };
+}
+
+function batchOf(program: fc.Arbitrary<Program>): fc.Arbitrary<Batch> {
+  return fc.record({
+    start: fc.constantFrom('parallel' as const, 'map'),
+    branches: fc.array(program, { maxLength: 4, size: 'max' }),
+    maxConcurrency: fc.option(fc.integer({ min: 1, max: 3 })),
+    unfinished: fc.constantFrom('cancel' as const, 'leave'),
+    policy,
+  });
+}
+
+/** Programs of bounded size. */
+export const programs: fc.Arbitrary<Program> = fc.array(level(2).step, { minLength: 1, maxLength: 9, size: 'max' });

@@ -106,6 +106,11 @@ export class Batch extends Operation {
 
   protected release(): void {}
 
+  /** Its branches begin before it is dispatched, and what they do may be recorded: so is the batch. */
+  protected override get written(): boolean {
+    return true;
+  }
+
   // What its branches tell it.
 
   runBranch(index: number): unknown {

@@ -70,15 +70,28 @@ export class Branch extends Operation implements EndedBranch {
   }
 
   override get standsStill(): boolean {
-    return this.runs && this.#bodyEnd === undefined && this.scope.idle;
+    return this.runs && !this.stopped && this.#bodyEnd === undefined && this.scope.idle;
   }
 
   conclude(leakFailure: Error | undefined): void {
-    if (this.stopped) this.#tellOfLateFailure();
+    this.tellOfFailure();
+    if (this.stopped) this.run.forget(this);
     if (!this.awaited) return;
     const { status, text } = this.#outcome(leakFailure);
     this.entry.input = encodeBranchNotes({ observed: this.scope.observedOutside() });
     this.#batch.branchConcluded(this, status, text);
+  }
+
+  tellOfFailure(): void {
+    const end = this.#bodyEnd as BodyEnd;
+    if (!this.stopped || end.ok || end.error instanceof CancelledError) return;
+    const { host, id: runId } = this.run;
+    const error = plainError(end.error);
+    host.logger.warn(`${this.scope.what} was cancelled, and failed while it came to its end: ${error.message}`, {
+      runId,
+      operationId: this.entry.id,
+      error,
+    });
   }
 
   override deliver(record: OperationRecord): boolean {
@@ -87,17 +100,16 @@ export class Branch extends Operation implements EndedBranch {
   }
 
   override cancelWith(error: CancelledError): boolean {
-    this.run.forget(this);
+    if (this.stopped) return false;
     this.leave(error);
-    this.scope.handOver();
     return this.scope.cancel(error);
   }
 
   override end(reason: CancelledError): void {
     this.run.forget(this);
     this.leave(reason);
-    this.scope.handOver();
     this.scope.close(() => reason);
+    this.scope.handOver();
   }
 
   /** Its place in the journal is its outcome. */
@@ -109,19 +121,6 @@ export class Branch extends Operation implements EndedBranch {
   #ended(end: BodyEnd): void {
     this.#bodyEnd = end;
     this.run.branchEnded(this);
-  }
-
-  /** It was cancelled, so nobody asks for its outcome: a failure of its clean-up would be lost. */
-  #tellOfLateFailure(): void {
-    const end = this.#bodyEnd as BodyEnd;
-    if (end.ok || end.error instanceof CancelledError) return;
-    const { host, id: runId } = this.run;
-    const error = plainError(end.error);
-    host.logger.warn(`${this.scope.what} was cancelled, and failed while it came to its end: ${error.message}`, {
-      runId,
-      operationId: this.entry.id,
-      error,
-    });
   }
 
   #outcome(leakFailure: Error | undefined): { readonly status: EndStatus; readonly text: string } {

@@ -64,6 +64,10 @@ export class CallAction extends Operation implements Resident {
       this.leave(cancellation(`action "${recorded.name}" (${recorded.id})`, 'it goes on as a run of its own'));
   }
 
+  override get outlives(): boolean {
+    return this.detached;
+  }
+
   override outlive(): void {
     const { entry, run } = this;
     run.forget(this);

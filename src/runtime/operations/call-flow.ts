@@ -55,6 +55,10 @@ export class CallFlow extends Operation {
     this.run.whenCurrent(() => this.#send({ reason: reason.message, parentRunId: this.run.id, parentOperationId: this.entry.id }));
   }
 
+  override get outlives(): boolean {
+    return this.detached;
+  }
+
   /** A run of its own already. */
   override outlive(): void {
     this.run.forget(this);

@@ -1,6 +1,6 @@
 import type { Codec } from '../../codec/codec.js';
 import { type CancelledError, UsageError } from '../../errors/errors.js';
-import { type Abortable, cancellation, Future, type FutureOwner } from '../../futures/future.js';
+import { type Abortable, Future, type FutureOwner } from '../../futures/future.js';
 import { type Entry, newEntry } from '../../journal/group-commit.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus, OperationKind } from '../../model/statuses.js';
@@ -43,6 +43,8 @@ export interface EndedBranch {
   readonly awaited: boolean;
   /** The scope has been closed: the outcome can be recorded. */
   conclude(leakFailure: Error | undefined): void;
+  /** If it was cancelled, nobody asks for its outcome: a failure of its clean-up would be lost. */
+  tellOfFailure(): void;
 }
 
 export interface OperationInit {
@@ -121,6 +123,11 @@ export abstract class Operation implements FutureOwner, ScopeMember {
     return this.#dispatched;
   }
 
+  /** Whether there is an entry of it to close. */
+  protected get written(): boolean {
+    return this.#dispatched || this.#recovered;
+  }
+
   /** Whether its start was recorded by an earlier execution. */
   get recovered(): boolean {
     return this.#recovered;
@@ -136,7 +143,11 @@ export abstract class Operation implements FutureOwner, ScopeMember {
   }
 
   get spared(): boolean {
-    return this.place.shielded;
+    return this.place.shielded || this.detached;
+  }
+
+  get outlives(): boolean {
+    return false;
   }
 
   /** It is pending: what begins at once, and not when the journal has been delivered, begins. */
@@ -173,7 +184,7 @@ export abstract class Operation implements FutureOwner, ScopeMember {
     this.run.forget(this);
     this.stop(reason);
     const { entry, run } = this;
-    if (!(this.#dispatched || this.#recovered) || entry.seq !== null || entry.status === 'CANCELLED') return;
+    if (!this.written || entry.seq !== null || entry.status === 'CANCELLED') return;
     entry.status = 'CANCELLED';
     entry.outcome = this.codec.encodeError(reason);
     entry.finishedAt = run.host.clock.now();
@@ -191,10 +202,8 @@ export abstract class Operation implements FutureOwner, ScopeMember {
     this.release(reason);
   }
 
-  /** Its scope has ended and it was detached: it goes on by itself, where its kind can. */
-  outlive(): void {
-    this.end(cancellation(`${this.entry.kind} "${this.entry.name}" (${this.entry.id})`, 'its scope has ended'));
-  }
+  /** Only where `outlives` can be true. */
+  outlive(): void {}
 
   get stopped(): boolean {
     return this.#stopped;

@@ -1,7 +1,8 @@
 import { appendFileSync, writeSync } from 'node:fs';
 import { open, type Store, sqliteStore } from 'perdure';
+import { cancelThrough, endOf } from '../crash-case.js';
 import { watchedStore } from '../crashing-store.js';
-import { CASES, cancelThrough, endOf } from '../flows.js';
+import { CASES } from '../flows.js';
 import { observe } from '../observer.js';
 
 /**
@@ -18,7 +19,7 @@ function note(...fields: string[]): void {
 }
 
 observe({
-  flowBegan: (runId) => note('flow', runId),
+  flowBegan: (runId, whole) => note('flow', runId, whole ? 'whole' : ''),
   flowSaw: (runId, what, scope) => note('saw', runId, what, scope),
   actionBegan: (runId, operationId) => note('action', runId, operationId),
 });

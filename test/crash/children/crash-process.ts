@@ -90,7 +90,7 @@ export class CrashPlace {
     for (const line of notes.slice(this.#notesRead).split('\n')) {
       if (line === '') continue;
       const [what, runId, more, scope = ''] = JSON.parse(line) as [string, string, string, string?];
-      if (what === 'flow') this.recorder.flowBegan(runId);
+      if (what === 'flow') this.recorder.flowBegan(runId, more === 'whole');
       else if (what === 'saw') this.recorder.flowSaw(runId, more, scope);
       else this.recorder.actionBegan(runId, more);
     }

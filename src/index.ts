@@ -38,16 +38,8 @@ export {
   TimeoutError,
   UsageError,
 } from './errors/errors.js';
-export {
-  type BatchItem,
-  type BatchItemJson,
-  BatchResult,
-  type BatchResultJson,
-  type FailedItem,
-  type NamedBatchResult,
-  type SucceededItem,
-  type UnfinishedItem,
-} from './futures/batch-result.js';
+export type { BatchItem, BatchItemJson, FailedItem, SucceededItem, UnfinishedItem } from './futures/batch-item.js';
+export { BatchResult, type BatchResultJson, type NamedBatchResult } from './futures/batch-result.js';
 export {
   CompletionConfig,
   type CompletionDecision,

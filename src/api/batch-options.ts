@@ -68,6 +68,6 @@ export function batchSettings<Item, R>(
 /** What `itemNamer` calls a branch. @throws {UsageError} `INVALID_OPTION` when that is no name. */
 export function nameItem<Item>(caller: string, itemNamer: (item: Item, index: number) => string, item: Item, index: number): string {
   const name: unknown = itemNamer(item, index);
-  if (isText(name)) return name as string;
+  if (isText(name)) return name;
   throw new UsageError('INVALID_OPTION', `${caller}: itemNamer must return a text that is not empty; it did not for index ${index}`);
 }

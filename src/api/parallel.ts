@@ -1,6 +1,7 @@
 import { UsageError } from '../errors/errors.js';
 import { isText } from '../errors/options.js';
-import type { BatchItem, BatchResult, NamedBatchResult } from '../futures/batch-result.js';
+import type { BatchItem } from '../futures/batch-item.js';
+import type { BatchResult, NamedBatchResult } from '../futures/batch-result.js';
 import { CompletionConfig } from '../futures/completion-policy.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
@@ -86,7 +87,7 @@ function readBranch(caller: string, given: unknown, index: number, itemNamer: Pa
     return { name: itemNamer === undefined ? `parallel-branch-${index}` : nameItem(caller, itemNamer, run, index), run: () => run() };
   }
   const { name, run } = (typeof given === 'object' && given !== null ? given : {}) as Partial<NamedBranch>;
-  if (typeof run === 'function' && isText(name)) return { name: name as string, run: () => run() };
+  if (typeof run === 'function' && isText(name)) return { name, run: () => run() };
   throw new UsageError(
     'INVALID_ARGUMENT',
     `${caller}: branch ${index} must be a function, or { name, run } with a name that is not empty and a function; start nothing before: () => action(…), not action(…)`,

@@ -1,5 +1,5 @@
 import { type ErrorParts, type ErrorProperty, takeApart, thrownError } from './error-parts.js';
-import { ownClassOf } from './own-classes.js';
+import { ownClassName } from './own-classes.js';
 import { isPlainPrimitive } from './plain-json.js';
 import { builtinName, describeKind, isError, isOfThisRealm, typedArrayConstructor } from './value-kinds.js';
 import { Refusal, step, type Trail } from './value-path.js';
@@ -16,7 +16,7 @@ import { Refusal, step, type Trail } from './value-path.js';
  *   ['m', slot, slot, …]             Map           ['s', slot, …]                      Set
  *   ['v', value]                     Date, RegExp, URL                                 ['t', class, element, …]  typed array
  *   ['e', class | null, name, n, key, slot, …]     error; the first n properties are not enumerable
- *   ['c', class, slot]               an instance of a class of perdure's own, and its parts
+ *   ['c', class, key, slot, …]       an instance of a class of perdure's own, and its fields
  */
 export type FlatNode = unknown[];
 
@@ -111,13 +111,14 @@ class Flattener {
       this.#expandError(object, node, trail);
       return;
     }
-    const own = ownClassOf(object);
-    if (own === undefined) {
+    const ownClass = ownClassName(object);
+    if (ownClass === undefined) {
       this.#expandBuiltin(object, node, trail);
-    } else {
-      this.needed = true;
-      node.push('c', own.name, this.slot(own.takeApart(object), trail));
+      return;
     }
+    this.needed = true;
+    node.push('c', ownClass);
+    this.#expandFields(object, node, trail);
   }
 
   #expandBuiltin(object: object, node: FlatNode, trail: Trail | undefined): void {
@@ -125,7 +126,8 @@ class Flattener {
     if (!isOfThisRealm(object)) this.needed = true;
     switch (name) {
       case 'Object':
-        this.#expandObject(object, node, trail);
+        node.push('o');
+        this.#expandFields(object, node, trail);
         break;
       case 'Array':
         this.#expandArray(object as readonly unknown[], node, trail);
@@ -148,9 +150,8 @@ class Flattener {
     }
   }
 
-  #expandObject(object: object, node: FlatNode, trail: Trail | undefined): void {
+  #expandFields(object: object, node: FlatNode, trail: Trail | undefined): void {
     refuseSymbols(object, trail);
-    node.push('o');
     for (const [key, value] of Object.entries(object)) {
       if (RISKY_KEYS.has(key)) this.needed = true;
       node.push(key, this.slot(value, step(trail, 'field', key)));

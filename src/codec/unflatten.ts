@@ -1,6 +1,6 @@
 import { type ErrorProperty, emptyError, putTogether } from './error-parts.js';
 import type { FlatNode } from './flatten.js';
-import { ownClassNamed } from './own-classes.js';
+import { emptyInstance } from './own-classes.js';
 import { typedArrayConstructor } from './value-kinds.js';
 
 /**
@@ -12,8 +12,6 @@ export function unflatten(nodes: readonly FlatNode[]): unknown {
   const objects = nodes.map(emptyObject);
   const resolve = (slot: unknown): unknown => (Array.isArray(slot) ? objects[slot[0] as number] : slot);
   for (const [number, node] of nodes.entries()) fill(objects[number], node, resolve);
-  // Their parts had to be filled first.
-  for (const [number, node] of nodes.entries()) if (node[0] === 'c') fillInstance(objects[number], node, resolve);
   return objects[0];
 }
 
@@ -34,7 +32,7 @@ function emptyObject(node: FlatNode): unknown {
     case 'e':
       return emptyError(node[1] as string | null, node[2] as string, messageOf(node));
     case 'c':
-      return Object.create(ownClassNamed(node[1] as string).prototype);
+      return emptyInstance(node[1] as string);
     default:
       throw new TypeError(`an encoded value has an unknown node: ${String(node[0])}`);
   }
@@ -54,7 +52,9 @@ function typedArray(name: string, elements: ArrayLike<number> & ArrayLike<bigint
 function fill(object: unknown, node: FlatNode, resolve: (slot: unknown) => unknown): void {
   switch (node[0]) {
     case 'o':
-      for (let at = 1; at < node.length; at += 2) setField(object as object, node[at] as string, resolve(node[at + 1]));
+    case 'c':
+      for (let at = node[0] === 'o' ? 1 : 2; at < node.length; at += 2)
+        setField(object as object, node[at] as string, resolve(node[at + 1]));
       return;
     case 'a':
       for (let at = 1; at < node.length; at++) (object as unknown[]).push(resolve(node[at]));
@@ -68,10 +68,6 @@ function fill(object: unknown, node: FlatNode, resolve: (slot: unknown) => unkno
     case 'e':
       fillError(object as Error, node, resolve);
   }
-}
-
-function fillInstance(instance: unknown, [, name, parts]: FlatNode, resolve: (slot: unknown) => unknown): void {
-  ownClassNamed(name as string).fill(instance as object, resolve(parts) as object);
 }
 
 function setField(object: object, key: string, value: unknown): void {

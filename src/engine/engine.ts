@@ -338,7 +338,7 @@ function refuseInFlow(what: string): void {
 }
 
 function requireRunId(runId: unknown, caller: string): string {
-  if (isText(runId)) return runId as string;
+  if (isText(runId)) return runId;
   throw new UsageError('INVALID_ARGUMENT', `${caller}: the run's id must be a text that is not empty`);
 }
 

@@ -16,7 +16,7 @@ export const ERROR_CODES = {
   NOT_IN_FLOW: 'a call that belongs inside a flow was made outside',
   NOT_IN_ACTION: 'a call that belongs inside an action was made outside',
   ENGINE_IN_FLOW: 'a flow called the engine, or waited for something that is not its own',
-  FOREIGN_FUTURE: 'a future of another run or of a sibling scope was waited for',
+  FOREIGN_FUTURE: 'a future of another run or scope was waited for, cancelled or detached',
   RUN_ENDED: 'code of a run went on after the run had ended or left memory',
   NON_DURABLE_AWAIT: 'a flow awaited something that is not durable',
   RUN_NOT_FOUND: 'no run has this id',

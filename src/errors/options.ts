@@ -37,7 +37,7 @@ export function givenOptions<T extends object>(options: T): T {
 
 export const isBoolean: Check = (value) => typeof value === 'boolean';
 /** A text that is not empty and that every store keeps as it is: no NUL, no half of a surrogate pair. */
-export const isText: Check = (value) => typeof value === 'string' && value.trim() !== '' && isStorable(value);
+export const isText = (value: unknown): value is string => typeof value === 'string' && value.trim() !== '' && isStorable(value);
 
 /** Whether a text survives its way through SQLite and UTF-8. */
 export function isStorable(text: string): boolean {

@@ -63,35 +63,55 @@ export const CompletionConfig: {
   allCompleted: () => ({ toleratedFailurePercentage: 100 }),
 };
 
-/** How many branches have come to which end. */
-export interface CompletionCounts {
+/** A policy that was read: limits, or a rule of the program's own. */
+export type CompletionPolicy = CompletionThresholds | CustomCompletion;
+
+/** How far a batch has come. */
+export interface BatchProgress {
   readonly succeeded: number;
   readonly failed: number;
   readonly total: number;
-}
-
-/** Why the batch is complete by its limits; `undefined` while it is not. */
-export function reasonToComplete(
-  limits: CompletionThresholds,
-  { succeeded, failed, total }: CompletionCounts,
-): CompletionReason | undefined {
-  const { minSuccessful, toleratedFailureCount = Number.POSITIVE_INFINITY, toleratedFailurePercentage = 100 } = limits;
-  if (failed > toleratedFailureCount || failed * 100 > toleratedFailurePercentage * total) return 'FAILURE_TOLERANCE_EXCEEDED';
-  if (succeeded + failed === total) return 'ALL_COMPLETED';
-  if (minSuccessful !== undefined && succeeded >= minSuccessful) return 'MIN_SUCCESSFUL_REACHED';
-  return undefined;
+  /** Made when a rule of the program's own asks for them: after every completion it would cost too much. */
+  items(): CompletionStatus['items'];
 }
 
 /**
- * Why the batch is complete by the program's own rule; `undefined` while it is not.
+ * Why the batch is complete; `undefined` while it is not.
  *
- * @throws What the rule throws, and {UsageError} `INVALID_OPTION` when it answers something else than a decision.
+ * @throws What a rule of the program's own throws, and {UsageError} `INVALID_OPTION` when that answers something else than a decision.
  */
-export function customReason(rule: CustomCompletion['shouldComplete'], status: CompletionStatus): CompletionReason | undefined {
-  const decision: unknown = rule(status);
-  const outcome = readDecision(decision);
-  if (outcome !== undefined) return outcome === 'FAILED' ? 'CUSTOM_COMPLETION_FAILED' : 'CUSTOM_COMPLETION_SUCCEEDED';
-  return status.succeeded + status.failed === status.total ? 'ALL_COMPLETED' : undefined;
+export function reasonToComplete(policy: CompletionPolicy, progress: BatchProgress): CompletionReason | undefined {
+  const { succeeded, failed, total } = progress;
+  if (total === 0) return 'ALL_COMPLETED';
+  const all = succeeded + failed === total ? 'ALL_COMPLETED' : undefined;
+  if ('shouldComplete' in policy) return customReason(policy, progress) ?? all;
+  const {
+    minSuccessful = Number.POSITIVE_INFINITY,
+    toleratedFailureCount = Number.POSITIVE_INFINITY,
+    toleratedFailurePercentage = 100,
+  } = policy;
+  if (failed > toleratedFailureCount || failed * 100 > toleratedFailurePercentage * total) return 'FAILURE_TOLERANCE_EXCEEDED';
+  return all ?? (succeeded >= minSuccessful ? 'MIN_SUCCESSFUL_REACHED' : undefined);
+}
+
+function customReason(
+  { shouldComplete }: CustomCompletion,
+  { succeeded, failed, total, items }: BatchProgress,
+): CompletionReason | undefined {
+  const outcome = readDecision(
+    shouldComplete({
+      succeeded,
+      failed,
+      total,
+      successCount: succeeded,
+      failureCount: failed,
+      totalCount: total,
+      get items() {
+        return items();
+      },
+    }),
+  );
+  return outcome && `CUSTOM_COMPLETION_${outcome}`;
 }
 
 function readDecision(decision: unknown): 'SUCCEEDED' | 'FAILED' | undefined {
@@ -125,12 +145,7 @@ const THRESHOLDS: readonly (keyof CompletionThresholds)[] = ['minSuccessful', 't
  *
  * @throws {UsageError} `INVALID_OPTION` when it makes no sense for this batch.
  */
-export function readCompletion(
-  caller: string,
-  config: unknown,
-  total: number,
-  standard: CompletionThresholds,
-): CompletionThresholds | CustomCompletion {
+export function readCompletion(caller: string, config: unknown, total: number, standard: CompletionThresholds): CompletionPolicy {
   const fail = (message: string): never => {
     throw new UsageError('INVALID_OPTION', `${caller}: completionConfig${message}`);
   };

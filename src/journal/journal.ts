@@ -9,6 +9,8 @@ import { mismatch, missing, type OperationIdentity, type ReplayedRun } from './r
  *
  * Owns: the run's outcomes that wait for delivery, and its next sequence number. Does not own: writing (the group commit does).
  *
+ * A replay leaves out the bodies of branches that have ended, unless it is a whole one.
+ *
  * States: replaying, while anything that was loaded lies ahead of the flow; live, from then on.
  *
  *   J1  Outcomes are delivered in `seq` order, each once; those of this process come after all that were loaded.

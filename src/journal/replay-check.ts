@@ -1,5 +1,7 @@
 import { NonDeterminismError } from '../errors/errors.js';
 import type { EntryKind, OperationRecord } from '../model/records.js';
+import { isBatch } from '../model/statuses.js';
+import { splitBatchInput } from './batch-input.js';
 
 /** What a flow asks for, as far as its journal can tell one operation from another. */
 export interface OperationIdentity {
@@ -62,8 +64,6 @@ function childOf({ childRunId }: { readonly childRunId: string | null }): string
 /** The first part of a recorded input, to recognise it by. */
 function inputOf(recorded: OperationRecord): string {
   if (recorded.input === null) return '';
-  // The first line of a batch's is its policy, which may change.
-  const isBatch = recorded.kind === 'parallel' || recorded.kind === 'map';
-  const input = isBatch ? recorded.input.slice(recorded.input.indexOf('\n') + 1) : recorded.input;
+  const input = isBatch(recorded.kind) ? splitBatchInput(recorded.input).content : recorded.input;
   return `, input ${input.length > 200 ? `${input.slice(0, 200)}…` : input}`;
 }

@@ -20,6 +20,11 @@ export type FutureStatus = OperationStatus;
 /** Everything a run can ask for durably. */
 export type OperationKind = 'action' | 'flow' | 'timer' | 'event' | 'parallel' | 'map' | 'branch';
 
+/** Whether what is of this kind is a batch: its branches do the work. */
+export function isBatch(kind: string): kind is 'parallel' | 'map' {
+  return kind === 'parallel' || kind === 'map';
+}
+
 /** Why a run is `BLOCKED`. */
 export type BlockedCode = 'FLOW_NOT_REGISTERED' | 'NON_DETERMINISM';
 

@@ -9,10 +9,10 @@ import type { Scope } from './scope.js';
  *
  * Owns: whether the run has its turn, and whose code the turn resumed. Does not own: turns.
  *
- *   G1  Code of a run acts in its turns only, and as long as its run and its scope are open.
- *   G2  Code of a scope goes on in turns whose outcome belongs to that scope, to one around it, or to a future that it attends to. Anything else is a
+ *   X1  Code of a run acts in its turns only, and as long as its run and its scope are open.
+ *   X2  Code of a scope goes on in turns whose outcome belongs to that scope, to one around it, or to a future that it attends to. Anything else is a
  *       promise that branches share.
- *   G3  A future can be waited for in its own scope and within; cancelled and detached in its own only, since finished branches are not run again.
+ *   X3  A future can be waited for in its own scope and within; cancelled and detached in its own only, since finished branches are not run again.
  */
 export class Admission {
   readonly #run: { readonly id: string; readonly flow: string };
@@ -21,8 +21,8 @@ export class Admission {
   #inTurn = false;
   /** Counts turns, and deliveries that turned out to be none. */
   #turn = 0;
-  /** The scopes whose code this turn resumed. */
-  #resumed: Scope[] = [];
+  /** The first scope whose code this turn resumed. */
+  #resumed: Scope | undefined;
 
   constructor(run: { readonly id: string; readonly flow: string }, notices: RunNotices) {
     this.#run = run;
@@ -35,25 +35,24 @@ export class Admission {
 
   beginTurn(): void {
     this.#inTurn = true;
-    this.#turn += 1;
-    this.#resumed = [];
+    this.resumesNobody();
   }
 
   endTurn(): void {
     this.#inTurn = false;
+    this.resumesNobody();
   }
 
   /** A delivery resumes code of this scope, or of what is in it. */
   resumes(scope: Scope): void {
-    if (scope.turn === this.#turn) return;
     scope.turn = this.#turn;
-    this.#resumed.push(scope);
+    this.#resumed ??= scope;
   }
 
   /** What was delivered so far in this turn resumed no code. */
   resumesNobody(): void {
     this.#turn += 1;
-    this.#resumed = [];
+    this.#resumed = undefined;
   }
 
   /** Nothing is admitted any more. */
@@ -80,17 +79,9 @@ export class Admission {
 
   /** Tells when code went on by something that is not durable. @throws {UsageError} `NON_DURABLE_AWAIT` when that is the engine's policy. */
   requireTurnOf(scope: Scope, what: string): void {
-    if (!this.#inTurn) {
-      this.#notices.nonDurableAwait(scope, what);
-      return;
-    }
     for (let each: Scope | undefined = scope; each !== undefined; each = each.parent) if (each.turn === this.#turn) return;
-    const [by] = this.#resumed;
-    if (by === undefined) {
-      this.#notices.nonDurableAwait(scope, what);
-      return;
-    }
-    this.#notices.sharedAwait(scope, by, what);
+    if (this.#resumed === undefined) this.#notices.nonDurableAwait(scope, what);
+    else this.#notices.sharedAwait(scope, this.#resumed, what);
   }
 
   /** Lets code wait for an operation. @throws {UsageError} `FOREIGN_FUTURE`, `RUN_ENDED`, `NON_DURABLE_AWAIT` */

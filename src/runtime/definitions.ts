@@ -1,6 +1,6 @@
 import type { Serdes } from '../codec/serdes.js';
 import type { BatchResult } from '../futures/batch-result.js';
-import type { CompletionThresholds, CustomCompletion } from '../futures/completion-policy.js';
+import type { CompletionPolicy } from '../futures/completion-policy.js';
 
 /** What happens at the end of a scope to futures nobody took delivery of. */
 export type LeakPolicy = 'warn' | 'error' | 'ignore';
@@ -31,14 +31,14 @@ export interface ActionDefinition {
 /** When a timer is due: after a time from its first start, or at a point in time (milliseconds since the epoch). */
 export type TimerDue = { readonly afterMs: number } | { readonly atMs: number };
 
-/** What becomes of branches that are not done when their batch is complete: they are cancelled, or left to go on until their scope ends. */
+/** What becomes of branches that are not done when their batch is complete: they are cancelled, or left to go on until the scope around the batch ends. */
 export type UnfinishedPolicy = 'cancel' | 'leave';
 
 /** How a batch is run. */
 export interface BatchSettings {
   /** Branches that run at once; `undefined`: all of them. */
   readonly maxConcurrency: number | undefined;
-  readonly completion: CompletionThresholds | CustomCompletion;
+  readonly completion: CompletionPolicy;
   readonly unfinished: UnfinishedPolicy;
   readonly serdes: Serdes | undefined;
   readonly itemSerdes: Serdes | undefined;

@@ -2,7 +2,7 @@ import { currentPlace, type FlowRun } from './current-scope.js';
 import { plainError } from './events.js';
 
 /**
- * Promises of a flow that reject with nobody handling them: held until the run ends and reported as leaks there, since a replayed one must not kill
+ * Promises of a flow that reject with nobody handling them: held until their scope, or the run, ends and reported as leaks there, since a replayed one must not kill
  * every process that recovers the run. All others keep Node's default.
  */
 let holders = 0;

@@ -1,3 +1,4 @@
+import { isBatch } from '../model/statuses.js';
 import type { Operation } from './operations/operation.js';
 
 /**
@@ -43,5 +44,5 @@ export class PendingOperations {
 }
 
 function works({ entry }: Operation): boolean {
-  return entry.kind !== 'parallel' && entry.kind !== 'map' && entry.kind !== 'branch';
+  return !isBatch(entry.kind) && entry.kind !== 'branch';
 }

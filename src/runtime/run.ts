@@ -9,6 +9,7 @@ import type { Logger } from '../model/logger.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
 import type { EndStatus } from '../model/statuses.js';
 import { Admission } from './admission.js';
+import { type BodyEnd, recordedEnd, runBody } from './body-end.js';
 import { readCancel } from './cancel-message.js';
 import { contextLogger } from './context-logger.js';
 import { currentPlace, type FlowPlace, type FlowRun, runAt } from './current-scope.js';
@@ -38,15 +39,13 @@ interface Step {
   perform(): void;
 }
 
-type BodyEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
-
 /**
  * One run in this process: drives its flow's body from one outcome to the next.
  *
  * Owns: the body, its operations, and the decision how the run ends. Does not own: the order of outcomes (the journal), when it has a turn (the
  * delivery), what its code may do where (the admission), how anything is written (the group commit), nor who runs it (the worker).
  *
- * States: ready → running → ended; or blocked (the code and the journal disagree); or left (another process, or a later one, goes on).
+ * States: ready → running → ended; or halted (what it asks for is not what is recorded: it is BLOCKED, or done over); or left (another process, or a later one, goes on).
  *
  *   R1  The flow's code runs in delivery turns only; an operation that is started at another time betrays an await that is not durable.
  *   R2  At most one outcome that resumes code is delivered a turn, and none after the body has ended, but to its shields.
@@ -81,7 +80,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   /** Outcomes that are not durable yet. */
   #inFlight = 0;
   #log: Logger | undefined;
-  #state: 'ready' | 'running' | 'ended' | 'blocked' | 'left' = 'ready';
+  #state: 'ready' | 'running' | 'ended' | 'halted' | 'left' = 'ready';
   #now: number;
   #cancelRequested: boolean;
   #bodyEnd: BodyEnd | undefined;
@@ -187,16 +186,13 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#state = 'running';
     this.#notices.started(this.#recovered);
     this.#admission.resumes(this.#scope);
-    const call = async (): Promise<unknown> => this.#definition.body(...(this.#codec.decode(this.#record.input) as unknown[]));
-    runAt(this.#place, call).then(
-      (value) => this.#bodyEnded({ ok: true, value }),
-      (error: unknown) => this.#bodyEnded({ ok: false, error }),
-    );
+    const body = (): unknown => this.#definition.body(...(this.#codec.decode(this.#record.input) as unknown[]));
+    runBody(this.#place, body, (end) => this.#bodyEnded(end));
   }
 
   #bodyEnded(end: BodyEnd): void {
     this.#bodyEnd = end;
-    if (!this.#admission.inTurn) this.host.delivery.wake(this);
+    this.#wake();
   }
 
   /** Delivers one outcome. Returns whether that resumed code. */
@@ -222,11 +218,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   #start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint): Operation {
     const what = `${request.kind} "${request.name}"`;
     this.#admission.requireOpen(place, `starting ${what}`);
-    if (this.#state !== 'blocked') this.#admission.requireTurnOf(place.scope, what);
+    if (this.#state !== 'halted') this.#admission.requireTurnOf(place.scope, what);
     const operation = openOperation(this, place, request, this.host.codec);
     const { future } = operation;
     this.#lastStarted = `${what} (${operation.entry.id})`;
-    if (this.#state === 'blocked') return operation;
+    if (this.#state === 'halted') return operation;
     const cancelled = cancellationOf(place);
     if (cancelled !== undefined) {
       future.settleError('CANCELLED', cancelled);
@@ -252,7 +248,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
       return await runAt({ ...place, shielded: true }, body);
     } finally {
       leave();
-      if (!this.#admission.inTurn) this.host.delivery.wake(this);
+      this.#wake();
     }
   }
 
@@ -310,7 +306,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#pending.add(operation);
     operation.place.scope.add(operation);
     if (recorded?.seq == null) this.#steps.push(operation);
-    if (!this.#admission.inTurn) this.host.delivery.wake(this);
+    this.#wake();
     return true;
   }
 
@@ -321,7 +317,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   branchEnded(branch: EndedBranch): void {
     this.#scopeEnds.branchEnded(branch);
-    if (!this.#admission.inTurn) this.host.delivery.wake(this);
+    this.#wake();
   }
 
   complete(operation: Operation, status: EndStatus, text: string): void {
@@ -335,7 +331,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   whenCurrent(perform: () => void): void {
     this.#steps.push({ perform });
-    if (!this.#admission.inTurn) this.host.delivery.wake(this);
+    this.#wake();
   }
 
   // What its worker asks for.
@@ -355,14 +351,16 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   /** The run leaves this process and goes on elsewhere or later: nothing is written any more, nothing delivered. */
   leave(reason: Error): void {
     if (this.#state === 'ended') return;
-    this.#state = 'left';
+    this.#halt('left', reason);
     this.#admission.close('has left this process');
-    this.host.delivery.forget(this);
-    this.#pending.leaveAll(reason);
-    this.#steps = [];
   }
 
   // Inner workings.
+
+  /** It has something to do: in its turn it will come to it anyway. */
+  #wake(): void {
+    if (!this.#admission.inTurn) this.host.delivery.wake(this);
+  }
 
   #enterWait(wait: Abortable, place: FlowPlace): () => void {
     this.#admission.requireOpen(place, 'waiting for futures');
@@ -413,20 +411,9 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#state = 'ended';
     this.#admission.close('has ended');
     this.host.delivery.forget(this);
-    const { status, outcome, error } = this.#outcome(bodyEnd.ok && leakFailure !== undefined ? { ok: false, error: leakFailure } : bodyEnd);
+    const { status: recorded, text: outcome, error } = recordedEnd(bodyEnd, leakFailure, this.#codec, this.#notices.what);
+    const status = !bodyEnd.ok && bodyEnd.error instanceof CancelledError ? 'CANCELLED' : recorded;
     this.host.end(this.id, { status, outcome }, () => this.#notices.finished(status, error));
-  }
-
-  #outcome(end: BodyEnd): { status: EndStatus; outcome: string; error?: unknown } {
-    if (!end.ok) {
-      const status = end.error instanceof CancelledError ? 'CANCELLED' : 'FAILED';
-      return { status, outcome: this.#codec.encodeError(end.error), error: end.error };
-    }
-    try {
-      return { status: 'SUCCEEDED', outcome: this.#codec.encode(end.value, () => `the result of ${this.#notices.what}`) };
-    } catch (error) {
-      return { status: 'FAILED', outcome: this.#codec.encodeError(error), error };
-    }
   }
 
   /** Whether code of this run waits for nothing durable. */
@@ -441,19 +428,19 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   /** Another execution takes this one's place. */
   #startOver(): void {
-    this.#halt(new CancelledError(`${this.#notices.what} is replayed from the beginning`));
+    this.#halt('halted', new CancelledError(`${this.#notices.what} is replayed from the beginning`));
     this.host.startOver(this.#record);
   }
 
-  #halt(reason: Error): void {
-    this.#state = 'blocked';
+  #halt(state: 'halted' | 'left', reason: Error): void {
+    this.#state = state;
     this.host.delivery.forget(this);
     this.#pending.leaveAll(reason);
     this.#steps = [];
   }
 
   #block(error: NonDeterminismError): void {
-    this.#halt(error);
+    this.#halt('halted', error);
     this.host.block(this.id, this.#codec.encodeError(error), () => this.#notices.blocked(error));
   }
 }

@@ -33,7 +33,7 @@ test('a child run in a branch of a detached batch is cancelled when the run ends
   await expectWellFormed(store);
 });
 
-test('an action in a branch of a detached batch is not begun when its run is ending', async () => {
+test('an action in a branch of a detached batch is not begun when its run is ending (C2)', async () => {
   const engine = await openOn(memoryStore());
   const begun: string[] = [];
   const late = action(unique('late'), async () => void begun.push('late'));

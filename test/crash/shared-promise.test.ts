@@ -227,7 +227,7 @@ describe.each(CASES.map((each) => ({ name: each.of.name, ...each })))('$name', (
     expect(warnings[0]).toContain(`because of what ${names[1]}`);
   });
 
-  test.each(['before', 'after'] as const)('comes to the same result after a crash %s any commit', async (when) => {
+  test.each(['before', 'after'] as const)('comes to the same result after a crash %s any commit (R6)', async (when) => {
     const ends = await endsOf(of, when, 'warn');
     expect(ends.length).toBeGreaterThan(3);
     expect(ends).toEqual(ends.map(() => JSON.stringify(result)));

@@ -152,7 +152,7 @@ describe('futures that a branch leaves behind', () => {
     expect((await engine.start(careless, [], { leaks: 'ignore' })).getErrors()).toStrictEqual([]);
   });
 
-  test('a branch that leaves a shield behind ends when the shield does', async () => {
+  test('a branch that leaves a shield behind ends when the shield does (V1)', async () => {
     const gates = new Gates();
     const seen: unknown[] = [];
     const { future } = await startFlow(
@@ -238,7 +238,7 @@ describe('rejections that nobody handles', () => {
     expect(leaks.flatMap(({ futures }) => futures)).toMatchObject([{ kind: 'rejection', error: { message: 'from a loser' } }]);
   });
 
-  test('that come after the end of the branch are told with the run', async () => {
+  test('that come after the end of the branch are told with the run (V2)', async () => {
     const { leaks, status } = await runBatch(
       async () => {
         const outer = sleep.start(10);

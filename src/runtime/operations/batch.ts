@@ -1,13 +1,14 @@
 import type { CancelledError } from '../../errors/errors.js';
 import { UsageError } from '../../errors/errors.js';
-import { type BatchItem, type BatchResult, batchResult, readBatchResult } from '../../futures/batch-result.js';
-import { type CompletionStatus, customReason, reasonToComplete } from '../../futures/completion-policy.js';
+import { type BatchResult, readBatchResult } from '../../futures/batch-result.js';
+import { reasonToComplete } from '../../futures/completion-policy.js';
 import { cancellation } from '../../futures/future.js';
 import { operationId } from '../../journal/numbering.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { BatchItemStatus, CompletionReason, EndStatus } from '../../model/statuses.js';
 import type { BatchSettings } from '../definitions.js';
-import { recordedSettings } from './batch-input.js';
+import { type BatchDecision, decidedResult, encodeItems } from './batch-decision.js';
+import { recordedSettings } from './batch-policy.js';
 import { Branch } from './branch.js';
 import { Operation, type OperationInit } from './operation.js';
 
@@ -26,18 +27,6 @@ interface BatchInit extends OperationInit {
   readonly shape: BatchShape;
   readonly settings: BatchSettings;
 }
-
-/** The decision, as it is recorded: the branches' own entries have the values. */
-interface RecordedDecision {
-  readonly reason: CompletionReason;
-  /** A letter for each branch, in index order. */
-  readonly items: string;
-  readonly summary?: string | undefined;
-  /** The whole result, where it has a serdes of its own. */
-  readonly result?: string | undefined;
-}
-
-const LETTERS: Readonly<Record<BatchItemStatus, string>> = { SUCCEEDED: 'S', FAILED: 'F', STARTED: 'R', NOT_STARTED: 'N' };
 
 /** Results beyond this are given to `summaryGenerator`: characters of the encoded values. */
 const LARGE_RESULT = 256 * 1024;
@@ -90,7 +79,7 @@ export class Batch extends Operation {
 
   protected dispatch(): void {
     this.write();
-    if (this.#shape.total === 0) this.#evaluate(() => 'ALL_COMPLETED');
+    if (this.#shape.total === 0) this.#evaluate();
   }
 
   override cancelWith(error: CancelledError): boolean {
@@ -122,7 +111,7 @@ export class Batch extends Operation {
     this.run.complete(branch, status, text);
     if (this.#decided || this.stopped) return;
     this.#count(branch.index, { status, text });
-    this.#evaluate(() => this.#reason());
+    this.#evaluate();
   }
 
   branchDelivered(branch: Branch, record: OperationRecord): boolean {
@@ -193,9 +182,9 @@ export class Batch extends Operation {
   }
 
   /** Completes the batch if there is a reason, or with what is thrown in looking for one. */
-  #evaluate(reasonOf: () => CompletionReason | undefined): void {
+  #evaluate(): void {
     try {
-      const reason = reasonOf();
+      const reason = this.#reason();
       if (reason === undefined) return;
       this.#decided = true;
       this.run.complete(this, 'SUCCEEDED', this.#decision(reason));
@@ -206,18 +195,11 @@ export class Batch extends Operation {
   }
 
   #reason(): CompletionReason | undefined {
-    const { completion } = this.#settings;
-    const [succeeded, failed, total] = [this.#succeeded, this.#failed, this.#shape.total];
-    if (!('shouldComplete' in completion)) return reasonToComplete(completion, { succeeded, failed, total });
-    const items = (): CompletionStatus['items'] =>
-      this.#statuses().map((status, index) => ({ index, name: this.#shape.nameOf(index), status }));
-    const counts = { succeeded, failed, total, successCount: succeeded, failureCount: failed, totalCount: total };
-    return customReason(completion.shouldComplete, {
-      ...counts,
-      // Made when the rule asks for it: after every completion it would cost too much.
-      get items() {
-        return items();
-      },
+    return reasonToComplete(this.#settings.completion, {
+      succeeded: this.#succeeded,
+      failed: this.#failed,
+      total: this.#shape.total,
+      items: () => this.#statuses().map((status, index) => ({ index, name: this.#shape.nameOf(index), status })),
     });
   }
 
@@ -236,8 +218,7 @@ export class Batch extends Operation {
   /** What is recorded of the completion. @throws What `summaryGenerator` or the batch's serdes throws. */
   #decision(reason: CompletionReason): string {
     const { serdes, summaryGenerator } = this.#settings;
-    const items = this.#statuses().map((status) => LETTERS[status]);
-    let decision: RecordedDecision = { reason, items: items.join('') };
+    let decision: BatchDecision = { reason, items: encodeItems(this.#statuses()) };
     if (summaryGenerator !== undefined && this.#size > LARGE_RESULT) {
       decision = { ...decision, summary: requireSummary(summaryGenerator(this.#result(decision))) };
     }
@@ -250,28 +231,18 @@ export class Batch extends Operation {
   }
 
   #read(text: string): BatchResult<unknown> {
-    const decision = JSON.parse(text) as RecordedDecision;
+    const decision = JSON.parse(text) as BatchDecision;
     const { serdes } = this.#settings;
     if (decision.result === undefined || serdes === undefined) return this.#result(decision);
     return readBatchResult(this.codec.withSerdes(serdes).decode(decision.result));
   }
 
-  #result({ reason, items, summary }: RecordedDecision): BatchResult<unknown> {
-    const all = Array.from(items, (letter, index) => this.#item(letter, index));
-    return batchResult({ all, completionReason: reason, summary });
-  }
-
-  #item(letter: string, index: number): BatchItem<unknown> {
-    const name = this.#shape.nameOf(index);
-    const { text } = this.#ended[index] ?? { text: '' };
-    switch (letter) {
-      case LETTERS.SUCCEEDED:
-        return { index, name, status: 'SUCCEEDED', result: this.codec.decode(text) };
-      case LETTERS.FAILED:
-        return { index, name, status: 'FAILED', error: this.codec.decodeError(text) };
-      default:
-        return { index, name, status: letter === LETTERS.STARTED ? 'STARTED' : 'NOT_STARTED' };
-    }
+  #result(decision: BatchDecision): BatchResult<unknown> {
+    return decidedResult(decision, {
+      codec: this.codec,
+      nameOf: (index) => this.#shape.nameOf(index),
+      outcomeOf: (index) => this.#ended[index]?.text as string,
+    });
   }
 }
 

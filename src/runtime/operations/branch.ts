@@ -2,7 +2,7 @@ import { CancelledError } from '../../errors/errors.js';
 import { branchNotes, encodeBranchNotes } from '../../journal/branch-notes.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus } from '../../model/statuses.js';
-import { type FlowPlace, runAt } from '../current-scope.js';
+import { type BodyEnd, recordedEnd, runBody } from '../body-end.js';
 import { plainError } from '../events.js';
 import type { Scope } from '../scope.js';
 import { type EndedBranch, Operation, type OperationInit } from './operation.js';
@@ -22,8 +22,6 @@ interface BranchInit extends OperationInit {
   readonly batch: BranchOwner;
   readonly index: number;
 }
-
-type BodyEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
 
 /**
  * One branch of a batch: a body in a scope of its own, and its outcome, which is all that is recorded of it.
@@ -49,10 +47,10 @@ export class Branch extends Operation implements EndedBranch {
   /** Runs the body, if it is to be run. */
   override begin(): void {
     if (!this.runs) return;
-    const place: FlowPlace = { ...this.place, scope: this.scope, shielded: false };
-    runAt(place, async () => this.#batch.runBranch(this.index)).then(
-      (value) => this.#ended({ ok: true, value }),
-      (error: unknown) => this.#ended({ ok: false, error }),
+    runBody(
+      { ...this.place, scope: this.scope, shielded: false },
+      () => this.#batch.runBranch(this.index),
+      (end) => this.#ended(end),
     );
   }
 
@@ -77,7 +75,7 @@ export class Branch extends Operation implements EndedBranch {
     this.tellOfFailure();
     if (this.stopped) this.run.forget(this);
     if (!this.awaited) return;
-    const { status, text } = this.#outcome(leakFailure);
+    const { status, text } = recordedEnd(this.#bodyEnd as BodyEnd, leakFailure, this.codec, this.scope.what);
     this.entry.input = encodeBranchNotes({ observed: this.scope.observedOutside() });
     this.#batch.branchConcluded(this, status, text);
   }
@@ -121,21 +119,5 @@ export class Branch extends Operation implements EndedBranch {
   #ended(end: BodyEnd): void {
     this.#bodyEnd = end;
     this.run.branchEnded(this);
-  }
-
-  #outcome(leakFailure: Error | undefined): { readonly status: EndStatus; readonly text: string } {
-    const end = this.#bodyEnd as BodyEnd;
-    const failed = (error: unknown): { readonly status: EndStatus; readonly text: string } => ({
-      status: 'FAILED',
-      text: this.codec.encodeError(error),
-    });
-    if (!end.ok) return failed(end.error);
-    if (leakFailure !== undefined) return failed(leakFailure);
-    try {
-      const text = this.codec.encode(end.value, () => `the result of ${this.scope.what}`);
-      return { status: 'SUCCEEDED', text };
-    } catch (error) {
-      return failed(error);
-    }
   }
 }

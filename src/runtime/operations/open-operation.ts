@@ -4,7 +4,7 @@ import { assertNever } from '../../model/assert-never.js';
 import type { FlowPlace } from '../current-scope.js';
 import type { OperationRequest } from '../definitions.js';
 import { Batch } from './batch.js';
-import { encodeBatchInput } from './batch-input.js';
+import { encodeBatchInput } from './batch-policy.js';
 import { CallAction } from './call-action.js';
 import { CallFlow } from './call-flow.js';
 import { mapShape } from './map.js';

@@ -1,4 +1,5 @@
 import type { CompletionThresholds } from '../../futures/completion-policy.js';
+import { joinBatchInput, splitBatchInput } from '../../journal/batch-input.js';
 import type { BatchSettings, UnfinishedPolicy } from '../definitions.js';
 
 /**
@@ -15,11 +16,11 @@ export interface RecordedPolicy {
 /** The policy as one line of JSON, then what the branches are. */
 export function encodeBatchInput({ maxConcurrency, unfinished, completion }: BatchSettings, content: string): string {
   const policy: RecordedPolicy = { maxConcurrency, unfinished, ...('shouldComplete' in completion ? {} : { limits: completion }) };
-  return `${JSON.stringify(policy)}\n${content}`;
+  return joinBatchInput({ policy: JSON.stringify(policy), content });
 }
 
 /** The settings, with what was recorded in place of what the code says now. */
 export function recordedSettings(settings: BatchSettings, input: string): BatchSettings {
-  const { maxConcurrency, unfinished, limits } = JSON.parse(input.slice(0, input.indexOf('\n'))) as RecordedPolicy;
+  const { maxConcurrency, unfinished, limits } = JSON.parse(splitBatchInput(input).policy) as RecordedPolicy;
   return { ...settings, maxConcurrency, unfinished, completion: limits ?? settings.completion };
 }

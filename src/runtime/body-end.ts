@@ -1,0 +1,33 @@
+import type { Codec } from '../codec/codec.js';
+import type { EndStatus } from '../model/statuses.js';
+import { type FlowPlace, runAt } from './current-scope.js';
+
+/** How the body of a flow or of a branch has ended. */
+export type BodyEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
+
+/** Runs a body at its place, and tells how it ends. */
+export function runBody(place: FlowPlace, body: () => unknown, ended: (end: BodyEnd) => void): void {
+  runAt(place, async () => body()).then(
+    (value) => ended({ ok: true, value }),
+    (error: unknown) => ended({ ok: false, error }),
+  );
+}
+
+/** An end as it is recorded; `error` is what it failed with. */
+interface RecordedEnd {
+  readonly status: Exclude<EndStatus, 'CANCELLED'>;
+  readonly text: string;
+  readonly error?: unknown;
+}
+
+/** What is recorded of an end: a value that cannot be stored is a failure, and so is one of a scope that fails for its leaks. */
+export function recordedEnd(end: BodyEnd, leakFailure: Error | undefined, codec: Codec, what: string): RecordedEnd {
+  const failed = (error: unknown): RecordedEnd => ({ status: 'FAILED', text: codec.encodeError(error), error });
+  if (!end.ok) return failed(end.error);
+  if (leakFailure !== undefined) return failed(leakFailure);
+  try {
+    return { status: 'SUCCEEDED', text: codec.encode(end.value, () => `the result of ${what}`) };
+  } catch (error) {
+    return failed(error);
+  }
+}

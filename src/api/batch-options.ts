@@ -1,7 +1,7 @@
 import type { Serdes } from '../codec/serdes.js';
 import { SERDES_OPTION } from '../engine/options.js';
 import { UsageError } from '../errors/errors.js';
-import { checkOptions, isFunction, isOneOf, isPositiveInteger, isText, type OptionTable, TEXT } from '../errors/options.js';
+import { checkOptions, givenOptions, isFunction, isOneOf, isPositiveInteger, isText, type OptionTable, TEXT } from '../errors/options.js';
 import type { BatchResult } from '../futures/batch-result.js';
 import { type CompletionConfig, type CompletionThresholds, readCompletion } from '../futures/completion-policy.js';
 import type { BatchSettings, UnfinishedPolicy } from '../runtime/definitions.js';
@@ -38,23 +38,24 @@ const TABLE: OptionTable = {
   summaryGenerator: [isFunction, 'a function of the result that returns a text'],
 };
 
-/** @throws {UsageError} `INVALID_OPTION` when an option is unknown or of the wrong kind. */
-export function checkBatchOptions(caller: string, options: unknown): void {
+/** The options that count: its own that are given. @throws {UsageError} `INVALID_OPTION` when one is unknown or of the wrong kind. */
+export function readBatchOptions<Item, R>(caller: string, options: BatchOptions<Item, R> | undefined): BatchOptions<Item, R> {
   checkOptions(caller, options, TABLE);
+  return givenOptions(options ?? {});
 }
 
 /**
- * How a batch of so many branches is run, by options that were checked.
+ * How a batch of so many branches is run, by options that were read.
  *
  * @throws {UsageError} `INVALID_OPTION` when its policy makes no sense for so many.
  */
 export function batchSettings<Item, R>(
   caller: string,
-  options: BatchOptions<Item, R> | undefined,
+  options: BatchOptions<Item, R>,
   total: number,
   standard: CompletionThresholds,
 ): BatchSettings {
-  const { maxConcurrency, completionConfig, unfinished, serdes, itemSerdes, summaryGenerator } = options ?? {};
+  const { maxConcurrency, completionConfig, unfinished, serdes, itemSerdes, summaryGenerator } = options;
   return {
     maxConcurrency,
     completion: readCompletion(caller, completionConfig, total, standard),

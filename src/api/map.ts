@@ -5,7 +5,7 @@ import type { BatchResult } from '../futures/batch-result.js';
 import { CompletionConfig } from '../futures/completion-policy.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
-import { type BatchOptions, batchSettings, checkBatchOptions, nameItem } from './batch-options.js';
+import { type BatchOptions, batchSettings, nameItem, readBatchOptions } from './batch-options.js';
 import { requireFlowPlace } from './place.js';
 
 /** What `map` does with each item: an action or a flow (called with the item alone), or a plain function. */
@@ -35,14 +35,14 @@ interface MapCall {
   readonly options: MapOptions | undefined;
 }
 
-function startMap({ caller, items: given, fn, options }: MapCall, entryPoint?: EntryPoint): DurableFuture<unknown> {
+function startMap({ caller, items: given, fn, options: givenOptions }: MapCall, entryPoint?: EntryPoint): DurableFuture<unknown> {
   const place = requireFlowPlace(caller);
-  checkBatchOptions(caller, options);
+  const options = readBatchOptions(caller, givenOptions);
   const items = readItems(caller, given);
   if (typeof fn !== 'function') throw new UsageError('INVALID_ARGUMENT', `${caller} takes the items and a function, an action or a flow`);
   const settings = batchSettings(caller, options, items.length, CompletionConfig.allCompleted());
   const body = fn as (...args: readonly unknown[]) => unknown;
-  const { name = isText(body.name) ? body.name : 'map', itemNamer } = options ?? {};
+  const { name = isText(body.name) ? body.name : 'map', itemNamer } = options;
   const names = itemNamer === undefined ? undefined : items.map((item, index) => nameItem(caller, itemNamer, item, index));
   return place.run.start(
     {

@@ -5,7 +5,7 @@ import type { BatchResult, NamedBatchResult } from '../futures/batch-result.js';
 import { CompletionConfig } from '../futures/completion-policy.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
-import { type BatchOptions, batchSettings, checkBatchOptions, nameItem } from './batch-options.js';
+import { type BatchOptions, batchSettings, nameItem, readBatchOptions } from './batch-options.js';
 import { requireFlowPlace } from './place.js';
 
 /** A branch with a name. */
@@ -54,19 +54,19 @@ export interface Parallel {
 function startParallel(
   caller: string,
   given: unknown,
-  options: ParallelOptions | undefined,
+  givenOptions: ParallelOptions | undefined,
   entryPoint?: EntryPoint,
 ): DurableFuture<unknown> {
   const place = requireFlowPlace(caller);
-  checkBatchOptions(caller, options);
-  const branches = readBranches(caller, given, options?.itemNamer);
+  const options = readBatchOptions(caller, givenOptions);
+  const branches = readBranches(caller, given, options.itemNamer);
   const settings = batchSettings(caller, options, branches.length, CompletionConfig.allSuccessful());
-  return place.run.start({ kind: 'parallel', name: options?.name ?? 'parallel', branches, settings }, place, entryPoint);
+  return place.run.start({ kind: 'parallel', name: options.name ?? 'parallel', branches, settings }, place, entryPoint);
 }
 
 function readBranches(caller: string, given: unknown, itemNamer: ParallelOptions['itemNamer']): NamedBranch[] {
   if (typeof given === 'object' && given !== null) {
-    if (Symbol.iterator in given)
+    if (typeof (given as Partial<Iterable<unknown>>)[Symbol.iterator] === 'function')
       return Array.from(given as Iterable<unknown>, (branch, index) => readBranch(caller, branch, index, itemNamer));
     const branches = Object.entries(given);
     // A promise of branches has none of its own: without this look at it, a forgotten `await` would be an empty batch.

@@ -66,6 +66,7 @@ export function asCompleted<F extends DurableFuture<unknown>>(futures: Iterable<
 const OUTSIDE: WaitPlace = {
   limit: (limitMs, expire) => systemClock.setTimer(limitMs, expire),
   enter: () => () => {},
+  attend: () => {},
 };
 
 function waitPlace(caller: string): WaitPlace {

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { UsageError } from '../errors/errors.js';
 import { isStorable } from '../errors/options.js';
+import { disown } from '../model/disowned.js';
 import { decodeDefault, digestText, encodeDefault, flattenedText } from './default-encoding.js';
 import { decodeErrorText, encodeErrorText } from './error-codec.js';
 import type { Serdes } from './serdes.js';
@@ -138,6 +139,7 @@ function encodeWith(serdes: Serdes, value: unknown, describe: () => string): str
       `${describe()} cannot be stored: the text of its serdes has a NUL or half a surrogate pair in it. Encode bytes as base64.`,
     );
   }
+  disown(text);
   throw new UsageError(
     'INVALID_OPTION',
     `${describe()} cannot be stored: \`serialize\` of its serdes returned ${describeKind(text)}. It must return a text, at once and not as a promise.`,

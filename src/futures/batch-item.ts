@@ -1,7 +1,7 @@
 import { decodeDefault, encodeDefault } from '../codec/default-encoding.js';
 import { decodeErrorText, encodeErrorText } from '../codec/error-codec.js';
 import { isPlainJson, isPlainPrimitive } from '../codec/plain-json.js';
-import type { BatchItemStatus } from '../model/statuses.js';
+import { BATCH_ITEM_STATUSES, type BatchItemStatus } from '../model/statuses.js';
 
 /** One branch of a batch, as it was when the batch was complete. */
 export type BatchItem<T> = { readonly index: number; readonly name: string } & (
@@ -30,12 +30,18 @@ export interface BatchItemJson {
   readonly encoded?: string;
 }
 
-export function isItemJson(item: unknown): item is BatchItemJson {
+export function isItemJson(item: unknown, position: number): item is BatchItemJson {
   if (typeof item !== 'object' || item === null) return false;
-  const { index, name, status } = item as Partial<BatchItemJson>;
-  return (
-    typeof index === 'number' && typeof name === 'string' && ['SUCCEEDED', 'FAILED', 'STARTED', 'NOT_STARTED'].includes(status as string)
-  );
+  const { index, name, status, error, encoded } = item as Partial<BatchItemJson>;
+  if (index !== position || typeof name !== 'string' || !BATCH_ITEM_STATUSES.includes(status as BatchItemStatus)) return false;
+  if (encoded !== undefined && typeof encoded !== 'string') return false;
+  return status !== 'FAILED' || encoded !== undefined || isErrorJson(error);
+}
+
+function isErrorJson(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false;
+  const { name, message, stack } = error as Readonly<Record<string, unknown>>;
+  return typeof name === 'string' && typeof message === 'string' && (stack === undefined || typeof stack === 'string');
 }
 
 export function itemJson(item: BatchItem<unknown>): BatchItemJson {
@@ -84,8 +90,9 @@ export function itemOf({ index, name, status, result, error, encoded }: BatchIte
 function errorOf(json: BatchItemJson['error']): Error {
   // A serdes that keeps errors has brought it back itself.
   if (json instanceof Error) return json;
-  const error = new Error(json?.message ?? '');
-  if (json?.name !== undefined) error.name = json.name;
-  if (json?.stack !== undefined) error.stack = json.stack;
+  const { name, message, stack } = json as NonNullable<BatchItemJson['error']>;
+  const error = new Error(message);
+  error.name = name;
+  if (stack !== undefined) error.stack = stack;
   return error;
 }

@@ -193,12 +193,20 @@ export const BatchResult: {
 export function readBatchResult(value: unknown): BatchResult<unknown> {
   if (value instanceof BatchItems) return value;
   const { all, completionReason, summary } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
-  if (!Array.isArray(all) || !COMPLETION_REASONS.includes(completionReason as CompletionReason) || !all.every(isItemJson)) {
-    throw new UsageError('INVALID_ARGUMENT', 'this is no batch result: give what toJSON() of one made');
+  // A copy, in which a hole is an item that is none.
+  const items: unknown[] = Array.isArray(all) ? Array.from(all as unknown[]) : [undefined];
+  if (!COMPLETION_REASONS.includes(completionReason as CompletionReason) || !items.every(isItemJson)) throw noResult();
+  try {
+    return batchResult({
+      all: items.map(itemOf),
+      completionReason: completionReason as CompletionReason,
+      summary: typeof summary === 'string' ? summary : undefined,
+    });
+  } catch (cause) {
+    throw noResult(cause);
   }
-  return batchResult({
-    all: all.map(itemOf),
-    completionReason: completionReason as CompletionReason,
-    summary: typeof summary === 'string' ? summary : undefined,
-  });
+}
+
+function noResult(cause?: unknown): UsageError {
+  return new UsageError('INVALID_ARGUMENT', 'this is no batch result: give what toJSON() of one made', { cause });
 }

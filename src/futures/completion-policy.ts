@@ -1,5 +1,6 @@
 import { UsageError } from '../errors/errors.js';
 import { isFunction } from '../errors/options.js';
+import { disown } from '../model/disowned.js';
 import type { BatchItemStatus, CompletionReason } from '../model/statuses.js';
 
 /** Limits that end a batch early. They are looked at after every completion. */
@@ -132,6 +133,7 @@ function readDecision(decision: unknown): 'SUCCEEDED' | 'FAILED' | undefined {
   const { complete, outcome } = (typeof decision === 'object' && decision !== null ? decision : {}) as Record<string, unknown>;
   if (complete === false) return undefined;
   if (complete === true && (outcome === undefined || outcome === 'SUCCEEDED' || outcome === 'FAILED')) return outcome ?? 'SUCCEEDED';
+  disown(decision);
   throw new UsageError(
     'INVALID_OPTION',
     `shouldComplete() must return at once whether the batch is complete (true, false, 'SUCCEEDED' or 'FAILED'); it returned ${decision instanceof Promise ? 'a promise' : typeof decision}`,

@@ -19,6 +19,8 @@ export interface WaitPlace {
   readonly limit: FutureOwner['limit'];
   /** Whoever waits here is made to stop when the place is cancelled; throws if it is already. Returns what ends the wait. */
   enter(wait: Abortable): () => void;
+  /** Whoever stands here takes delivery of a future. */
+  attend(future: Future<unknown>): void;
 }
 
 /** What `wait` returns: both sets iterate in input order. */
@@ -108,12 +110,13 @@ export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, cu
   let position = 0;
   let remaining = futures.size;
   let leave = (): void => {};
-  let next: { resolve(result: IteratorResult<F, undefined>): void; reject(error: Error): void } | undefined;
+  let next: { readonly place: WaitPlace; resolve(result: IteratorResult<F, undefined>): void; reject(error: Error): void } | undefined;
 
-  const take = (): IteratorResult<F, undefined> => {
+  const take = (place: WaitPlace): IteratorResult<F, undefined> => {
     const future = ready[position] as F & Future<unknown>;
     position += 1;
     remaining -= 1;
+    place.attend(future);
     future.observe();
     return { done: false, value: future };
   };
@@ -121,10 +124,10 @@ export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, cu
     onSettled(future) {
       ready.push(future as F & Future<unknown>);
       if (next === undefined) return false;
-      const { resolve } = next;
+      const { resolve, place } = next;
       next = undefined;
       leave();
-      resolve(take());
+      resolve(take(place));
       return true;
     },
     abort(error) {
@@ -143,10 +146,11 @@ export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, cu
         throw new UsageError('INVALID_ARGUMENT', 'asCompleted() gives one future at a time: await next() before calling it again');
       }
       if (remaining === 0) return { done: true, value: undefined };
-      if (position < ready.length) return take();
+      const place = currentPlace();
+      if (position < ready.length) return take(place);
       return new Promise<IteratorResult<F, undefined>>((resolve, reject) => {
-        leave = currentPlace().enter(waiter);
-        next = { resolve, reject };
+        leave = place.enter(waiter);
+        next = { place, resolve, reject };
       });
     },
     async return() {

@@ -12,16 +12,20 @@ export type EntryPoint = (...args: never[]) => unknown;
  * Owns: the open futures of the scope, and where the first of them were started. Does not own: what becomes of them (the run cancels them).
  *
  *   L1  A future is open from its start until it is cancelled, detached, or both delivered and observed.
- *   L2  Call sites are captured for the first starts only, and turned into text only for a report.
+ *   L2  That a future is observed may be known before it is started.
+ *   L3  Call sites are captured for the first starts only, and turned into text only for a report.
  */
 export class LeakLedger {
-  readonly #open = new Set<Future<unknown>>();
+  /** By the id of the operation: that of a child run's future is its run's, and several may have the same. */
+  readonly #open = new Map<string, Future<unknown>>();
+  #observed: Set<string> | undefined;
   #starts = 0;
   #callSites: Map<Future<unknown>, { readonly stack?: string }> | undefined;
 
   /** @param entryPoint - The `.start()` it came through; left out where the call site is not kept. */
-  add(future: Future<unknown>, entryPoint?: EntryPoint): void {
-    this.#open.add(future);
+  add(operationId: string, future: Future<unknown>, entryPoint?: EntryPoint): void {
+    this.#open.set(operationId, future);
+    if (this.#observed?.has(operationId)) future.observe();
     if (entryPoint === undefined || this.#starts >= CALL_SITES) return;
     this.#starts += 1;
     const site: { stack?: string } = {};
@@ -34,14 +38,23 @@ export class LeakLedger {
   }
 
   /** The future is accounted for. */
-  release(future: Future<unknown>): void {
-    this.#open.delete(future);
+  release(operationId: string): void {
+    const future = this.#open.get(operationId);
+    if (future === undefined) return;
+    this.#open.delete(operationId);
     this.#callSites?.delete(future);
+  }
+
+  /** Somebody takes delivery of it, whether it has been started or will be. */
+  observe(operationId: string): void {
+    this.#observed ??= new Set();
+    this.#observed.add(operationId);
+    this.#open.get(operationId)?.observe();
   }
 
   /** The futures nobody has taken delivery of, in the order of their starts. */
   open(): readonly Future<unknown>[] {
-    return [...this.#open];
+    return [...this.#open.values()];
   }
 
   /** Where a future was started, such as `main (orders.ts:12:5)`, if that was kept. */

@@ -2,7 +2,7 @@ import type { OperationRecord } from '../model/records.js';
 
 /** What a replay has to know of a branch that has ended, since it does not run its body again. Kept where other operations keep their input. */
 export interface BranchNotes {
-  /** Ids of futures of the scopes around it that it may have taken delivery of. */
+  /** Ids of operations of the scopes around it that it may have taken delivery of. */
   readonly observed: readonly string[];
 }
 

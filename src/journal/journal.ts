@@ -51,6 +51,11 @@ export class Journal {
     return this.#loaded > 0 || (this.#recorded.size > 0 && !this.#live);
   }
 
+  /** Whether something is recorded that the flow has not asked for. */
+  get expectsMore(): boolean {
+    return this.#recorded.size > 0;
+  }
+
   /** Whether any outcome waits for delivery. */
   get hasNext(): boolean {
     return this.#head < this.#queue.length;

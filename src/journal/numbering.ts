@@ -10,6 +10,11 @@ export function operationId(scopePath: string, ordinal: number): string {
   return scopePath === ROOT_SCOPE ? String(ordinal) : `${scopePath}.${ordinal}`;
 }
 
+/** The path of the scope that an operation belongs to. */
+export function scopeOf(operationId: string): string {
+  return operationId.slice(0, Math.max(0, operationId.lastIndexOf('.')));
+}
+
 /** The id of a child run that was given none: nobody else's, and the same on every replay. */
 export function childRunId(parentRunId: string, parentOperationId: string): string {
   return `${parentRunId}/${parentOperationId}`;

@@ -39,6 +39,9 @@ export function isEnded(status: RunStatus | OperationStatus): status is EndStatu
 /** What became of one branch of a `parallel` or `map`. */
 export type BatchItemStatus = 'SUCCEEDED' | 'FAILED' | 'STARTED' | 'NOT_STARTED';
 
+/** All statuses of batch items. */
+export const BATCH_ITEM_STATUSES: readonly BatchItemStatus[] = ['SUCCEEDED', 'FAILED', 'STARTED', 'NOT_STARTED'];
+
 /** Why a `parallel` or `map` was complete. */
 export type CompletionReason =
   | 'ALL_COMPLETED'

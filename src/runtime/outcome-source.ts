@@ -12,6 +12,8 @@ export interface OutcomeSource {
   readonly cancelRecorded: boolean;
   /** Whether there are branches whose bodies are not run again, as they have ended. */
   readonly skipsBranches: boolean;
+  /** Whether something is recorded that the flow has not asked for. */
+  readonly expectsMore: boolean;
   /** Whether any outcome waits for delivery. */
   readonly hasNext: boolean;
   /** Announces an operation: what is recorded of it, or how that differs from what is asked for. */

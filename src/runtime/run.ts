@@ -166,7 +166,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     const closing = this.#scopeEnds.turnEnded((perform) => this.#steps.push({ perform }));
     if (closing || this.#outcomes.hasNext) return true;
     const catchesUp = this.#recovered && !this.#caughtUp;
-    if (catchesUp && this.skipsBranches && this.#somethingStandsStill()) {
+    if (catchesUp && this.skipsBranches && (this.#outcomes.expectsMore || this.#somethingStandsStill())) {
       this.#startOver();
       return false;
     }
@@ -229,7 +229,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
       return operation;
     }
     if (!this.register(operation)) return operation;
-    place.scope.ledger.add(future, entryPoint);
+    place.scope.ledger.add(operation.entry.id, future, entryPoint);
     operation.begin();
     return operation;
   }
@@ -238,6 +238,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     return {
       limit: (limitMs, expire) => this.limit(limitMs, expire),
       enter: (wait) => this.#enterWait(wait, place),
+      attend: (future) => runAt(place, () => future.admit()),
     };
   }
 
@@ -274,7 +275,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     const place = currentPlace() as FlowPlace;
     const timer = this.#start({ kind: 'timer', name: 'wait-timeout', due: { afterMs: limitMs } }, place);
     const { future } = timer;
-    place.scope.ledger.release(future);
+    place.scope.ledger.release(timer.entry.id);
     future.attach({ onSettled: () => future.status === 'SUCCEEDED' && expire() });
     return () => {
       if (!future.done()) timer.cancelWith(cancellation(`timer "wait-timeout" (${future.id})`, 'nobody waits any more'));

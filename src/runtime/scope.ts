@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { CancelledError } from '../errors/errors.js';
 import type { Abortable, Future } from '../futures/future.js';
 import { LeakLedger } from '../futures/leak-ledger.js';
-import { operationId } from '../journal/numbering.js';
+import { operationId, scopeOf } from '../journal/numbering.js';
 
 /** Something that a scope has started and that is not done: an operation. */
 export interface ScopeMember {
@@ -58,7 +58,7 @@ export class Scope {
   readonly #members = new Set<ScopeMember>();
   // Made when they are needed: there may be many branches, and most start little.
   #waits: Map<Abortable, boolean> | undefined;
-  #borrowed: Set<Future<unknown>> | undefined;
+  #borrowed: Map<string, Future<unknown>> | undefined;
   #ordinal = 0;
   #draws = 0;
 
@@ -86,10 +86,11 @@ export class Scope {
     return false;
   }
 
-  /** A future of this scope, or of one around it, was taken delivery of. */
-  observe(futureId: string): void {
+  /** An operation of this scope, or of one around it, was taken delivery of. */
+  observe(operationId: string): void {
+    const home = scopeOf(operationId);
     for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.parent) {
-      for (const future of scope.ledger.open()) if (future.id === futureId) future.observe();
+      if (scope.path === home) scope.ledger.observe(operationId);
     }
   }
 
@@ -128,9 +129,9 @@ export class Scope {
   }
 
   /** Its code attends to a future of a scope around it. */
-  borrow(future: Future<unknown>): void {
-    this.#borrowed ??= new Set();
-    this.#borrowed.add(future);
+  borrow(operationId: string, future: Future<unknown>): void {
+    this.#borrowed ??= new Map();
+    this.#borrowed.set(operationId, future);
   }
 
   /** Whether nothing is pending here that could resume its code. */
@@ -139,9 +140,9 @@ export class Scope {
     return this.#waits === undefined || this.#waits.size === 0;
   }
 
-  /** The futures of scopes around it that were taken delivery of, perhaps here. */
+  /** The operations of scopes around it that were taken delivery of, perhaps here. */
   observedOutside(): string[] {
-    return [...(this.#borrowed ?? [])].filter((future) => future.observed).map(({ id }) => id);
+    return [...(this.#borrowed ?? [])].filter(([, future]) => future.observed).map(([id]) => id);
   }
 
   /** Cancels everything outside shields, waits first. Returns whether that resumed code. */

@@ -4,6 +4,7 @@ import { type BatchResult, readBatchResult } from '../../futures/batch-result.js
 import { reasonToComplete } from '../../futures/completion-policy.js';
 import { cancellation } from '../../futures/future.js';
 import { operationId } from '../../journal/numbering.js';
+import { disown } from '../../model/disowned.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { BatchItemStatus, CompletionReason, EndStatus } from '../../model/statuses.js';
 import type { BatchSettings } from '../definitions.js';
@@ -248,5 +249,6 @@ export class Batch extends Operation {
 
 function requireSummary(summary: unknown): string {
   if (typeof summary === 'string') return summary;
+  disown(summary);
   throw new UsageError('INVALID_OPTION', `summaryGenerator() must return a text, at once; it returned a ${typeof summary}`);
 }

@@ -1,5 +1,5 @@
 import { CancelledError } from '../../errors/errors.js';
-import { branchNotes, encodeBranchNotes } from '../../journal/branch-notes.js';
+import { type BranchNotes, branchNotes, encodeBranchNotes } from '../../journal/branch-notes.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus } from '../../model/statuses.js';
 import { type BodyEnd, recordedEnd, runBody } from '../body-end.js';
@@ -35,6 +35,7 @@ export class Branch extends Operation implements EndedBranch {
   readonly index: number;
   readonly scope: Scope;
   readonly #batch: BranchOwner;
+  #notes: BranchNotes = { observed: [] };
   #bodyEnd: BodyEnd | undefined;
 
   constructor(init: BranchInit) {
@@ -44,9 +45,17 @@ export class Branch extends Operation implements EndedBranch {
     this.scope = init.place.scope.inner(init.id, init.name);
   }
 
+  override adopt(recorded: OperationRecord): void {
+    super.adopt(recorded);
+    this.#notes = branchNotes(recorded);
+  }
+
   /** Runs the body, if it is to be run. */
   override begin(): void {
-    if (!this.runs) return;
+    if (!this.runs) {
+      for (const id of this.#notes.observed) this.place.scope.observe(id);
+      return;
+    }
     runBody(
       { ...this.place, scope: this.scope, shielded: false },
       () => this.#batch.runBranch(this.index),
@@ -93,7 +102,6 @@ export class Branch extends Operation implements EndedBranch {
   }
 
   override deliver(record: OperationRecord): boolean {
-    for (const id of branchNotes(record).observed) this.place.scope.observe(id);
     return this.#batch.branchDelivered(this, record);
   }
 

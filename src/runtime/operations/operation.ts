@@ -166,7 +166,7 @@ export abstract class Operation implements FutureOwner, ScopeMember {
   lendTo(scope: Scope): void {
     this.#borrowers ??= new Set();
     this.#borrowers.add(scope);
-    scope.borrow(this.future);
+    scope.borrow(this.entry.id, this.future);
   }
 
   protected abstract dispatch(): void;
@@ -263,6 +263,6 @@ export abstract class Operation implements FutureOwner, ScopeMember {
   }
 
   accountedFor(): void {
-    this.place.scope.ledger.release(this.future);
+    this.place.scope.ledger.release(this.entry.id);
   }
 }

@@ -106,13 +106,15 @@ export class Future<T> implements DurableFuture<T> {
   result(options?: WaitLimit): Promise<T> {
     const limitMs = this.#beginWait(options);
     // One promise for everybody, but for those who can be made to stop waiting.
-    if (limitMs !== undefined || !(this.done() || this.#owner.settlesWithCaller())) return this.#whenDelivered(unwrap, limitMs);
-    this.#promise ??= this.#whenDelivered(unwrap);
+    const shared = this.done() || this.#owner.settlesWithCaller();
+    if (limitMs !== undefined || !shared) return this.#whenDelivered(unwrap, shared, limitMs);
+    this.#promise ??= this.#whenDelivered(unwrap, shared);
     return this.#promise;
   }
 
   exception(options?: WaitLimit): Promise<Error | undefined> {
-    return this.#whenDelivered(errorOf, this.#beginWait(options));
+    const limitMs = this.#beginWait(options);
+    return this.#whenDelivered(errorOf, this.#owner.settlesWithCaller(), limitMs);
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a future is thenable by design
@@ -222,8 +224,12 @@ export class Future<T> implements DurableFuture<T> {
     return this.done() ? undefined : limitMs;
   }
 
-  /** A promise for the outcome, as `read` gives or throws it. */
-  #whenDelivered<R>(read: (outcome: Outcome<T>) => R, limitMs?: number): Promise<R> {
+  /**
+   * A promise for the outcome, as `read` gives or throws it.
+   *
+   * @param settles - Whether cancelling the place where the caller stands settles the future.
+   */
+  #whenDelivered<R>(read: (outcome: Outcome<T>) => R, settles: boolean, limitMs?: number): Promise<R> {
     return new Promise<R>((resolve, reject) => {
       let callOff: (() => void) | undefined;
       let leave: (() => void) | undefined;
@@ -249,7 +255,7 @@ export class Future<T> implements DurableFuture<T> {
         waiter.onSettled(this);
         return;
       }
-      if (!this.#owner.settlesWithCaller()) leave = this.#owner.enterWait(waiter);
+      if (!settles) leave = this.#owner.enterWait(waiter);
       if (limitMs !== undefined) {
         callOff = this.#owner.limit(limitMs, () => {
           this.detachWaiter(waiter);

@@ -52,6 +52,10 @@ export class LeakLedger {
     this.#open.get(operationId)?.observe();
   }
 
+  get isEmpty(): boolean {
+    return this.#open.size === 0;
+  }
+
   /** The futures nobody has taken delivery of, in the order of their starts. */
   open(): readonly Future<unknown>[] {
     return [...this.#open.values()];

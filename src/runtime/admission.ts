@@ -4,6 +4,18 @@ import type { Operation } from './operations/operation.js';
 import type { RunNotices } from './run-notices.js';
 import type { Scope } from './scope.js';
 
+/** Something as messages name it. */
+export interface Named {
+  readonly kind: string;
+  readonly name: string;
+  readonly id?: string | undefined;
+}
+
+/** Such as `action "charge" (3)`. */
+export function whatIs({ kind, name, id }: Named): string {
+  return `${kind} "${name}"${id === undefined ? '' : ` (${id})`}`;
+}
+
 /**
  * What a run's code may do where it stands, and when.
  *
@@ -61,60 +73,58 @@ export class Admission {
   }
 
   /** Refuses what code does when its run or its scope is over. @throws {UsageError} `RUN_ENDED` */
-  requireOpen({ scope }: FlowPlace, what: string): void {
-    const { id, flow } = this.#run;
+  requireOpen({ scope }: FlowPlace, deed: string, to?: Named): void {
     if (this.#closed !== undefined) {
+      const { id, flow } = this.#run;
       throw new UsageError(
         'RUN_ENDED',
-        `${what}: run ${id} of flow "${flow}" ${this.#closed}, but its code went on; await everything the flow starts before it returns`,
+        `${deed}${to === undefined ? '' : ` ${whatIs(to)}`}: run ${id} of flow "${flow}" ${this.#closed}, but its code went on; await everything the flow starts before it returns`,
       );
     }
     if (scope.closed) {
       throw new UsageError(
         'RUN_ENDED',
-        `${what}: ${scope.what} has ended, but its code went on; await everything the branch starts before it returns`,
+        `${deed}${to === undefined ? '' : ` ${whatIs(to)}`}: ${scope.what} has ended, but its code went on; await everything the branch starts before it returns`,
       );
     }
   }
 
   /** Tells when code went on by something that is not durable. @throws {UsageError} `NON_DURABLE_AWAIT` when that is the engine's policy. */
-  requireTurnOf(scope: Scope, what: string): void {
+  requireTurnOf(scope: Scope, to: Named): void {
     for (let each: Scope | undefined = scope; each !== undefined; each = each.parent) if (each.turn === this.#turn) return;
-    if (this.#resumed === undefined) this.#notices.nonDurableAwait(scope, what);
-    else this.#notices.sharedAwait(scope, this.#resumed, what);
+    if (this.#resumed === undefined) this.#notices.nonDurableAwait(scope, whatIs(to));
+    else this.#notices.sharedAwait(scope, this.#resumed, whatIs(to));
   }
 
   /** Lets code wait for an operation. @throws {UsageError} `FOREIGN_FUTURE`, `RUN_ENDED`, `NON_DURABLE_AWAIT` */
   requireWaitable(operation: Operation): void {
     const { future, place: home } = operation;
     const place = this.#requireOwnRun(operation, 'waited for');
-    const what = `${future.kind} "${future.name}" (${future.id})`;
     if (place.scope !== home.scope) {
       if (!place.scope.isWithin(home.scope)) {
         throw new UsageError(
           'FOREIGN_FUTURE',
-          `${what} belongs to ${home.scope.what} and cannot be waited for in ${place.scope.what}: branches share nothing; await it where it was started, and return what others need`,
+          `${whatIs(future)} belongs to ${home.scope.what} and cannot be waited for in ${place.scope.what}: branches share nothing; await it where it was started, and return what others need`,
         );
       }
       for (let { scope } = place; scope !== home.scope; scope = scope.parent as Scope) operation.lendTo(scope);
     }
     if (future.done()) return;
-    this.requireOpen(place, `waiting for ${what}`);
-    if (this.#inTurn) this.requireTurnOf(place.scope, what);
+    this.requireOpen(place, 'waiting for', future);
+    if (this.#inTurn) this.requireTurnOf(place.scope, future);
   }
 
   /** Lets code decide about an operation. @throws {UsageError} `FOREIGN_FUTURE` or `RUN_ENDED` */
   requireOwn(operation: Operation, verb: 'cancelled' | 'detached'): void {
     const { future, place: home } = operation;
     const place = this.#requireOwnRun(operation, verb);
-    const what = `${future.kind} "${future.name}" (${future.id})`;
     if (place.scope !== home.scope) {
       throw new UsageError(
         'FOREIGN_FUTURE',
-        `${what} belongs to ${home.scope.what} and can be ${verb} only there, not in ${place.scope.what}: the body of a branch that has ended is not run again, so a replay could not repeat that`,
+        `${whatIs(future)} belongs to ${home.scope.what} and can be ${verb} only there, not in ${place.scope.what}: the body of a branch that has ended is not run again, so a replay could not repeat that`,
       );
     }
-    this.requireOpen(place, `${what} was to be ${verb}`);
+    this.requireOpen(place, verb === 'cancelled' ? 'cancelling' : 'detaching', future);
   }
 
   #requireOwnRun({ future }: Operation, verb: string): FlowPlace {
@@ -122,7 +132,7 @@ export class Admission {
     if (place?.kind === 'flow' && place.run.id === this.#run.id) return place;
     throw new UsageError(
       'FOREIGN_FUTURE',
-      `${future.kind} "${future.name}" (${future.id}) belongs to run ${this.#run.id} of flow "${this.#run.flow}" and can be ${verb} in that run only; from outside, use engine.future(runId)`,
+      `${whatIs(future)} belongs to run ${this.#run.id} of flow "${this.#run.flow}" and can be ${verb} in that run only; from outside, use engine.future(runId)`,
     );
   }
 }

@@ -21,12 +21,12 @@ interface RecordedEnd {
 }
 
 /** What is recorded of an end: a value that cannot be stored is a failure, and so is one of a scope that fails for its leaks. */
-export function recordedEnd(end: BodyEnd, leakFailure: Error | undefined, codec: Codec, what: string): RecordedEnd {
+export function recordedEnd(end: BodyEnd, leakFailure: Error | undefined, codec: Codec, what: () => string): RecordedEnd {
   const failed = (error: unknown): RecordedEnd => ({ status: 'FAILED', text: codec.encodeError(error), error });
   if (!end.ok) return failed(end.error);
   if (leakFailure !== undefined) return failed(leakFailure);
   try {
-    return { status: 'SUCCEEDED', text: codec.encode(end.value, () => `the result of ${what}`) };
+    return { status: 'SUCCEEDED', text: codec.encode(end.value, () => `the result of ${what()}`) };
   } catch (error) {
     return failed(error);
   }

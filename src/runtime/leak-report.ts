@@ -5,6 +5,7 @@ import type { Scope } from './scope.js';
 
 /** The futures of a scope that nobody took delivery of, at its end. */
 export function leaksOf({ ledger }: Scope, nowMs: number): LeakedFuture[] {
+  if (ledger.isEmpty) return [];
   return ledger.open().map((future): LeakedFuture => {
     const callSite = ledger.callSite(future);
     return {

@@ -8,7 +8,7 @@ import { CANCEL_ENTRY_ID, ROOT_SCOPE } from '../journal/numbering.js';
 import type { Logger } from '../model/logger.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
 import type { EndStatus } from '../model/statuses.js';
-import { Admission } from './admission.js';
+import { Admission, whatIs } from './admission.js';
 import { type BodyEnd, recordedEnd, runBody } from './body-end.js';
 import { readCancel } from './cancel-message.js';
 import { contextLogger } from './context-logger.js';
@@ -84,7 +84,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   #now: number;
   #cancelRequested: boolean;
   #bodyEnd: BodyEnd | undefined;
-  #lastStarted: string | undefined;
+  #lastStarted: Entry | undefined;
 
   constructor({ record, definition, outcomes, recovered, host }: RunInit) {
     this.id = record.id;
@@ -177,7 +177,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     }
     if (this.#pending.working === 0 && this.#inFlight === 0) {
       if (this.skipsBranches) this.#startOver();
-      else this.#notices.standstill(this.#lastStarted ?? null);
+      else this.#notices.standstill(this.#lastStarted === undefined ? null : whatIs(this.#lastStarted));
     }
     return false;
   }
@@ -203,7 +203,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     if (operation === undefined) return false;
     this.forget(operation);
     this.#admission.resumes(operation.place.scope);
-    for (const scope of operation.borrowers) this.#admission.resumes(scope);
+    if (operation.borrowers !== undefined) for (const scope of operation.borrowers) this.#admission.resumes(scope);
     const resumed = operation.deliver(record);
     if (!resumed) this.#admission.resumesNobody();
     return resumed;
@@ -216,12 +216,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   }
 
   #start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint): Operation {
-    const what = `${request.kind} "${request.name}"`;
-    this.#admission.requireOpen(place, `starting ${what}`);
-    if (this.#state !== 'halted') this.#admission.requireTurnOf(place.scope, what);
+    this.#admission.requireOpen(place, 'starting', request);
+    if (this.#state !== 'halted') this.#admission.requireTurnOf(place.scope, request);
     const operation = openOperation(this, place, request, this.host.codec);
     const { future } = operation;
-    this.#lastStarted = `${what} (${operation.entry.id})`;
+    this.#lastStarted = operation.entry;
     if (this.#state === 'halted') return operation;
     const cancelled = cancellationOf(place);
     if (cancelled !== undefined) {
@@ -412,7 +411,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#state = 'ended';
     this.#admission.close('has ended');
     this.host.delivery.forget(this);
-    const { status: recorded, text: outcome, error } = recordedEnd(bodyEnd, leakFailure, this.#codec, this.#notices.what);
+    const { status: recorded, text: outcome, error } = recordedEnd(bodyEnd, leakFailure, this.#codec, () => this.#notices.what);
     const status = !bodyEnd.ok && bodyEnd.error instanceof CancelledError ? 'CANCELLED' : recorded;
     this.host.end(this.id, { status, outcome }, () => this.#notices.finished(status, error));
   }

@@ -52,6 +52,7 @@ export class ScopeEnds {
    * @returns Whether that goes on in another turn.
    */
   turnEnded(conclude: (step: () => void) => void): boolean {
+    if (this.#branches.size === 0) return false;
     let goesOn = false;
     for (const [branch, end] of this.#branches) {
       const { scope } = branch;
@@ -81,9 +82,10 @@ export class ScopeEnds {
 
   #take(scope: Scope): unknown[] {
     const taken: unknown[] = [];
-    for (const [promise, rejection] of this.#rejections ?? []) {
+    if (this.#rejections === undefined) return taken;
+    for (const [promise, rejection] of this.#rejections) {
       if (rejection.scope !== scope) continue;
-      this.#rejections?.delete(promise);
+      this.#rejections.delete(promise);
       taken.push(rejection.reason);
     }
     return taken;
@@ -117,7 +119,7 @@ class ScopeEnd {
    */
   report(rejections: readonly unknown[], others: readonly unknown[] = []): LeakedFuturesError | undefined {
     const { leaks, notices } = this.#rules;
-    if (leaks === 'ignore') return undefined;
+    if (leaks === 'ignore' || this.#leaks.length + rejections.length + others.length === 0) return undefined;
     const notable = this.#awaited ? rejections : rejections.filter((reason) => !(reason instanceof CancelledError));
     const own = [...this.#leaks, ...notable.map(leakedRejection)];
     const all = [...own, ...others.map(leakedRejection)];

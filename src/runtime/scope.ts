@@ -142,7 +142,8 @@ export class Scope {
 
   /** The operations of scopes around it that were taken delivery of, perhaps here. */
   observedOutside(): string[] {
-    return [...(this.#borrowed ?? [])].filter(([, future]) => future.observed).map(([id]) => id);
+    if (this.#borrowed === undefined) return [];
+    return [...this.#borrowed].filter(([, future]) => future.observed).map(([id]) => id);
   }
 
   /** Cancels everything outside shields, waits first. Returns whether that resumed code. */
@@ -178,6 +179,7 @@ export class Scope {
 
   /** What was detached goes on by itself. */
   outliveAll(): void {
+    if (this.#members.size === 0) return;
     for (const member of [...this.#members]) member.outlive();
   }
 

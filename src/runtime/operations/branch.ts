@@ -84,7 +84,7 @@ export class Branch extends Operation implements EndedBranch {
     this.tellOfFailure();
     if (this.stopped) this.run.forget(this);
     if (!this.awaited) return;
-    const { status, text } = recordedEnd(this.#bodyEnd as BodyEnd, leakFailure, this.codec, this.scope.what);
+    const { status, text } = recordedEnd(this.#bodyEnd as BodyEnd, leakFailure, this.codec, () => this.scope.what);
     this.entry.input = encodeBranchNotes({ observed: this.scope.observedOutside() });
     this.#batch.branchConcluded(this, status, text);
   }

@@ -159,8 +159,8 @@ export abstract class Operation implements FutureOwner, ScopeMember {
   }
 
   /** Scopes within its own whose code attends to its future. */
-  get borrowers(): Iterable<Scope> {
-    return this.#borrowers ?? [];
+  get borrowers(): Iterable<Scope> | undefined {
+    return this.#borrowers;
   }
 
   lendTo(scope: Scope): void {

@@ -5,7 +5,10 @@ export default defineConfig({
   // TC39 decorators and `using` have to be lowered: Node runs neither.
   esbuild: { target: 'es2022' },
   resolve: {
-    alias: [{ find: /^perdure$/, replacement: fileURLToPath(new URL('./src/index.ts', import.meta.url)) }],
+    alias: [
+      { find: /^perdure$/, replacement: fileURLToPath(new URL('./src/index.ts', import.meta.url)) },
+      { find: /^perdure\/testing$/, replacement: fileURLToPath(new URL('./src/testing.ts', import.meta.url)) },
+    ],
   },
   test: {
     include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],

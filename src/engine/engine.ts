@@ -13,6 +13,7 @@ import { currentPlace, outsidePlaces } from '../runtime/current-scope.js';
 import type { FlowDefinition } from '../runtime/definitions.js';
 import { ENGINE_EVENTS, type EngineEvents, plainError } from '../runtime/events.js';
 import { holdRejections } from '../runtime/held-rejections.js';
+import type { RunHost } from '../runtime/host.js';
 import { newRun, newRunId } from '../runtime/new-run.js';
 import { runIdTaken } from '../runtime/run-id-taken.js';
 import type { Store } from '../store/store.js';
@@ -47,6 +48,12 @@ interface Creation {
   readonly codec: Codec;
 }
 
+/** What an engine is made of besides its options; the testing kit puts others in their places. */
+export interface EngineParts {
+  readonly clock?: Clock;
+  readonly bodyOf?: RunHost['bodyOf'];
+}
+
 /** A flow as `engine.start` takes it. */
 export type StartableFlow<A extends readonly unknown[], R> = (...args: A) => Promise<R>;
 
@@ -74,13 +81,13 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   #opened: Promise<void> | undefined;
 
   /** @throws {UsageError} `INVALID_OPTION` */
-  constructor(options: EngineOptions = {}) {
+  constructor(options: EngineOptions = {}, parts: EngineParts = {}) {
     checkEngineOptions(options);
     const logger = options.logger === undefined ? jsonLogger : guarded(options.logger);
     this.#store = chooseStore(options.store);
     this.#codec = new Codec({ maxValueBytes: options.maxValueBytes ?? DEFAULT_MAX_VALUE_BYTES, serdes: options.serdes });
     this.#emitter = new EngineEmitter(logger);
-    this.#clock = outsidePlaces(systemClock);
+    this.#clock = outsidePlaces(parts.clock ?? systemClock);
     this.#worker = new Worker({
       store: this.#store,
       clock: this.#clock,
@@ -91,6 +98,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       leaks: options.leaks ?? 'warn',
       nonDurableAwait: options.nonDurableAwait ?? 'warn',
       leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS,
+      bodyOf: parts.bodyOf,
       onFailure: (error) => this.#failed(error),
     });
     this.#rootHost = {

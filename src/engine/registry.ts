@@ -42,6 +42,10 @@ export class Registry implements FlowSource {
     return action === undefined ? this.#flows.get(flow)?.get(version) : detachedFlow(action);
   }
 
+  findAction(name: string): ActionDefinition | undefined {
+    return this.#actions.get(name);
+  }
+
   /** What a flow starts on: the version that was given, else the highest that is registered. */
   toStart({ definition, versionGiven }: { readonly definition: FlowDefinition; readonly versionGiven: boolean }): FlowDefinition {
     return versionGiven ? definition : (this.#highest.get(definition.name) ?? definition);

@@ -8,7 +8,7 @@ export type LeakPolicy = 'warn' | 'error' | 'ignore';
 /** What happens when a flow goes on after awaiting something that is not durable. */
 export type NonDurableAwaitPolicy = 'warn' | 'error' | 'ignore';
 
-type Body = (...args: readonly unknown[]) => unknown;
+export type Body = (...args: readonly unknown[]) => unknown;
 
 /** A registered flow. */
 export interface FlowDefinition {

@@ -4,7 +4,7 @@ import type { GroupCommit } from '../journal/group-commit.js';
 import type { Logger } from '../model/logger.js';
 import type { InboxMessage, RunRecord } from '../model/records.js';
 import type { EndStatus } from '../model/statuses.js';
-import type { LeakPolicy, NonDurableAwaitPolicy } from './definitions.js';
+import type { ActionDefinition, Body, FlowDefinition, LeakPolicy, NonDurableAwaitPolicy } from './definitions.js';
 import type { Delivery } from './delivery.js';
 import type { EventSink } from './events.js';
 
@@ -63,6 +63,9 @@ export interface RunHost {
 
   /** Sends a message to a run: at once when this worker has it, else through its inbox. */
   send(message: InboxMessage): void;
+
+  /** What is called for a flow or an action: its own body, unless something stands in for it. */
+  bodyOf(definition: ActionDefinition | FlowDefinition): Body;
 
   /** An action's body has begun; returns what to call when it has come to its end. */
   attemptBegun(): () => void;

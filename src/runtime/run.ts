@@ -186,7 +186,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#state = 'running';
     this.#notices.started(this.#recovered);
     this.#admission.resumes(this.#scope);
-    const body = (): unknown => this.#definition.body(...(this.#codec.decode(this.#record.input) as unknown[]));
+    const body = (): unknown => this.host.bodyOf(this.#definition)(...(this.#codec.decode(this.#record.input) as unknown[]));
     runBody(this.#place, body, (end) => this.#bodyEnded(end));
   }
 

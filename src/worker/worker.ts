@@ -33,6 +33,8 @@ export interface WorkerOptions {
   readonly leaks: LeakPolicy;
   readonly nonDurableAwait: NonDurableAwaitPolicy;
   readonly leaseMs: number;
+  /** Default: the definition's own body. */
+  readonly bodyOf?: RunHost['bodyOf'] | undefined;
   /** The store failed for good: nothing more can be made durable. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -64,6 +66,7 @@ export class Worker implements RunHost {
   readonly nonDurableAwait: NonDurableAwaitPolicy;
   readonly group: GroupCommit;
   readonly delivery: Delivery;
+  readonly bodyOf: RunHost['bodyOf'];
   readonly #store: Store;
   readonly #flows: FlowSource;
   readonly #leaseMs: number;
@@ -94,6 +97,7 @@ export class Worker implements RunHost {
     this.logger = options.logger;
     this.leaks = options.leaks;
     this.nonDurableAwait = options.nonDurableAwait;
+    this.bodyOf = options.bodyOf ?? (({ body }) => body);
     this.#store = options.store;
     this.#flows = options.flows;
     this.#leaseMs = options.leaseMs;

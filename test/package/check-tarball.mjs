@@ -21,11 +21,20 @@ const main = flow('main', async (n) => {
   const doubled = double.start(n);
   return (await doubled.result()) + (await double(1));
 });
+const patient = flow('patient', async (n) => {
+  await sleep('365d');
+  return main(n);
+});
 
 async function run() {
   const engine = await open({ store: process.argv[2] });
-  console.log(JSON.stringify({ result: await main(20) }));
+  const result = await main(20);
   await engine.close();
+  const test = createTestEngine();
+  const report = await test.run(patient, [20]);
+  if (report.result !== result) throw new Error('in a test engine it is ' + report.status + ' ' + report.result);
+  await test.close();
+  console.log(JSON.stringify({ result }));
 }
 
 run().catch((error) => {
@@ -36,6 +45,7 @@ run().catch((error) => {
 
 // Explicit types on what the library returns: a type that silently became `any` fails the check.
 const consumer = `import { action, flow, open } from 'perdure';
+import { createTestEngine, sequence } from 'perdure/testing';
 
 type IsAny<T> = 0 extends 1 & T ? true : false;
 const exactly = <Expected>() => <Actual extends Expected>(_value: Actual, _notAny: IsAny<Actual> extends true ? never : true): void => {};
@@ -55,6 +65,12 @@ export async function run(): Promise<number> {
   // @ts-expect-error the argument is a number
   main.start('twenty');
   await engine.close();
+  const test = createTestEngine();
+  test.mock(double, sequence(new Error('no'), 2, (n: number) => n));
+  // @ts-expect-error a number is wanted
+  test.mock(double, 'two');
+  const report = await test.run(main, [20]);
+  exactly<number>()(report.result, true);
   return total;
 }
 `;
@@ -131,8 +147,14 @@ function check(scratch) {
   }
   step(`installed with ${driver.join(' ') || 'nothing else'}`);
 
-  writeFileSync(join(project, 'import.mjs'), `import { action, flow, open } from 'perdure';\n\n${program}`);
-  writeFileSync(join(project, 'require.cjs'), `const { action, flow, open } = require('perdure');\n\n${program}`);
+  writeFileSync(
+    join(project, 'import.mjs'),
+    `import { action, flow, open, sleep } from 'perdure';\nimport { createTestEngine } from 'perdure/testing';\n\n${program}`,
+  );
+  writeFileSync(
+    join(project, 'require.cjs'),
+    `const { action, flow, open, sleep } = require('perdure');\nconst { createTestEngine } = require('perdure/testing');\n\n${program}`,
+  );
   checkProgram(project, 'import.mjs');
   checkProgram(project, 'require.cjs');
 

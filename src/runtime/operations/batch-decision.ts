@@ -22,7 +22,7 @@ export function encodeItems(statuses: readonly BatchItemStatus[]): string {
 
 /** Where the names and outcomes of a batch's branches are found. */
 export interface DecidedBranches {
-  readonly codec: Codec;
+  readonly codec: Pick<Codec, 'decode' | 'decodeError'>;
   nameOf(index: number): string;
   /** The encoded value or error of a branch that had ended. */
   outcomeOf(index: number): string;

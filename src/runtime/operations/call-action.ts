@@ -122,7 +122,7 @@ export class CallAction extends Operation implements Resident {
 
   async #call(): Promise<unknown> {
     const args = this.codec.decode(this.entry.input as string) as unknown[];
-    return this.#definition.body(...args);
+    return this.run.host.bodyOf(this.#definition)(...args);
   }
 
   #succeeded(value: unknown): void {

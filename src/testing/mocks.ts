@@ -1,0 +1,202 @@
+import type { Serdes } from '../codec/serdes.js';
+import { findStartable } from '../engine/startables.js';
+import { UsageError } from '../errors/errors.js';
+import { checkOptions, DURATION } from '../errors/options.js';
+import { requireDuration } from '../futures/future.js';
+import type { Duration } from '../model/duration.js';
+import { currentPlace } from '../runtime/current-scope.js';
+import type { ActionDefinition, Body, FlowDefinition } from '../runtime/definitions.js';
+
+/** A flow or an action, as a test names it. */
+export type Mockable<A extends readonly unknown[], R> = (...args: A) => Promise<R>;
+
+/** Options of a mock. */
+export interface MockOptions {
+  /** Virtual time that each call takes. */
+  readonly latency?: Duration;
+}
+
+/** Values, errors and functions that stand in one after the other; made by `sequence`. */
+export class Sequence<T> {
+  readonly steps: readonly T[];
+
+  constructor(steps: readonly T[]) {
+    this.steps = steps;
+  }
+}
+
+/**
+ * Stands in call by call: each call takes the next, and those after the last take the last again.
+ *
+ * @throws {UsageError} `INVALID_ARGUMENT` when it is empty.
+ * @example
+ * engine.mock(charge, sequence(new Error('busy'), new Error('busy'), 'receipt-1'));
+ */
+export function sequence<T>(...steps: T[]): Sequence<T>;
+export function sequence<const T extends readonly unknown[]>(...steps: T): Sequence<T[number]>;
+export function sequence(...steps: unknown[]): Sequence<unknown> {
+  if (steps.length === 0)
+    throw new UsageError('INVALID_ARGUMENT', 'sequence() takes what stands in for the first call, the second, and so on');
+  return new Sequence(steps);
+}
+
+/** What can stand in: a function, an error to fail with, or a value to succeed with. */
+export type StandIn<A extends readonly unknown[], R> = ((...args: A) => Promise<R> | R) | Error | R;
+
+interface Mock {
+  readonly standIn: unknown;
+  readonly latencyMs: number;
+  calls: number;
+}
+
+type Definition = ActionDefinition | FlowDefinition;
+
+/** Which operation an action is begun for. */
+export interface BegunAction {
+  readonly runId: string;
+  readonly operationId: string;
+  readonly name: string;
+}
+
+interface MocksHost {
+  /** Calls back when so much virtual time has passed; returns what calls it off. */
+  setTimer(delayMs: number, callback: () => void): () => void;
+  /** The body of an action is under way, and its time is not virtual; returns what ends that. */
+  working(): () => void;
+  /** The body of an action is begun. */
+  readonly onAction?: ((action: BegunAction) => void) | undefined;
+}
+
+/**
+ * What stands in for flows and actions in one engine, and what they were called with.
+ *
+ *   M1  Calls are recorded whether anything stands in or not: those of actions each time their body is begun, those of flows too.
+ */
+export class Mocks {
+  readonly #host: MocksHost;
+  readonly #mocks = new Map<string, Mock>();
+  readonly #calls = new Map<string, (readonly unknown[])[]>();
+  readonly #serdes = new Map<string, Serdes>();
+  /** How many bodies are under way, and the most that ever were. */
+  readonly #inFlight = new Map<string, { now: number; most: number }>();
+
+  constructor(host: MocksHost) {
+    this.#host = host;
+  }
+
+  /** @returns What takes the mock away. */
+  add(caller: string, target: unknown, standIn: unknown, options: MockOptions | undefined): () => void {
+    const key = keyOf(requireDefinition(caller, target));
+    checkOptions(caller, options, { latency: DURATION });
+    const mock: Mock = { standIn, latencyMs: requireDuration(options?.latency ?? 0, `${caller}: latency`), calls: 0 };
+    this.#mocks.set(key, mock);
+    return () => {
+      if (this.#mocks.get(key) === mock) this.#mocks.delete(key);
+    };
+  }
+
+  /** Takes all mocks away. */
+  clear(): void {
+    this.#mocks.clear();
+  }
+
+  /** The arguments of each call so far, in order. */
+  calls(caller: string, target: unknown): readonly (readonly unknown[])[] {
+    return [...(this.#calls.get(keyOf(requireDefinition(caller, target))) ?? [])];
+  }
+
+  /** What the values of an action were written with, where it has a serdes of its own. */
+  serdesOf(runId: string, operationId: string): Serdes | undefined {
+    return this.#serdes.get(`${runId} ${operationId}`);
+  }
+
+  /** The most bodies of it that were under way at once; latency counts. */
+  mostInFlight(caller: string, target: unknown): number {
+    return this.#inFlight.get(keyOf(requireDefinition(caller, target)))?.most ?? 0;
+  }
+
+  /** What an engine calls in place of a definition's body. */
+  bodyOf(definition: Definition): Body {
+    const key = keyOf(definition);
+    return async (...args) => {
+      const calls = this.#calls.get(key) ?? [];
+      this.#calls.set(key, calls);
+      calls.push(copied(args));
+      const place = currentPlace();
+      if (place?.kind === 'action') {
+        const { runId, operationId } = place.context;
+        if (definition.serdes !== undefined) this.#serdes.set(`${runId} ${operationId}`, definition.serdes);
+        this.#host.onAction?.({ runId, operationId, name: place.name });
+      }
+      const flight = this.#inFlight.get(key) ?? { now: 0, most: 0 };
+      this.#inFlight.set(key, flight);
+      flight.now += 1;
+      flight.most = Math.max(flight.most, flight.now);
+      try {
+        return await this.#call(definition, args);
+      } finally {
+        flight.now -= 1;
+      }
+    };
+  }
+
+  async #call(definition: Definition, args: readonly unknown[]): Promise<unknown> {
+    const mock = this.#mocks.get(keyOf(definition));
+    if (mock !== undefined && mock.latencyMs > 0) await this.#pass(mock.latencyMs);
+    const body = mock === undefined ? definition.body : bodyOfMock(mock);
+    if (definition.kind === 'flow') return body(...args);
+    const done = this.#host.working();
+    try {
+      return await body(...args);
+    } finally {
+      done();
+    }
+  }
+
+  /** Lets virtual time pass: for a flow as its sleep, for an action until it is told to stop. */
+  async #pass(ms: number): Promise<void> {
+    const place = currentPlace();
+    if (place?.kind === 'flow') {
+      await place.run.start({ kind: 'timer', name: 'latency', due: { afterMs: ms } }, place).result();
+      return;
+    }
+    const signal = place?.context.signal;
+    await new Promise<void>((resolve, reject) => {
+      const callOff = this.#host.setTimer(ms, resolve);
+      signal?.addEventListener('abort', () => {
+        callOff();
+        reject(signal.reason as Error);
+      });
+    });
+  }
+}
+
+function bodyOfMock(mock: Mock): Body {
+  const { standIn } = mock;
+  const step = standIn instanceof Sequence ? standIn.steps[Math.min(mock.calls, standIn.steps.length - 1)] : standIn;
+  mock.calls += 1;
+  if (typeof step === 'function') return step as Body;
+  return () => {
+    if (step instanceof Error) throw step;
+    return step;
+  };
+}
+
+/** What a body does to its arguments is not seen in its calls. */
+function copied(args: readonly unknown[]): readonly unknown[] {
+  try {
+    return structuredClone(args);
+  } catch {
+    return [...args];
+  }
+}
+
+function keyOf({ kind, name }: Definition): string {
+  return `${kind} ${name}`;
+}
+
+function requireDefinition(caller: string, target: unknown): Definition {
+  const startable = findStartable(target);
+  if (startable !== undefined) return startable.definition;
+  throw new UsageError('NOT_STARTABLE', `${caller} takes what flow() or action() made, not ${typeof target}`);
+}

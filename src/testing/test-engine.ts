@@ -1,0 +1,293 @@
+import { AssertionError } from 'node:assert';
+import { systemClock } from '../clock/system-clock.js';
+import { VirtualClock } from '../clock/virtual-clock.js';
+import { Codec } from '../codec/codec.js';
+import { Engine } from '../engine/engine.js';
+import type { EngineOptions } from '../engine/options.js';
+import { StorageError, UsageError } from '../errors/errors.js';
+import { checkOptions, givenOptions, hasMethods, isBoolean, type OptionTable } from '../errors/options.js';
+import { requireDuration } from '../futures/future.js';
+import type { Duration } from '../model/duration.js';
+import type { Logger } from '../model/logger.js';
+import type { RunRecord } from '../model/records.js';
+import type { EngineEvents } from '../runtime/events.js';
+import { memoryStore } from '../store/memory-store.js';
+import type { Store } from '../store/store.js';
+import { type BegunAction, type Mockable, type MockOptions, Mocks, type Sequence, type StandIn } from './mocks.js';
+import { type RunReport, runReport } from './run-report.js';
+
+/** How a test engine is made. Leaks and awaits that are not durable are errors unless told otherwise, and nothing is logged. */
+export interface TestEngineOptions extends Omit<EngineOptions, 'store' | 'leaseMs'> {
+  /** Default: a store in memory of its own. */
+  readonly store?: Store;
+  /** Where the virtual time begins: a date, or milliseconds since the epoch. Default 2025-01-01. */
+  readonly startTime?: Date | number;
+  /**
+   * Whether the time goes to the next timer by itself when nothing else can happen. Default true; with `false` it moves by `advance()` alone.
+   */
+  readonly autoAdvance?: boolean;
+  /**
+   * How long, in time of the machine, the virtual time waits for actions that are under way and not mocked, when nothing happens. Default 50 ms.
+   */
+  readonly patience?: Duration;
+}
+
+/** Options of a run in a test. */
+export interface TestRunOptions {
+  readonly id?: string;
+}
+
+const SILENT: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const START_MS = Date.UTC(2025, 0, 1);
+const PATIENCE_MS = 50;
+/** A lease that never runs out: time jumps. */
+const LEASE_MS = Number.MAX_SAFE_INTEGER;
+
+const OWN_OPTIONS: OptionTable = {
+  store: [hasMethods('commit', 'loadJournal'), 'a store, such as memoryStore() makes'],
+  autoAdvance: [isBoolean, 'true or false'],
+};
+
+interface Kit {
+  readonly clock: VirtualClock;
+  readonly mocks: Mocks;
+  readonly store: Store;
+  readonly patienceMs: number;
+}
+
+/**
+ * An engine for tests: its time is virtual and its own, so tests run next to each other, and what flows and actions do can be replaced.
+ *
+ * Owns: the clock, the mocks and the store.
+ *
+ *   W1  The time goes to the next timer when nothing else can happen, and never while an action that is not mocked makes progress.
+ */
+export class TestEngine extends Engine {
+  readonly #kit: Kit;
+  readonly #codec: Codec;
+
+  readonly #leaks: EngineEvents['leak'][] = [];
+
+  constructor(options: EngineOptions, kit: Kit) {
+    super(options, { clock: kit.clock, bodyOf: (definition) => kit.mocks.bodyOf(definition) });
+    this.#kit = kit;
+    this.on('leak', (leak) => this.#leaks.push(leak));
+    this.#codec = new Codec({ maxValueBytes: Number.MAX_SAFE_INTEGER, serdes: options.serdes });
+  }
+
+  /** The virtual time, in milliseconds since the epoch. */
+  readonly now = (): number => this.#kit.clock.now();
+
+  /**
+   * Lets virtual time pass, and what is due by then happen.
+   *
+   * @throws {UsageError} `INVALID_DURATION`
+   */
+  readonly advance = async (duration: Duration): Promise<void> =>
+    this.#kit.clock.advance(requireDuration(duration, 'advance(): the duration'));
+
+  /**
+   * Lets something stand in for an action or a child flow in this engine: a function, an error, a value, or a `sequence` of them.
+   *
+   * @returns What takes it away again.
+   * @throws {UsageError} `NOT_STARTABLE`, `INVALID_OPTION` or `INVALID_DURATION`.
+   */
+  readonly mock = <A extends readonly unknown[], R>(
+    target: Mockable<A, R>,
+    standIn: StandIn<A, NoInfer<R>> | Sequence<StandIn<A, NoInfer<R>>>,
+    options?: MockOptions,
+  ): (() => void) => this.#kit.mocks.add('mock()', target, standIn, options);
+
+  /** Takes all mocks away. */
+  readonly restore = (): void => this.#kit.mocks.clear();
+
+  /** The arguments of each call of an action or a flow in this engine, in order; a repetition after a crash counts. */
+  readonly calls = <A extends readonly unknown[]>(target: Mockable<A, unknown>): readonly A[] =>
+    this.#kit.mocks.calls('calls()', target) as unknown as readonly A[];
+
+  /**
+   * Asserts that no flow and no branch in this engine left a future behind so far. Under `leaks: 'ignore'` nobody looks for them.
+   *
+   * @throws {AssertionError} naming what was left behind.
+   */
+  readonly assertNoLeaks = (): void => {
+    if (this.#leaks.length === 0) return;
+    const found = this.#leaks.map(({ flow, branch, futures }) => {
+      const names = futures.map(({ kind, name, state }) => `${kind} "${name}" (${state})`).join(', ');
+      return `flow "${flow}"${branch === null ? '' : `, branch "${branch}"`} left ${names}`;
+    });
+    throw new AssertionError({ message: `futures were left behind: ${found.join('; ')}`, actual: found, expected: [] });
+  };
+
+  /**
+   * Asserts that at no time more than so many calls of an action were under way at once, virtual latency included.
+   *
+   * @throws {AssertionError} with the number there were.
+   */
+  readonly assertMaxInFlight = <A extends readonly unknown[]>(target: Mockable<A, unknown>, most: number): void => {
+    const actual = this.#kit.mocks.mostInFlight('assertMaxInFlight()', target);
+    if (actual <= most) return;
+    throw new AssertionError({ message: `${actual} calls were under way at once, and there may be ${most}`, actual, expected: most });
+  };
+
+  /**
+   * Runs a flow to its end, however that is: the report has its status.
+   *
+   * @throws {UsageError} when the flow cannot be started, its id is another run's, or it waits for something that nothing brings about.
+   */
+  readonly run = async <A extends readonly unknown[], R>(
+    flow: (...args: A) => Promise<R>,
+    args: A = [] as unknown as A,
+    options?: TestRunOptions,
+  ): Promise<RunReport<R>> => {
+    const future = this.start(flow, args, options);
+    const halted = this.#halted(future.id);
+    try {
+      // Rejects when the id is another run's.
+      await future.recorded();
+      const { status } = await this.get(future.id);
+      const error = status === 'BLOCKED' ? undefined : await Promise.race([future.exception(), halted.promise]);
+      return await this.report<R>(future.id).catch((cause: unknown) => Promise.reject(error ?? cause));
+    } catch (error) {
+      // The engine was closed: the future says so.
+      throw future.status === 'FAILED' && error instanceof StorageError ? await future.exception() : error;
+    } finally {
+      halted.forget();
+    }
+  };
+
+  /** Resolves when a run is blocked, and rejects when it, or a child of it, waits for nothing that could come. */
+  #halted(id: string): { readonly promise: Promise<undefined>; forget(): void } {
+    const off: (() => void)[] = [];
+    const promise = new Promise<undefined>((resolve, reject) => {
+      off.push(
+        this.on('run:blocked', ({ runId }) => {
+          if (runId === id) resolve(undefined);
+        }),
+        this.on('run:stuck', ({ runId, lastOperation }) => {
+          if (runId !== id && !runId.startsWith(`${id}/`)) return;
+          // It may go on by something that is not durable, and then say so itself.
+          off.push(systemClock.setTimer(this.#kit.patienceMs, () => reject(stuck(runId, lastOperation))));
+        }),
+      );
+    });
+    // Nobody may be waiting yet.
+    promise.catch(() => {});
+    const forget = (): void => {
+      for (const each of off) each();
+    };
+    return { promise, forget };
+  }
+
+  /** What the store has of a run by now. @throws {UsageError} `RUN_NOT_FOUND` */
+  async report<R = unknown>(runId: string): Promise<RunReport<R>> {
+    await this.get(runId);
+    const [record] = await this.#kit.store.getRuns([runId]);
+    return runReport<R>(
+      { store: this.#kit.store, codec: this.#codec, serdesOf: (...of) => this.#kit.mocks.serdesOf(...of) },
+      record as RunRecord,
+    );
+  }
+}
+
+function stuck(runId: string, lastOperation: string | null): UsageError {
+  return new UsageError(
+    'NON_DURABLE_AWAIT',
+    `run ${runId} waits, and nothing is pending that could wake it (last operation: ${lastOperation ?? 'none'}); it awaits something that is not durable, or that never settles`,
+  );
+}
+
+/**
+ * Makes an engine for tests. It needs no waiting for: starts are taken at once.
+ *
+ * @throws {UsageError} `INVALID_OPTION` or `INVALID_DURATION`.
+ * @example
+ * await using engine = createTestEngine();
+ * const report = await engine.run(placeOrder, ['lamp']);
+ */
+export function createTestEngine(options: TestEngineOptions = {}): TestEngine {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new UsageError('INVALID_OPTION', 'createTestEngine(): the options must be an object');
+  }
+  return testEngine(givenOptions(options));
+}
+
+/** As `createTestEngine`, with somebody who is told of every action that is begun. */
+export function testEngine(
+  { startTime = START_MS, patience = PATIENCE_MS, autoAdvance = true, store = memoryStore(), ...options }: TestEngineOptions,
+  onAction?: (action: BegunAction) => void,
+): TestEngine {
+  const startMs = startTime instanceof Date ? startTime.getTime() : startTime;
+  if (!Number.isFinite(startMs))
+    throw new UsageError('INVALID_OPTION', 'createTestEngine(): startTime must be a valid date or milliseconds');
+  // Time jumps, so there are no leases: that option is unknown here.
+  const { leaseMs } = options as EngineOptions;
+  checkOptions('createTestEngine()', { store, autoAdvance, ...(leaseMs === undefined ? {} : { leaseMs }) }, OWN_OPTIONS);
+  const patienceMs = requireDuration(patience, 'createTestEngine(): patience');
+  const busy = new Busy();
+  const clock = new VirtualClock({
+    startMs,
+    auto: autoAdvance,
+    busy: () => busy.is,
+    patienceMs,
+    onImpatience: () => busy.forget(),
+  });
+  busy.onChange = () => clock.touch();
+  const mocks = new Mocks({ setTimer: (delayMs, callback) => clock.setTimer(delayMs, callback), working: () => busy.begin(), onAction });
+  const watched = watchedStore(store, busy);
+  const engineOptions: EngineOptions = {
+    leaks: 'error',
+    nonDurableAwait: 'error',
+    logger: SILENT,
+    default: false,
+    ...options,
+    store: watched,
+  };
+  const engine = new TestEngine({ ...engineOptions, leaseMs: LEASE_MS }, { clock, mocks, store: watched, patienceMs });
+  // A failure to open rejects the futures of what was started.
+  engine.open().catch(() => undefined);
+  return engine;
+}
+
+/** What is under way outside of the clock. */
+class Busy {
+  onChange: () => void = () => {};
+  #under = new Set<object>();
+
+  get is(): boolean {
+    return this.#under.size > 0;
+  }
+
+  begin(): () => void {
+    const token = {};
+    this.#under.add(token);
+    this.onChange();
+    return () => {
+      this.#under.delete(token);
+      this.onChange();
+    };
+  }
+
+  /** Nothing has happened for too long: what is under way is not waited for. */
+  forget(): void {
+    this.#under.clear();
+  }
+}
+
+/** The same store, whose calls count as something under way. */
+function watchedStore(store: Store, busy: Busy): Store {
+  return new Proxy(store, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key);
+      if (typeof member !== 'function') return member;
+      return async (...args: unknown[]): Promise<unknown> => {
+        const done = busy.begin();
+        try {
+          return await (Reflect.apply(member, target, args) as Promise<unknown>);
+        } finally {
+          done();
+        }
+      };
+    },
+  });
+}

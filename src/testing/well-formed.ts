@@ -1,0 +1,81 @@
+import { AssertionError } from 'node:assert';
+import type { OperationRecord, RunRecord } from '../model/records.js';
+import { isEnded } from '../model/statuses.js';
+import type { Store } from '../store/store.js';
+import { BATCH_RULES } from './batch-rules.js';
+import { JOURNAL_RULES, type JournalCase, type JournalRules } from './journal-rules.js';
+
+/** Everything a store holds. */
+export interface History {
+  readonly runs: ReadonlyMap<string, RunRecord>;
+  readonly journals: ReadonlyMap<string, readonly OperationRecord[]>;
+}
+
+/** One run in its history. */
+interface RunCase extends History, JournalCase {
+  readonly run: RunRecord;
+}
+
+const RULES: JournalRules = { ...JOURNAL_RULES, ...BATCH_RULES };
+
+/** When a run fits its journal and the other runs. */
+const RUN_RULES: Readonly<Record<string, (given: RunCase) => boolean>> = {
+  'every entry is of its run': ({ run, journal }) => journal.every(({ runId }) => runId === run.id),
+  'no outcome is newer than the end of its run': ({ run, outcomes }) =>
+    run.finishedAt === null || outcomes.every(({ finishedAt }) => (finishedAt as number) <= (run.finishedAt as number)),
+  'an ended run has an outcome, a time and no owner': ({ run }) =>
+    !isEnded(run.status) || (run.outcome !== null && run.finishedAt !== null && run.workerId === null && run.blockedCode === null),
+  'an ended run has stopped what it had started, but for what goes on as a run': ({ run, journal }) =>
+    !isEnded(run.status) || journal.every(({ status, childRunId }) => isEnded(status) || childRunId !== null),
+  'an unfinished run has no end': ({ run }) => isEnded(run.status) || run.finishedAt === null,
+  'a blocked run has a code and no owner': ({ run }) =>
+    (run.status === 'BLOCKED') === (run.blockedCode !== null) && (run.blockedCode === null || run.workerId === null),
+  'every child that was started exists': ({ journal, runs }) =>
+    journal.every(({ childRunId }) => childRunId === null || runs.has(childRunId)),
+  'every child has the entry that started it': ({ run, journals }) =>
+    run.parentRunId === null ||
+    (journals.get(run.parentRunId) ?? []).some(({ id, childRunId }) => id === run.parentOperationId && childRunId === run.id),
+  "a child's outcome is its run's": ({ outcomes, runs }) =>
+    outcomes.every(({ kind, childRunId, status, outcome }) => {
+      const child = runs.get(childRunId ?? '');
+      return kind !== 'flow' || (outcome as string).includes('RUN_ID_TAKEN') || (child?.status === status && child.outcome === outcome);
+    }),
+};
+
+export async function historyOf(store: Store): Promise<History> {
+  const runs = await store.listRuns({ limit: 1_000_000 });
+  const journals = new Map<string, readonly OperationRecord[]>();
+  for (const { id } of runs) journals.set(id, await store.loadJournal(id));
+  return { runs: new Map(runs.map((run) => [run.id, run])), journals };
+}
+
+/** What of a history is not well formed; empty when all is. */
+export function flawsOf(history: History): string[] {
+  return [...history.runs.values()].flatMap((run) => {
+    const given: RunCase = { ...history, run, ...journalCase(history.journals.get(run.id) ?? []) };
+    const broken = [...brokenRules(RULES, given), ...brokenRules(RUN_RULES, given)];
+    return broken.map((rule) => `${run.id}: not so: ${rule}`);
+  });
+}
+
+/**
+ * Asserts that a journal is one that perdure can have written, such as `report.journal`.
+ *
+ * @throws {AssertionError} with the rules that it breaks.
+ */
+export function assertWellFormed(journal: readonly OperationRecord[]): void {
+  const broken = brokenRules(RULES, journalCase(journal));
+  if (broken.length === 0) return;
+  throw new AssertionError({ message: `the journal is not well formed; not so: ${broken.join('; ')}`, actual: broken, expected: [] });
+}
+
+function journalCase(journal: readonly OperationRecord[]): JournalCase {
+  const outcomes = journal.filter(({ seq }) => seq !== null).sort((a, b) => (a.seq as number) - (b.seq as number));
+  return { journal, outcomes };
+}
+
+function brokenRules<C>(rules: Readonly<Record<string, (given: C) => boolean>>, given: C): string[] {
+  return Object.entries(rules)
+    .filter(([, holds]) => !holds(given))
+    .map(([rule]) => rule);
+}

@@ -58,6 +58,11 @@ export function snippetsOf(page: Page): Snippet[] {
   return snippets;
 }
 
+/** The name of the file that a snippet gives: its first line is a comment of it, such as `// order.ts`. */
+export function fileNameOf({ code }: Snippet): string | undefined {
+  return /^\/\/ (\S+\.ts)\n/.exec(code)?.[1];
+}
+
 export function relativeLinksOf(page: Page): Link[] {
   return [...prose(page).matchAll(/\]\(([^()\s]+)\)/g)]
     .map((match) => match[1] as string)

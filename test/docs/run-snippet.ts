@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import { format } from 'node:util';
 import { runInThisContext } from 'node:vm';
 import ts from 'typescript';
-import { vi } from 'vitest';
-import { ROOT, type Snippet } from './pages.js';
+import { expect, vi } from 'vitest';
+import { fileNameOf, ROOT, type Snippet, snippetsOf } from './pages.js';
 
 /** How a snippet says what it prints: `console.log(1 + 1); // → 2`, one comment a line, in the order of printing. */
 const PRINTED = /\/\/ → (.*)$/gm;
@@ -20,12 +20,18 @@ export function onlyDeclares({ code }: Snippet): boolean {
   return code.includes('declare function');
 }
 
+/** Whether a snippet is a file of tests. */
+export function isTest({ code }: Snippet): boolean {
+  return /^import .* from '(node:test|vitest)';$/m.test(code);
+}
+
 /** Snippets are held to what the documentation advises for tests: awaits that are not durable and leaks are errors. */
 const STRICT = { store: ':memory:', nonDurableAwait: 'error', leaks: 'error' } as const;
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /**
- * Runs a snippet as a module, with a perdure of its own, so that names which other snippets took are free.
+ * Runs a snippet as a module, with a perdure of its own, so that names which other snippets took are free. The tests that it asks a runner for are run
+ * one after the other.
  *
  * @returns The lines that it printed.
  */
@@ -33,24 +39,55 @@ export async function runSnippet(snippet: Snippet): Promise<string[]> {
   vi.resetModules();
   const perdure = await import('perdure');
   const open: typeof perdure.open = (options) => perdure.open({ logger: SILENT, ...options });
-  const given = new Map<string, object>([['perdure', { ...perdure, open }]]);
-  const nodeRequire = createRequire(import.meta.url);
+  const tests: (() => unknown)[] = [];
+  const test = (_name: string, body: () => unknown): unknown => tests.push(body);
+  const given = new Map<string, object>([
+    ['perdure', { ...perdure, open }],
+    ['perdure/testing', await import('perdure/testing')],
+    ['node:test', { test }],
+    ['vitest', { expect, test }],
+  ]);
   const lines: string[] = [];
+  // A text of several lines that ends with a line break prints no more for it.
   const log = (...args: unknown[]): void => {
-    lines.push(...format(...args).split('\n'));
+    lines.push(
+      ...format(...args)
+        .trimEnd()
+        .split('\n'),
+    );
   };
+  for (const file of importedBy(snippet)) {
+    const exports = {};
+    await load(file)(exports, requireFrom(given), { log });
+    given.set(`./${fileNameOf(file)}`, exports);
+  }
   const engine = await open(STRICT);
   try {
-    await load(snippet)({}, (id) => given.get(id) ?? nodeRequire(id), { log });
+    await load(snippet)({}, requireFrom(given), { log });
+    for (const each of tests) await each();
   } finally {
     await engine.close({ timeout: 0 });
   }
+  if (isTest(snippet)) expect(tests).not.toEqual([]);
   return lines;
+}
+
+/** The snippets of the same page that give a file which a snippet imports. */
+function importedBy({ page, code }: Snippet): Snippet[] {
+  return snippetsOf(page).filter((each) => {
+    const name = fileNameOf(each);
+    return name !== undefined && code.includes(`from './${name}'`);
+  });
+}
+
+function requireFrom(given: ReadonlyMap<string, object>): (id: string) => unknown {
+  const nodeRequire = createRequire(import.meta.url);
+  return (id) => given.get(id) ?? nodeRequire(id);
 }
 
 /** As a function and not as a file: a file would have to lie where `perdure` is found. */
 function load({ page, line, code }: Snippet): Module {
-  const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.CommonJS };
+  const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.CommonJS, esModuleInterop: true };
   const { outputText } = ts.transpileModule(code, { compilerOptions });
   const filename = `${ROOT}${page.path}:${line}`;
   return runInThisContext(`(async (exports, require, console) => {${outputText}\n})`, { filename }) as Module;

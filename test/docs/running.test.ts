@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { pages, snippetsOf } from './pages.js';
-import { onlyDeclares, promisedBy, runSnippet } from './run-snippet.js';
+import { isTest, onlyDeclares, promisedBy, runSnippet } from './run-snippet.js';
 
-/** Pages of which every snippet that can be run is run. On the others, those that say what they print. */
+/** Pages of which every snippet that can be run is run. On the others, those that say what they print, and files of tests. */
 const RUN_WHOLE = ['docs/reference/parallel.md', 'docs/reference/map.md', 'docs/how-to/run-branches-in-parallel.md'];
 
 const snippets = pages()
   .flatMap(snippetsOf)
   .filter(({ info }) => info === 'ts');
-const running = snippets.filter((snippet) => promisedBy(snippet).length > 0);
+const running = snippets.filter((snippet) => isTest(snippet) || promisedBy(snippet).length > 0);
 
 test.each(RUN_WHOLE)('every snippet of %s that can be run says what it prints', (path) => {
   const ofPage = snippets.filter(({ page }) => page.path === path);
@@ -18,7 +18,7 @@ test.each(RUN_WHOLE)('every snippet of %s that can be run says what it prints', 
 });
 
 test.each(running.map((snippet) => ({ snippet, at: `${snippet.page.path}:${snippet.line}` })))(
-  'the snippet at $at prints what it says',
+  'the snippet at $at runs, and prints what it says',
   async ({ snippet }) => {
     expect(await runSnippet(snippet)).toEqual(promisedBy(snippet));
   },

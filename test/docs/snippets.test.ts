@@ -1,12 +1,13 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { expect, test } from 'vitest';
-import { pages, ROOT, type Snippet, snippetsOf } from './pages.js';
+import { fileNameOf, pages, ROOT, type Snippet, snippetsOf } from './pages.js';
 
 const snippets = pages()
   .flatMap(snippetsOf)
   .filter(({ info }) => info === 'ts');
 const sources = new Map(snippets.map((snippet) => [fileOf(snippet), snippet]));
+const directories = new Set([...sources.keys()].map(dirname));
 
 test('every ts snippet compiles', () => {
   expect(snippets.length).toBeGreaterThan(0);
@@ -17,7 +18,8 @@ test('every ts snippet compiles', () => {
 function compile(): string[] {
   const options = compilerOptions();
   const host = ts.createCompilerHost(options);
-  const { fileExists, getSourceFile, readFile } = host;
+  const { directoryExists, fileExists, getSourceFile, readFile } = host;
+  host.directoryExists = (directory) => directories.has(directory) || (directoryExists?.(directory) ?? false);
   host.fileExists = (file) => sources.has(file) || fileExists(file);
   host.readFile = (file) => sources.get(file)?.code ?? readFile(file);
   host.getSourceFile = (file, target, ...rest) => {
@@ -41,8 +43,10 @@ function compilerOptions(): ts.CompilerOptions {
   return { ...options, ...lenient, moduleDetection: ts.ModuleDetectionKind.Force, noEmit: true };
 }
 
-function fileOf({ page, line }: Snippet): string {
-  return join(ROOT, 'test/docs', `snippet-${page.path.replace(/\W+/g, '-')}-${line}.ts`);
+/** Each page has a directory, so that its snippets can import the files that others of them give. */
+function fileOf(snippet: Snippet): string {
+  const { page, line } = snippet;
+  return join(ROOT, 'test/docs', `snippets-${page.path.replace(/\W+/g, '-')}`, fileNameOf(snippet) ?? `line-${line}.ts`);
 }
 
 function show({ file, start = 0, messageText }: ts.Diagnostic): string {

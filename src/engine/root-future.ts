@@ -68,8 +68,8 @@ export class RootFuture implements FutureOwner {
     this.#host.forget(this);
   }
 
-  admit(): void {
-    if (currentPlace()?.kind !== 'flow') return;
+  admit(): boolean {
+    if (currentPlace()?.kind !== 'flow') return true;
     throw new UsageError(
       'ENGINE_IN_FLOW',
       `a flow cannot wait for run ${this.runId}, which was started outside of it: a replay could not repeat that; start the flow inside, as a child`,
@@ -82,10 +82,6 @@ export class RootFuture implements FutureOwner {
 
   cancel(reason: string | undefined): void {
     this.#host.requestCancel(this.runId, reason);
-  }
-
-  settlesWithCaller(): boolean {
-    return true;
   }
 
   enterWait(): () => void {

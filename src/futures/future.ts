@@ -27,16 +27,17 @@ export interface Waiter {
 
 /** What a future needs of the operation or run it stands for. Every future has an owner of its own. */
 export interface FutureOwner {
-  /** Throws when the caller may not wait for the future where it stands. */
-  admit(): void;
+  /**
+   * Throws when the caller may not wait for the future where it stands. Returns whether cancelling that place settles the future, so that whoever waits
+   * there is told by that; if not, `enterWait` is for them.
+   */
+  admit(): boolean;
   /** Calls `expire` when the time is over (it says whether that resumes code); returns what calls the limit off. */
   limit(limitMs: number, expire: () => boolean): () => void;
   /** Somebody has asked for the cancellation of the future, which is not done. */
   cancel(reason: string | undefined): void;
   detach(): void;
   recorded(): Promise<void>;
-  /** Whether cancelling the place where the caller stands settles this future, so that whoever waits for it there is told by that. */
-  settlesWithCaller(): boolean;
   /** Somebody waits for the future here, and may be made to stop; throws if waiting is refused already. Returns what ends the wait. */
   enterWait(wait: Abortable): () => void;
   /** The future needs no more attention: it was delivered and observed, cancelled or detached. */
@@ -104,17 +105,21 @@ export class Future<T> implements DurableFuture<T> {
   }
 
   result(options?: WaitLimit): Promise<T> {
-    const limitMs = this.#beginWait(options);
+    const limitMs = readLimit(options);
+    const settles = this.#owner.admit();
+    this.observe();
     // One promise for everybody, but for those who can be made to stop waiting.
-    const shared = this.done() || this.#owner.settlesWithCaller();
-    if (limitMs !== undefined || !shared) return this.#whenDelivered(unwrap, shared, limitMs);
-    this.#promise ??= this.#whenDelivered(unwrap, shared);
+    const shared = this.done() || (limitMs === undefined && settles);
+    if (!shared) return this.#whenDelivered(unwrap, settles, limitMs);
+    this.#promise ??= this.#whenDelivered(unwrap, true);
     return this.#promise;
   }
 
   exception(options?: WaitLimit): Promise<Error | undefined> {
-    const limitMs = this.#beginWait(options);
-    return this.#whenDelivered(errorOf, this.#owner.settlesWithCaller(), limitMs);
+    const limitMs = readLimit(options);
+    const settles = this.#owner.admit();
+    this.observe();
+    return this.#whenDelivered(errorOf, settles, limitMs);
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a future is thenable by design
@@ -214,14 +219,6 @@ export class Future<T> implements DurableFuture<T> {
     if (this.#released) return;
     this.#released = true;
     this.#owner.accountedFor();
-  }
-
-  /** Somebody waits for the outcome here. Returns the limit, if there is one and something to wait for. */
-  #beginWait(options: WaitLimit | undefined): number | undefined {
-    const limitMs = readLimit(options);
-    this.#owner.admit();
-    this.observe();
-    return this.done() ? undefined : limitMs;
   }
 
   /**

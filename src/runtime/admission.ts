@@ -97,7 +97,7 @@ export class Admission {
   }
 
   /** Lets code wait for an operation. @throws {UsageError} `FOREIGN_FUTURE`, `RUN_ENDED`, `NON_DURABLE_AWAIT` */
-  requireWaitable(operation: Operation): void {
+  requireWaitable(operation: Operation): FlowPlace {
     const { future, place: home } = operation;
     const place = this.#requireOwnRun(operation, 'waited for');
     if (place.scope !== home.scope) {
@@ -109,9 +109,10 @@ export class Admission {
       }
       for (let { scope } = place; scope !== home.scope; scope = scope.parent as Scope) operation.lendTo(scope);
     }
-    if (future.done()) return;
+    if (future.done()) return place;
     this.requireOpen(place, 'waiting for', future);
     if (this.#inTurn) this.requireTurnOf(place.scope, future);
+    return place;
   }
 
   /** Lets code decide about an operation. @throws {UsageError} `FOREIGN_FUTURE` or `RUN_ENDED` */

@@ -266,8 +266,8 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   // What its operations ask for.
 
-  admit(operation: Operation): void {
-    this.#admission.requireWaitable(operation);
+  admit(operation: Operation): FlowPlace {
+    return this.#admission.requireWaitable(operation);
   }
 
   limit(limitMs: number, expire: () => boolean): () => void {

@@ -25,7 +25,7 @@ interface ScopeRules {
  */
 export class ScopeEnds {
   readonly #rules: ScopeRules;
-  readonly #branches = new Map<EndedBranch, ScopeEnd | undefined>();
+  #branches: Map<EndedBranch, ScopeEnd | undefined> | undefined;
   #rejections: Map<Promise<unknown>, { readonly reason: unknown; readonly scope: Scope }> | undefined;
 
   constructor(rules: ScopeRules) {
@@ -33,6 +33,7 @@ export class ScopeEnds {
   }
 
   branchEnded(branch: EndedBranch): void {
+    this.#branches ??= new Map();
     this.#branches.set(branch, undefined);
   }
 
@@ -52,7 +53,7 @@ export class ScopeEnds {
    * @returns Whether that goes on in another turn.
    */
   turnEnded(conclude: (step: () => void) => void): boolean {
-    if (this.#branches.size === 0) return false;
+    if (this.#branches === undefined) return false;
     let goesOn = false;
     for (const [branch, end] of this.#branches) {
       const { scope } = branch;
@@ -74,9 +75,9 @@ export class ScopeEnds {
 
   /** The run's own scope ends. Returns the error that the run fails with for what was left behind, if that is the policy. */
   runEnded(scope: Scope): Error | undefined {
-    for (const branch of this.#branches.keys()) branch.tellOfFailure();
+    if (this.#branches !== undefined) for (const branch of this.#branches.keys()) branch.tellOfFailure();
     const rejections = this.#take(scope);
-    const ofBranches = [...(this.#rejections?.values() ?? [])].map(({ reason }) => reason);
+    const ofBranches = this.#rejections === undefined ? [] : [...this.#rejections.values()].map(({ reason }) => reason);
     return new ScopeEnd(scope, this.#rules, true).report(rejections, ofBranches);
   }
 

@@ -4,7 +4,7 @@ import { type Abortable, Future, type FutureOwner } from '../../futures/future.j
 import { type Entry, newEntry } from '../../journal/group-commit.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus, OperationKind } from '../../model/statuses.js';
-import { currentPlace, type FlowPlace } from '../current-scope.js';
+import type { FlowPlace } from '../current-scope.js';
 import type { RunHost } from '../host.js';
 import type { Scope, ScopeMember } from '../scope.js';
 
@@ -15,8 +15,8 @@ export interface OperationRun {
   readonly host: RunHost;
   /** Whether the bodies of branches that have ended are not run again. */
   readonly skipsBranches: boolean;
-  /** Throws when the calling code may not wait for the operation. */
-  admit(operation: Operation): void;
+  /** Throws when the calling code may not wait for the operation. Returns where it stands. */
+  admit(operation: Operation): FlowPlace;
   limit(limitMs: number, expire: () => boolean): () => void;
   /** Somebody waits where the calling code stands, and is made to stop when that is cancelled; throws if it is. Returns what ends the wait. */
   enterWait(wait: Abortable): () => void;
@@ -229,8 +229,9 @@ export abstract class Operation implements FutureOwner, ScopeMember {
 
   // What its future asks for.
 
-  admit(): void {
-    this.run.admit(this);
+  admit(): boolean {
+    const { scope } = this.run.admit(this);
+    return scope === this.place.scope && !this.place.shielded && !this.detached;
   }
 
   limit(limitMs: number, expire: () => boolean): () => void {
@@ -250,12 +251,6 @@ export abstract class Operation implements FutureOwner, ScopeMember {
     return Promise.reject(
       new UsageError('ENGINE_IN_FLOW', 'recorded() belongs outside flows: inside, what was started is recorded with the run it belongs to'),
     );
-  }
-
-  settlesWithCaller(): boolean {
-    if (this.place.shielded || this.detached) return false;
-    const place = currentPlace();
-    return place?.kind === 'flow' && place.scope === this.place.scope;
   }
 
   enterWait(wait: Abortable): () => void {

@@ -5,6 +5,7 @@ import type { BatchResult } from '../futures/batch-result.js';
 import { CompletionConfig } from '../futures/completion-policy.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
+import { defaultItemName } from '../model/item-name.js';
 import { type BatchOptions, batchSettings, nameItem, readBatchOptions } from './batch-options.js';
 import { requireFlowPlace } from './place.js';
 
@@ -49,7 +50,7 @@ function startMap({ caller, items: given, fn, options: givenOptions }: MapCall, 
       kind: 'map',
       name,
       items,
-      itemName: (index) => names?.[index] ?? `map-item-${index}`,
+      itemName: (index) => names?.[index] ?? defaultItemName('map', index),
       call: findStartable(fn) === undefined ? body : (item) => body(item),
       settings,
     },

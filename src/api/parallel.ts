@@ -5,6 +5,7 @@ import type { BatchResult, NamedBatchResult } from '../futures/batch-result.js';
 import { CompletionConfig } from '../futures/completion-policy.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
+import { defaultItemName } from '../model/item-name.js';
 import { type BatchOptions, batchSettings, nameItem, readBatchOptions } from './batch-options.js';
 import { requireFlowPlace } from './place.js';
 
@@ -84,7 +85,10 @@ function readBranches(caller: string, given: unknown, itemNamer: ParallelOptions
 function readBranch(caller: string, given: unknown, index: number, itemNamer: ParallelOptions['itemNamer']): NamedBranch {
   if (typeof given === 'function') {
     const run = given as () => unknown;
-    return { name: itemNamer === undefined ? `parallel-branch-${index}` : nameItem(caller, itemNamer, run, index), run: () => run() };
+    return {
+      name: itemNamer === undefined ? defaultItemName('parallel', index) : nameItem(caller, itemNamer, run, index),
+      run: () => run(),
+    };
   }
   const { name, run } = (typeof given === 'object' && given !== null ? given : {}) as Partial<NamedBranch>;
   if (typeof run === 'function' && isText(name)) return { name, run: () => run() };

@@ -2,6 +2,7 @@ import type { Codec } from '../codec/codec.js';
 import { CancelledError, TimeoutError, UsageError } from '../errors/errors.js';
 import { checkOptions, DURATION } from '../errors/options.js';
 import { type Duration, durationMs } from '../model/duration.js';
+import { whatIs } from '../model/named.js';
 import type { Outcome } from '../model/outcome.js';
 import type { EndStatus, FutureStatus, OperationKind } from '../model/statuses.js';
 import type { DurableFuture, WaitLimit } from './durable-future.js';
@@ -257,7 +258,7 @@ export class Future<T> implements DurableFuture<T> {
         callOff = this.#owner.limit(limitMs, () => {
           this.detachWaiter(waiter);
           leave?.();
-          reject(waitTimeout(`${this.kind} "${this.#name}" (${this.id})`, limitMs));
+          reject(waitTimeout(whatIs(this), limitMs));
           return true;
         });
       }

@@ -10,7 +10,7 @@ export function operationId(scopePath: string, ordinal: number): string {
   return scopePath === ROOT_SCOPE ? String(ordinal) : `${scopePath}.${ordinal}`;
 }
 
-/** The path of the scope that an operation belongs to. */
+/** The path of the scope that an operation belongs to; of a branch, the id of its batch. */
 export function scopeOf(operationId: string): string {
   return operationId.slice(0, Math.max(0, operationId.lastIndexOf('.')));
 }

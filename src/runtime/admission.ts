@@ -1,20 +1,9 @@
 import { UsageError } from '../errors/errors.js';
+import { type Named, whatIs } from '../model/named.js';
 import { currentPlace, type FlowPlace } from './current-scope.js';
 import type { Operation } from './operations/operation.js';
 import type { RunNotices } from './run-notices.js';
 import type { Scope } from './scope.js';
-
-/** Something as messages name it. */
-export interface Named {
-  readonly kind: string;
-  readonly name: string;
-  readonly id?: string | undefined;
-}
-
-/** Such as `action "charge" (3)`. */
-export function whatIs({ kind, name, id }: Named): string {
-  return `${kind} "${name}"${id === undefined ? '' : ` (${id})`}`;
-}
 
 /**
  * What a run's code may do where it stands, and when.

@@ -6,9 +6,10 @@ import type { EntryPoint } from '../futures/leak-ledger.js';
 import { type Entry, newEntry } from '../journal/group-commit.js';
 import { CANCEL_ENTRY_ID, ROOT_SCOPE } from '../journal/numbering.js';
 import type { Logger } from '../model/logger.js';
+import { whatIs } from '../model/named.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
 import type { EndStatus } from '../model/statuses.js';
-import { Admission, whatIs } from './admission.js';
+import { Admission } from './admission.js';
 import { type BodyEnd, recordedEnd, runBody } from './body-end.js';
 import { readCancel } from './cancel-message.js';
 import { contextLogger } from './context-logger.js';
@@ -45,7 +46,8 @@ interface Step {
  * Owns: the body, its operations, and the decision how the run ends. Does not own: the order of outcomes (the journal), when it has a turn (the
  * delivery), what its code may do where (the admission), how anything is written (the group commit), nor who runs it (the worker).
  *
- * States: ready → running → ended; or halted (what it asks for is not what is recorded: it is BLOCKED, or done over); or left (another process, or a later one, goes on).
+ * States: ready → running → ended; or halted (what it asks for is not what is recorded: it is BLOCKED, or done over); or left (another process, or a
+ * later one, goes on).
  *
  *   R1  The flow's code runs in delivery turns only; an operation that is started at another time betrays an await that is not durable.
  *   R2  At most one outcome that resumes code is delivered a turn, and none after the body has ended, but to its shields.
@@ -277,7 +279,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     place.scope.ledger.release(timer.entry.id);
     future.attach({ onSettled: () => future.status === 'SUCCEEDED' && expire() });
     return () => {
-      if (!future.done()) timer.cancelWith(cancellation(`timer "wait-timeout" (${future.id})`, 'nobody waits any more'));
+      if (!future.done()) timer.cancelWith(cancellation(whatIs(future), 'nobody waits any more'));
     };
   }
 
@@ -287,8 +289,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   cancel(operation: Operation, reason: string | undefined): void {
     this.#admission.requireOwn(operation, 'cancelled');
-    const { kind, name, id } = operation.entry;
-    if (operation.cancelsAtOnce) operation.cancelWith(cancellation(`${kind} "${name}" (${id})`, reason));
+    if (operation.cancelsAtOnce) operation.cancelWith(cancellation(whatIs(operation.entry), reason));
     else this.whenCurrent(() => operation.requestCancel(reason));
   }
 

@@ -1,14 +1,14 @@
 import { AssertionError } from 'node:assert';
 import { encodeDefault } from '../codec/default-encoding.js';
-import { StorageError } from '../errors/errors.js';
 import { checkOptions, isFunction, isPositiveInteger, type OptionTable } from '../errors/options.js';
 import { isEnded } from '../model/statuses.js';
 import { memoryStore } from '../store/memory-store.js';
-import type { CommitBatch, Store } from '../store/store.js';
+import type { Store } from '../store/store.js';
 import type { BegunAction } from './mocks.js';
 import type { RunReport } from './run-report.js';
 import { type TestEngine, type TestEngineOptions, testEngine } from './test-engine.js';
 import { flawsOf, historyOf } from './well-formed.js';
+import { type CrashPoint, crashingStore, slowStore, withCommit } from './wrapped-store.js';
 
 /** Options of `crashEverywhere`. */
 export interface CrashOptions {
@@ -36,11 +36,6 @@ const TABLE: OptionTable = {
 
 const RUN_ID = 'crashed';
 
-interface CrashPoint {
-  readonly commit: number;
-  readonly when: 'before' | 'after';
-}
-
 /**
  * Runs a flow once, then once for every commit with the process ending right before it and once right after it, and lets another process go on.
  * Asserts that each comes to the same end (which must not depend on `random()` and `uuid()`: each run draws from a seed of its own), that no action whose outcome was recorded is done again, and that the journals are well formed.
@@ -63,7 +58,7 @@ export async function crashEverywhere<A extends readonly unknown[], R>(
   for (let commit = 1; commit <= commits; commit += 1) {
     for (const when of ['before', 'after'] as const) {
       const crashed = new CrashedRun(flow, args, options);
-      if (await crashed.crash({ commit, when })) crashes += 1;
+      if (await crashed.crash({ number: commit, when })) crashes += 1;
       const place = `a crash right ${when} commit ${commit} of ${commits}`;
       const actual = await crashed.finish().catch((error: unknown) => (error as Error).message);
       if (actual !== expected) {
@@ -101,7 +96,7 @@ class CrashedRun<A extends readonly unknown[], R> {
   /** Executes the run until the process ends. Returns whether it did. */
   async crash(point: CrashPoint): Promise<boolean> {
     let crashed = false;
-    const store = mortalStore(this.#watched(), point, () => {
+    const store = crashingStore(this.#watched(), point, () => {
       crashed = true;
     });
     const engine = this.#engine(store);
@@ -144,52 +139,15 @@ class CrashedRun<A extends readonly unknown[], R> {
 
   /** The store, with its commits counted and what they record remembered. */
   #watched(): Store {
-    return withCommit(this.#store, async (batch, commit) => {
+    const slow = slowStore(this.#store, this.#options.slowCommits ?? 0);
+    return withCommit(slow, async (batch, commit) => {
       const ended = batch.operations.filter(({ status }) => isEnded(status)).map(({ runId, id }) => `${runId} ${id}`);
-      for (let left = this.#options.slowCommits ?? 0; left > 0; left -= 1) await new Promise((resolve) => setImmediate(resolve));
       const taken = await commit(batch);
       this.commits += 1;
       for (const key of ended) this.#recorded.add(key);
       return taken;
     });
   }
-}
-
-type Commit = Store['commit'];
-
-/** The same store with another way to commit. The batch is copied: its entries change as soon as it has been handed over. */
-function withCommit(store: Store, commit: (batch: CommitBatch, commit: Commit) => ReturnType<Commit>): Store {
-  return new Proxy(store, {
-    get(target, key) {
-      if (key === 'commit') return (batch: CommitBatch) => commit(structuredClone(batch), (copy) => target.commit(copy));
-      const member: unknown = Reflect.get(target, key);
-      return typeof member === 'function' ? member.bind(target) : member;
-    },
-  });
-}
-
-/** The same store in a process that ends at a commit: nothing reaches it any more, but that the process is over. */
-function mortalStore(store: Store, { commit: last, when }: CrashPoint, onCrash: () => void): Store {
-  let commits = 0;
-  let dead = false;
-  const die = (): never => {
-    dead = true;
-    throw new StorageError('STORE_FAILED', `the process has ended right ${when} commit ${last}`);
-  };
-  const dying = withCommit(store, async (batch, commit) => {
-    commits += 1;
-    if (commits !== last) return commit(batch);
-    onCrash();
-    if (when === 'after') await commit(batch);
-    return die();
-  });
-  return new Proxy(dying, {
-    get(target, key) {
-      const member: unknown = Reflect.get(target, key);
-      if (typeof member !== 'function' || key === 'close') return member;
-      return async (...given: unknown[]): Promise<unknown> => (dead ? die() : Reflect.apply(member, target, given));
-    },
-  });
 }
 
 /** How a run ended, as a text that can be compared. */

@@ -49,6 +49,15 @@ interface Mock {
   calls: number;
 }
 
+/** What is known of one flow or action in an engine. */
+interface Target {
+  mock: Mock | undefined;
+  readonly calls: (readonly unknown[])[];
+  /** How many bodies are under way, and the most that ever were. */
+  inFlight: number;
+  mostInFlight: number;
+}
+
 type Definition = ActionDefinition | FlowDefinition;
 
 /** Which operation an action is begun for. */
@@ -74,11 +83,8 @@ interface MocksHost {
  */
 export class Mocks {
   readonly #host: MocksHost;
-  readonly #mocks = new Map<string, Mock>();
-  readonly #calls = new Map<string, (readonly unknown[])[]>();
+  readonly #targets = new Map<string, Target>();
   readonly #serdes = new Map<string, Serdes>();
-  /** How many bodies are under way, and the most that ever were. */
-  readonly #inFlight = new Map<string, { now: number; most: number }>();
 
   constructor(host: MocksHost) {
     this.#host = host;
@@ -86,23 +92,23 @@ export class Mocks {
 
   /** @returns What takes the mock away. */
   add(caller: string, target: unknown, standIn: unknown, options: MockOptions | undefined): () => void {
-    const key = keyOf(requireDefinition(caller, target));
+    const of = this.#target(requireDefinition(caller, target));
     checkOptions(caller, options, { latency: DURATION });
     const mock: Mock = { standIn, latencyMs: requireDuration(options?.latency ?? 0, `${caller}: latency`), calls: 0 };
-    this.#mocks.set(key, mock);
+    of.mock = mock;
     return () => {
-      if (this.#mocks.get(key) === mock) this.#mocks.delete(key);
+      if (of.mock === mock) of.mock = undefined;
     };
   }
 
   /** Takes all mocks away. */
   clear(): void {
-    this.#mocks.clear();
+    for (const target of this.#targets.values()) target.mock = undefined;
   }
 
   /** The arguments of each call so far, in order. */
   calls(caller: string, target: unknown): readonly (readonly unknown[])[] {
-    return [...(this.#calls.get(keyOf(requireDefinition(caller, target))) ?? [])];
+    return [...this.#target(requireDefinition(caller, target)).calls];
   }
 
   /** What the values of an action were written with, where it has a serdes of its own. */
@@ -112,36 +118,40 @@ export class Mocks {
 
   /** The most bodies of it that were under way at once; latency counts. */
   mostInFlight(caller: string, target: unknown): number {
-    return this.#inFlight.get(keyOf(requireDefinition(caller, target)))?.most ?? 0;
+    return this.#target(requireDefinition(caller, target)).mostInFlight;
   }
 
   /** What an engine calls in place of a definition's body. */
   bodyOf(definition: Definition): Body {
-    const key = keyOf(definition);
+    const target = this.#target(definition);
     return async (...args) => {
-      const calls = this.#calls.get(key) ?? [];
-      this.#calls.set(key, calls);
-      calls.push(copied(args));
+      target.calls.push(copied(args));
       const place = currentPlace();
       if (place?.kind === 'action') {
         const { runId, operationId } = place.context;
         if (definition.serdes !== undefined) this.#serdes.set(`${runId} ${operationId}`, definition.serdes);
         this.#host.onAction?.({ runId, operationId, name: place.name });
       }
-      const flight = this.#inFlight.get(key) ?? { now: 0, most: 0 };
-      this.#inFlight.set(key, flight);
-      flight.now += 1;
-      flight.most = Math.max(flight.most, flight.now);
+      target.inFlight += 1;
+      target.mostInFlight = Math.max(target.mostInFlight, target.inFlight);
       try {
-        return await this.#call(definition, args);
+        return await this.#call(definition, target, args);
       } finally {
-        flight.now -= 1;
+        target.inFlight -= 1;
       }
     };
   }
 
-  async #call(definition: Definition, args: readonly unknown[]): Promise<unknown> {
-    const mock = this.#mocks.get(keyOf(definition));
+  #target({ kind, name }: Definition): Target {
+    const key = `${kind} ${name}`;
+    const known = this.#targets.get(key);
+    if (known !== undefined) return known;
+    const target: Target = { mock: undefined, calls: [], inFlight: 0, mostInFlight: 0 };
+    this.#targets.set(key, target);
+    return target;
+  }
+
+  async #call(definition: Definition, { mock }: Target, args: readonly unknown[]): Promise<unknown> {
     if (mock !== undefined && mock.latencyMs > 0) await this.#pass(mock.latencyMs);
     const body = mock === undefined ? definition.body : bodyOfMock(mock);
     if (definition.kind === 'flow') return body(...args);
@@ -189,10 +199,6 @@ function copied(args: readonly unknown[]): readonly unknown[] {
   } catch {
     return [...args];
   }
-}
-
-function keyOf({ kind, name }: Definition): string {
-  return `${kind} ${name}`;
 }
 
 function requireDefinition(caller: string, target: unknown): Definition {

@@ -5,6 +5,8 @@ import { registry } from '../engine/registry.js';
 import { UsageError } from '../errors/errors.js';
 import type { BatchResult } from '../futures/batch-result.js';
 import { splitBatchInput } from '../journal/batch-input.js';
+import { operationId, ROOT_SCOPE, scopeOf } from '../journal/numbering.js';
+import { defaultItemName } from '../model/item-name.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isBatch, type OperationKind, type OperationStatus, type RunStatus } from '../model/statuses.js';
 import { type BatchDecision, decidedResult } from '../runtime/operations/batch-decision.js';
@@ -101,18 +103,24 @@ interface Node extends OperationReport {
   readonly children: OperationReport[];
 }
 
+/** The entries of a run by their ids. */
+type Journal = ReadonlyMap<string, OperationRecord>;
+
 async function operationsOf(source: ReportSource, journal: readonly OperationRecord[]): Promise<OperationReport[]> {
   const records = journal.filter(({ kind }) => kind !== 'cancel').sort((a, b) => comparePaths(a.id, b.id));
   const roots: OperationReport[] = [];
+  const byId = new Map(records.map((record) => [record.id, record]));
+  const childIds = records.flatMap(({ childRunId }) => (childRunId === null ? [] : [childRunId]));
+  const children = new Map((await source.store.getRuns(childIds)).map((run) => [run.id, run]));
   const nodes = new Map<string, Node>();
   for (const record of records) {
-    const [child] = record.childRunId === null ? [] : await source.store.getRuns([record.childRunId]);
-    const node = nodeOf(record, source.codec.withSerdes(source.serdesOf(record.runId, record.id) ?? serdesOf(record, child)), journal);
+    const child = children.get(record.childRunId ?? '');
+    const node = nodeOf(record, source.codec.withSerdes(source.serdesOf(record.runId, record.id) ?? serdesOf(record, child)), byId);
     if (child !== undefined) node.children.push(...(await operationsOf(source, await source.store.loadJournal(child.id))));
     nodes.set(record.id, node);
-    const parentId = record.id.slice(0, Math.max(0, record.id.lastIndexOf('.')));
-    if (parentId === '') roots.push(node);
-    else parentOf(parentId, nodes, record).children.push(node);
+    const parentId = scopeOf(record.id);
+    if (parentId === ROOT_SCOPE) roots.push(node);
+    else parentOf(parentId, nodes, { first: record, byId }).children.push(node);
   }
   return roots;
 }
@@ -124,27 +132,35 @@ function serdesOf({ kind, name }: OperationRecord, child: RunRecord | undefined)
 }
 
 /** The node of a branch that has no entry, since it is not done, is made from what it did. */
-function parentOf(id: string, nodes: Map<string, Node>, first: OperationRecord): Node {
+function parentOf(
+  id: string,
+  nodes: Map<string, Node>,
+  { first, byId }: { readonly first: OperationRecord; readonly byId: Journal },
+): Node {
   const known = nodes.get(id);
   if (known !== undefined) return known;
-  const [, index] = /\.(\d+)$/.exec(id) ?? [];
-  const batch = nodes.get(id.slice(0, id.lastIndexOf('.')));
-  const names = batch?.kind === 'parallel' ? (batch.input as readonly string[]) : undefined;
+  const batchId = scopeOf(id);
   const node: Node = {
     id,
     kind: 'branch',
-    name: names?.[Number(index)] ?? `map-item-${index}`,
+    name: branchNames(byId.get(batchId) as OperationRecord, byId)(Number(id.slice(batchId.length + 1))),
     status: 'STARTED',
     attempts: 0,
     startedAt: new Date(first.startedAt),
     children: [],
   };
   nodes.set(id, node);
-  batch?.children.push(node);
+  nodes.get(batchId)?.children.push(node);
   return node;
 }
 
-function nodeOf(record: OperationRecord, codec: Codec, journal: readonly OperationRecord[]): Node {
+/** What a batch calls its branches: one of a `map` that has not ended has not recorded what its `itemNamer` made. */
+function branchNames({ id, kind, input }: OperationRecord, byId: Journal): (index: number) => string {
+  const names = kind === 'parallel' ? (JSON.parse(splitBatchInput(input as string).content) as readonly string[]) : [];
+  return (index) => byId.get(operationId(id, index))?.name ?? names[index] ?? defaultItemName('map', index);
+}
+
+function nodeOf(record: OperationRecord, codec: Codec, byId: Journal): Node {
   const { id, kind, name, status, startedAt, finishedAt, outcome } = record;
   return {
     id,
@@ -155,7 +171,7 @@ function nodeOf(record: OperationRecord, codec: Codec, journal: readonly Operati
     startedAt: new Date(startedAt),
     ...(finishedAt === null ? {} : { finishedAt: new Date(finishedAt) }),
     ...inputOf(record, codec),
-    ...(status === 'SUCCEEDED' && outcome !== null ? { output: outputOf(record, codec, journal) } : {}),
+    ...(status === 'SUCCEEDED' && outcome !== null ? { output: outputOf(record, codec, byId) } : {}),
     ...((status === 'FAILED' || status === 'CANCELLED') && outcome !== null ? { error: codec.decodeError(outcome) } : {}),
     children: [],
   };
@@ -167,15 +183,14 @@ function inputOf({ kind, input }: OperationRecord, codec: Codec): { readonly inp
   return { input: kind === 'parallel' ? JSON.parse(text) : decoded(text, codec) };
 }
 
-function outputOf({ id, kind, input, outcome }: OperationRecord, codec: Codec, journal: readonly OperationRecord[]): unknown {
+function outputOf(record: OperationRecord, codec: Codec, byId: Journal): unknown {
+  const { id, kind, outcome } = record;
   if (kind === 'timer') return undefined;
   if (!isBatch(kind)) return decoded(outcome as string, codec);
-  const branches = new Map(journal.map((record) => [record.id, record]));
-  const names = kind === 'parallel' ? (JSON.parse(splitBatchInput(input as string).content) as readonly string[]) : [];
   return decidedResult(JSON.parse(outcome as string) as BatchDecision, {
     codec: { decode: (text) => decoded(text, codec), decodeError: (text) => codec.decodeError(text) },
-    nameOf: (index) => branches.get(`${id}.${index}`)?.name ?? names[index] ?? `map-item-${index}`,
-    outcomeOf: (index) => branches.get(`${id}.${index}`)?.outcome as string,
+    nameOf: branchNames(record, byId),
+    outcomeOf: (index) => byId.get(operationId(id, index))?.outcome as string,
   });
 }
 

@@ -15,6 +15,7 @@ import { memoryStore } from '../store/memory-store.js';
 import type { Store } from '../store/store.js';
 import { type BegunAction, type Mockable, type MockOptions, Mocks, type Sequence, type StandIn } from './mocks.js';
 import { type RunReport, runReport } from './run-report.js';
+import { wrappedStore } from './wrapped-store.js';
 
 /** How a test engine is made. Leaks and awaits that are not durable are errors unless told otherwise, and nothing is logged. */
 export interface TestEngineOptions extends Omit<EngineOptions, 'store' | 'leaseMs'> {
@@ -234,7 +235,10 @@ export function testEngine(
   });
   busy.onChange = () => clock.touch();
   const mocks = new Mocks({ setTimer: (delayMs, callback) => clock.setTimer(delayMs, callback), working: () => busy.begin(), onAction });
-  const watched = watchedStore(store, busy);
+  const watched = wrappedStore(store, async (_method, call) => {
+    const done = busy.begin();
+    return call().finally(done);
+  });
   const engineOptions: EngineOptions = {
     leaks: 'error',
     nonDurableAwait: 'error',
@@ -272,22 +276,4 @@ class Busy {
   forget(): void {
     this.#under.clear();
   }
-}
-
-/** The same store, whose calls count as something under way. */
-function watchedStore(store: Store, busy: Busy): Store {
-  return new Proxy(store, {
-    get(target, key) {
-      const member: unknown = Reflect.get(target, key);
-      if (typeof member !== 'function') return member;
-      return async (...args: unknown[]): Promise<unknown> => {
-        const done = busy.begin();
-        try {
-          return await (Reflect.apply(member, target, args) as Promise<unknown>);
-        } finally {
-          done();
-        }
-      };
-    },
-  });
 }

@@ -4,7 +4,6 @@ import {
   CancelledError,
   CompletionConfig,
   FIRST_COMPLETED,
-  type Flow,
   flow,
   map,
   now,
@@ -13,9 +12,10 @@ import {
   UsageError,
   wait,
 } from 'perdure';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { createTestEngine, sequence, type TestEngine, type TestEngineOptions } from '../../src/testing.js';
+import { describe, expect, test } from 'vitest';
+import { sequence, type TestEngine, type TestEngineOptions } from '../../src/testing.js';
 import { thrownBy, unique } from '../api/with-engine.js';
+import { aFlow, testEngine as anyTestEngine } from './with-test-engine.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -40,14 +40,9 @@ const finding = aFlow(async (...keys: string[]) => {
 });
 const ordering = aFlow(async (id: string) => shipping(id));
 
+/** An engine whose time begins at zero. */
 function testEngine(options: TestEngineOptions = {}): TestEngine {
-  const engine = createTestEngine({ startTime: 0, ...options });
-  onTestFinished(() => engine.close({ timeout: 0 }));
-  return engine;
-}
-
-function aFlow<A extends unknown[], R>(body: (...args: A) => Promise<R>): Flow<A, R> {
-  return flow(unique('flow'), body);
+  return anyTestEngine({ startTime: 0, ...options });
 }
 
 describe('what stands in for an action', () => {

@@ -3,7 +3,6 @@ import {
   BatchResult,
   CancelledError,
   CompletionConfig,
-  type Flow,
   flow,
   map,
   parallel,
@@ -12,9 +11,10 @@ import {
   sleep,
   UsageError,
 } from 'perdure';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { createTestEngine, type OperationReport, type RunReport, type TestEngine, type TestEngineOptions } from '../../src/testing.js';
+import { describe, expect, test } from 'vitest';
+import type { OperationReport, RunReport, TestEngine, TestEngineOptions } from '../../src/testing.js';
 import { nextEvent, settle, thrownBy, unique } from '../api/with-engine.js';
+import { aFlow, testEngine as anyTestEngine } from './with-test-engine.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -29,14 +29,9 @@ const ship = flow('ship', async (item: string) => {
   return charge(item, 5);
 });
 
+/** An engine whose time begins at zero. */
 function testEngine(options: TestEngineOptions = {}): TestEngine {
-  const engine = createTestEngine({ startTime: 0, ...options });
-  onTestFinished(() => engine.close({ timeout: 0 }));
-  return engine;
-}
-
-function aFlow<A extends unknown[], R>(body: (...args: A) => Promise<R>): Flow<A, R> {
-  return flow(unique('flow'), body);
+  return anyTestEngine({ startTime: 0, ...options });
 }
 
 /** The report of a flow that is run on an engine of its own. */

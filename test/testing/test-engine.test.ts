@@ -2,7 +2,6 @@ import {
   action,
   actionContext,
   FIRST_COMPLETED,
-  type Flow,
   flow,
   LeakedFuturesError,
   memoryStore,
@@ -14,9 +13,10 @@ import {
   UsageError,
   wait,
 } from 'perdure';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { createTestEngine, type TestEngine, type TestEngineOptions } from '../../src/testing.js';
+import { describe, expect, test } from 'vitest';
+import { createTestEngine, type TestEngine } from '../../src/testing.js';
 import { collectingLogger, deferred, nextEvent, settle, thrownBy, unique } from '../api/with-engine.js';
+import { aFlow, testEngine } from './with-test-engine.js';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -25,16 +25,6 @@ const echo = action(unique('echo'), async (value: string) => value);
 const hung = action(unique('hung'), () => new Promise<string>(() => {}));
 
 /** An engine for one test, closed after it. */
-function testEngine(options: TestEngineOptions = {}): TestEngine {
-  const engine = createTestEngine(options);
-  onTestFinished(() => engine.close({ timeout: 0 }));
-  return engine;
-}
-
-function aFlow<A extends unknown[], R>(body: (...args: A) => Promise<R>): Flow<A, R> {
-  return flow(unique('flow'), body);
-}
-
 /** Milliseconds of the machine that something takes. */
 async function took(what: () => Promise<unknown>): Promise<number> {
   const begun = performance.now();

@@ -19,8 +19,13 @@ export function encodeBatchInput({ maxConcurrency, unfinished, completion }: Bat
   return joinBatchInput({ policy: JSON.stringify(policy), content });
 }
 
+/** The policy that a batch was recorded with. */
+export function recordedPolicy(input: string): RecordedPolicy {
+  return JSON.parse(splitBatchInput(input).policy) as RecordedPolicy;
+}
+
 /** The settings, with what was recorded in place of what the code says now. */
 export function recordedSettings(settings: BatchSettings, input: string): BatchSettings {
-  const { maxConcurrency, unfinished, limits } = JSON.parse(splitBatchInput(input).policy) as RecordedPolicy;
+  const { maxConcurrency, unfinished, limits } = recordedPolicy(input);
   return { ...settings, maxConcurrency, unfinished, completion: limits ?? settings.completion };
 }

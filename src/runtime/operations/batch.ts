@@ -1,10 +1,10 @@
-import type { CancelledError } from '../../errors/errors.js';
-import { UsageError } from '../../errors/errors.js';
+import { type CancelledError, UsageError } from '../../errors/errors.js';
 import { type BatchResult, readBatchResult } from '../../futures/batch-result.js';
 import { reasonToComplete } from '../../futures/completion-policy.js';
 import { cancellation } from '../../futures/future.js';
 import { operationId } from '../../journal/numbering.js';
 import { disown } from '../../model/disowned.js';
+import { whatIs } from '../../model/named.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { BatchItemStatus, CompletionReason, EndStatus } from '../../model/statuses.js';
 import type { BatchSettings } from '../definitions.js';
@@ -125,8 +125,7 @@ export class Batch extends Operation {
   }
 
   override deliver(record: OperationRecord): boolean {
-    const { kind, name } = this.entry;
-    const rest = `the rest of ${kind} "${name}" (${this.entry.id})`;
+    const rest = `the rest of ${whatIs(this.entry)}`;
     const resumed = this.#settings.unfinished === 'cancel' && this.#cancelRunning(cancellation(rest, 'it is complete'));
     const text = record.outcome as string;
     const codec = { decode: (decision: string) => this.#read(decision), decodeError: (error: string) => this.codec.decodeError(error) };

@@ -1,6 +1,7 @@
 import type { Codec } from '../../codec/codec.js';
 import { cancellation } from '../../futures/future.js';
 import { childRunId } from '../../journal/numbering.js';
+import { whatIs } from '../../model/named.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
 import type { EndStatus } from '../../model/statuses.js';
 import { Attempt } from '../attempts.js';
@@ -60,8 +61,7 @@ export class CallAction extends Operation implements Resident {
 
   override adopt(recorded: OperationRecord): void {
     super.adopt(recorded);
-    if (recorded.childRunId !== null)
-      this.leave(cancellation(`action "${recorded.name}" (${recorded.id})`, 'it goes on as a run of its own'));
+    if (recorded.childRunId !== null) this.leave(cancellation(whatIs(recorded), 'it goes on as a run of its own'));
   }
 
   override get outlives(): boolean {

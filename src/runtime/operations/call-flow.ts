@@ -51,7 +51,7 @@ export class CallFlow extends Operation {
 
   override stop(reason: Error): void {
     super.stop(reason);
-    if ((!this.dispatched && !this.recovered) || this.detached) return;
+    if (!this.written || this.detached) return;
     this.run.whenCurrent(() => this.#send({ reason: reason.message, parentRunId: this.run.id, parentOperationId: this.entry.id }));
   }
 

@@ -118,12 +118,7 @@ export abstract class Operation implements FutureOwner, ScopeMember {
     this.dispatch();
   }
 
-  /** Whether it has been dispatched, so that there is something to stop and an entry to close. */
-  get dispatched(): boolean {
-    return this.#dispatched;
-  }
-
-  /** Whether there is an entry of it to close. */
+  /** Whether it was dispatched, here or by an earlier execution, so that there is something to stop and an entry to close. */
   protected get written(): boolean {
     return this.#dispatched || this.#recovered;
   }

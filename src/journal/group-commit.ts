@@ -34,6 +34,8 @@ export type OnCreated = (taken: RunRecord | undefined) => void;
 interface Creation {
   record: RunRecord;
   readonly onCreated: OnCreated;
+  /** Whether a commit with it has failed: it may be durable all the same. */
+  failed: boolean;
 }
 
 interface Batch {
@@ -48,7 +50,7 @@ interface Batch {
 }
 
 interface GroupCommitOptions {
-  readonly store: Store;
+  readonly store: Pick<Store, 'commit'>;
   readonly clock: Clock;
   /** The store refused a batch: nothing of it was written. */
   readonly onFailure: (error: unknown) => void;
@@ -95,7 +97,7 @@ export class GroupCommit {
   }
 
   create(record: RunRecord, onCreated: OnCreated): void {
-    this.#batch.creations.push({ record, onCreated });
+    this.#batch.creations.push({ record, onCreated, failed: false });
     this.#schedule();
   }
 
@@ -173,11 +175,12 @@ export class GroupCommit {
     this.#writing = undefined;
     const takenById = new Map(taken.map((record) => [record.id, record]));
     for (const creation of batch.creations) {
-      const { id } = creation.record;
-      const { record } = made.get(id) as Creation;
-      const owner = takenById.get(id) ?? record;
-      // A seed is drawn for each creation: it tells one that was durable although its commit was reported as failed.
-      creation.onCreated(owner.seed === creation.record.seed ? undefined : owner);
+      const { id, seed } = creation.record;
+      const first = made.get(id) as Creation;
+      const taken = takenById.get(id);
+      // Its own seed tells a run that was durable although its commit was reported as failed.
+      const isOwner = taken === undefined ? first === creation : creation.failed && taken.seed === seed;
+      creation.onCreated(isOwner ? undefined : (taken ?? first.record));
     }
     for (const committed of batch.committed) committed();
     if (!isEmpty(this.#batch)) this.#schedule();
@@ -186,6 +189,7 @@ export class GroupCommit {
   #failed(batch: Batch, error: unknown): void {
     this.#writing = undefined;
     this.hold();
+    for (const creation of batch.creations) creation.failed = true;
     this.#keep(batch.creations);
     this.#options.onFailure(error);
   }

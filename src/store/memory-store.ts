@@ -113,10 +113,10 @@ class MemoryStore implements Store {
       if (known(run)) {
         if (claimed.length >= query.limit) continue;
         this.#change(stored, { status: 'RUNNING', workerId: query.workerId, blockedCode: null, outcome: null });
-        claimed.push(stored.run);
+        claimed.push({ ...stored.run });
       } else if (run.status !== 'BLOCKED') {
         this.#change(stored, { status: 'BLOCKED', blockedCode: 'FLOW_NOT_REGISTERED', outcome: null });
-        blocked.push(stored.run);
+        blocked.push({ ...stored.run });
       }
     }
     return { claimed, blocked };
@@ -124,7 +124,7 @@ class MemoryStore implements Store {
 
   async loadJournal(runId: string): Promise<OperationRecord[]> {
     this.#checkOpen();
-    const entries = [...(this.#journals.get(runId)?.values() ?? [])];
+    const entries = copies(this.#journals.get(runId)?.values() ?? []);
     return entries.sort((a, b) => (a.seq ?? Number.MAX_SAFE_INTEGER) - (b.seq ?? Number.MAX_SAFE_INTEGER));
   }
 
@@ -136,7 +136,7 @@ class MemoryStore implements Store {
     for (const run of batch.creates) {
       const stored = this.#runs.get(run.id);
       if (stored === undefined) this.#create(run);
-      else taken.push(stored.run);
+      else taken.push({ ...stored.run });
     }
     for (const entry of batch.operations) this.#write(entry);
     for (const end of batch.ends) this.#end(end);
@@ -152,12 +152,12 @@ class MemoryStore implements Store {
 
   async readInbox(workerId: string): Promise<InboxMessage[]> {
     this.#checkOpen();
-    return [...this.#inbox.values()].filter(({ runId }) => this.#runs.get(runId)?.run.workerId === workerId);
+    return copies(this.#inbox.values()).filter(({ runId }) => this.#runs.get(runId)?.run.workerId === workerId);
   }
 
   async getRuns(runIds: readonly string[]): Promise<RunRecord[]> {
     this.#checkOpen();
-    return [...new Set(runIds)].flatMap((id) => this.#runs.get(id)?.run ?? []);
+    return copies([...new Set(runIds)].flatMap((id) => this.#runs.get(id)?.run ?? []));
   }
 
   async listRuns({ flow, status, blockedCode, limit = 100 }: RunFilter): Promise<RunRecord[]> {
@@ -172,7 +172,7 @@ class MemoryStore implements Store {
         (blockedCode === undefined || run.blockedCode === blockedCode);
       if (listed) found.push(run);
     }
-    return found;
+    return copies(found);
   }
 
   async unblock(runId: string): Promise<RunStatus | undefined> {
@@ -276,6 +276,11 @@ class MemoryStore implements Store {
     if (owned === undefined) this.#owned.set(workerId, new Set([stored]));
     else owned.add(stored);
   }
+}
+
+/** What is read is the reader's own. */
+function copies<T extends object>(records: Iterable<T>): T[] {
+  return Array.from(records, (record) => ({ ...record }));
 }
 
 function fenced(workerId: string): StorageError {

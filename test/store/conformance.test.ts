@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { memoryStore } from '../../src/store/memory-store.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
-import { CONFORMANCE, expectWellFormed } from './conformance.js';
+import { storeConformance } from '../../src/testing/store-conformance.js';
 import { tempDirectory } from './temp-directory.js';
 
 /** One set of data: each call of `connect` is another process's view of it. */
@@ -30,18 +30,11 @@ const WORLDS: Readonly<Record<string, () => World>> = {
 };
 
 describe.each(Object.entries(WORLDS))('%s', (_, makeWorld) => {
-  test.each(CONFORMANCE.map((one) => [one.area, one.name, one] as const))('%s: %s', async (_area, _name, { run }) => {
-    const world = makeWorld();
-    const opened: Store[] = [];
-    const connect = async (): Promise<Store> => {
-      const store = world.connect();
-      await store.open();
-      opened.push(store);
-      return store;
-    };
-    await run(connect);
-    await expectWellFormed(await connect());
-    for (const store of opened) await store.close();
-    world.expectClean();
-  });
+  for (const { area, name, run } of storeConformance) {
+    test(`${area}: ${name}`, async () => {
+      const world = makeWorld();
+      await run(() => world.connect());
+      world.expectClean();
+    });
+  }
 });

@@ -1,82 +1,11 @@
-import type { OperationRecord, RunRecord } from '../../src/model/records.js';
-import type { CommitBatch, Store } from '../../src/store/store.js';
-
-/** A run of worker `w1` that has just begun. */
-export function runOf(id: string, change: Partial<RunRecord> = {}): RunRecord {
-  return {
-    id,
-    flow: 'order',
-    version: 1,
-    status: 'RUNNING',
-    input: '["book"]',
-    digest: 'd1',
-    seed: 'seed',
-    options: null,
-    parentRunId: null,
-    parentOperationId: null,
-    workerId: 'w1',
-    outcome: null,
-    blockedCode: null,
-    createdAt: 1_700_000_000_000,
-    finishedAt: null,
-    ...change,
-  };
-}
-
-/** The start of an action. */
-export function startOf(runId: string, id: string, change: Partial<OperationRecord> = {}): OperationRecord {
-  return {
-    runId,
-    id,
-    kind: 'action',
-    name: 'pay',
-    digest: 'd2',
-    input: '[1]',
-    status: 'STARTED',
-    seq: null,
-    outcome: null,
-    startedAt: 1_700_000_000_001,
-    finishedAt: null,
-    dueAt: null,
-    childRunId: null,
-    ...change,
-  };
-}
-
-/** The outcome of an action. */
-export function outcomeOf(runId: string, id: string, seq: number, change: Partial<OperationRecord> = {}): OperationRecord {
-  return startOf(runId, id, { status: 'SUCCEEDED', seq, outcome: `"${id}"`, finishedAt: 1_700_000_000_002, ...change });
-}
-
-/** A batch of worker `w1` with what is given. */
-export function batchOf(change: Partial<CommitBatch> = {}): CommitBatch {
-  return { workerId: 'w1', creates: [], operations: [], ends: [], messages: [], taken: [], ...change };
-}
-
-/** How a run succeeds. */
-export function endOf(runId: string, change: Partial<CommitBatch['ends'][number]> = {}): CommitBatch['ends'][number] {
-  return { runId, status: 'SUCCEEDED', outcome: '"done"', blockedCode: null, finishedAt: 1_700_000_000_009, ...change };
-}
-
-/** How a run is blocked. */
-export function blockOf(runId: string, blockedCode: 'NON_DETERMINISM' | 'FLOW_NOT_REGISTERED'): CommitBatch['ends'][number] {
-  return endOf(runId, { status: 'BLOCKED', outcome: '"why"', blockedCode, finishedAt: null });
-}
-
-/** A request to cancel a run. */
-export function messageTo(runId: string, payload = '{}'): CommitBatch['messages'][number] {
-  return { id: 0, runId, kind: 'cancel', payload };
-}
-
-/** An open store with worker `w1`, which owns runs of these ids. */
-export async function withRuns(store: Store, ...ids: string[]): Promise<Store> {
-  await store.registerWorker('w1', 1_000);
-  await store.commit(batchOf({ creates: ids.map((id) => runOf(id)) }));
-  return store;
-}
-
-/** The one run of this id. */
-export async function theRun(store: Store, id: string): Promise<RunRecord | undefined> {
-  const [run] = await store.getRuns([id]);
-  return run;
-}
+export {
+  batchOf,
+  blockOf,
+  endOf,
+  messageTo,
+  outcomeOf,
+  runOf,
+  startOf,
+  theRun,
+  withRuns,
+} from '../../src/testing/store-conformance/records.js';

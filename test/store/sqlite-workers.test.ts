@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
+import { assertWellStored } from '../../src/testing/store-conformance/well-stored.js';
 import { buildStore, ChildWorker } from './child-worker.js';
-import { expectWellFormed } from './conformance.js';
 import { batchOf, theRun } from './records.js';
 import { tempDirectory } from './temp-directory.js';
 
@@ -67,7 +67,7 @@ test('a process killed amid its commits leaves whole batches (S2)', async () => 
   expect(runs.length).toBeGreaterThan(last.written ?? Number.POSITIVE_INFINITY);
   for (const run of runs) expect(await store.loadJournal(run.id)).toHaveLength(25);
   expect(await store.reapWorkers(NOW)).toEqual(['child']);
-  await expectWellFormed(store);
+  await assertWellStored(store);
 });
 
 test('processes may open a new file at the same moment', async () => {

@@ -1,0 +1,36 @@
+import { deepStrictEqual, rejects } from 'node:assert/strict';
+import type { StorageError } from '../../errors/errors.js';
+
+/**
+ * Asserts that a store gave exactly this. Only own fields count: rows of some drivers have no prototype, and runners with realms of their own have others.
+ *
+ * @throws {AssertionError} when it did not.
+ */
+export function assertEqual(actual: unknown, expected: unknown): void {
+  deepStrictEqual(plain(actual), plain(expected));
+}
+
+/**
+ * Asserts that a record has these values in these fields, whatever it has in others.
+ *
+ * @throws {AssertionError} when it has not.
+ */
+export function assertFields<T extends object>(actual: T | undefined, fields: Partial<T>): void {
+  const named = Object.keys(fields) as (keyof T)[];
+  assertEqual(actual && Object.fromEntries(named.map((name) => [name, actual[name]])), fields);
+}
+
+/**
+ * Asserts that a call fails with a `StorageError` of this code.
+ *
+ * @throws {AssertionError} when it succeeds, or fails otherwise.
+ */
+export async function assertRefused(call: Promise<unknown> | (() => Promise<unknown>), code: StorageError['code']): Promise<void> {
+  await rejects(call, { name: 'StorageError', code });
+}
+
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return Array.from(value, plain);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, plain(field)]));
+}

@@ -1,0 +1,93 @@
+import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
+import type { Store } from '../../store/store.js';
+import { assertEqual, assertRefused } from './assertions.js';
+import { area, type StoreCase } from './case.js';
+import { batchOf, endOf, messageTo, outcomeOf, runOf, startOf, theRun, withRuns } from './records.js';
+
+const ORDER = { flow: 'order', version: 1 };
+
+interface Contents {
+  readonly runs: readonly RunRecord[];
+  readonly journals: readonly (readonly OperationRecord[])[];
+  readonly inboxes: readonly (readonly InboxMessage[])[];
+}
+
+/** Everything there is, with what these workers have to read. */
+async function contentsOf(store: Store, ...workerIds: string[]): Promise<Contents> {
+  const runs = await store.listRuns({});
+  const journals = await Promise.all(runs.map((run) => store.loadJournal(run.id)));
+  const inboxes = await Promise.all(workerIds.map((workerId) => store.readInbox(workerId)));
+  return { runs, journals, inboxes };
+}
+
+/** Makes run `id` of worker `w1`, which has started `1` and has one message waiting: that is returned. */
+async function withWork(store: Store): Promise<InboxMessage> {
+  await withRuns(store, 'id');
+  await store.commit(batchOf({ operations: [startOf('id', '1')], messages: [messageTo('id', '"waiting"')] }));
+  const [message] = await store.readInbox('w1');
+  return message ?? messageTo('id');
+}
+
+export const batches: readonly StoreCase[] = area('batches', {
+  'what was committed is there for another process once the commit resolves (S2, S4)': async (connect) => {
+    const store = await withRuns(await connect(), 'id');
+    const other = await connect();
+    for (let seq = 1; seq <= 20; seq += 1) {
+      const run = runOf(`${seq}`, { workerId: null, status: 'PENDING' });
+      await store.commit(batchOf({ creates: [run], operations: [outcomeOf('id', `${seq}`, seq)], messages: [messageTo('id')] }));
+      const [read, entries, messages] = await Promise.all([theRun(other, run.id), other.loadJournal('id'), store.readInbox('w1')]);
+      assertEqual({ read, seq: entries.at(-1)?.seq, messages: messages.length }, { read: run, seq, messages: seq });
+    }
+  },
+  'a batch of a worker marked dead changes nothing (S2, S3)': async (connect) => {
+    const store = await connect();
+    const message = await withWork(store);
+    const other = await connect();
+    await other.reapWorkers({ workerId: 'w2', nowMs: 100_000, leaseMs: 30_000 });
+    await other.registerWorker('w2', 100_000);
+    await other.claimRuns({ workerId: 'w2', flows: [ORDER], limit: 1 });
+    const before = await contentsOf(other, 'w1', 'w2');
+    assertEqual(before.inboxes, [[], [message]]);
+    const batch = batchOf({
+      creates: [runOf('new')],
+      operations: [outcomeOf('id', '1', 1), startOf('id', '2'), startOf('new', '1')],
+      ends: [endOf('new')],
+      messages: [messageTo('id')],
+      taken: [message.id],
+    });
+    await assertRefused(store.commit(batch), 'FENCED');
+    assertEqual(await contentsOf(other, 'w1', 'w2'), before);
+    assertEqual(await other.loadJournal('new'), []);
+  },
+  'a batch with one end that is refused changes nothing, wherever that stands (S2, S3)': async (connect) => {
+    const store = await connect();
+    const message = await withWork(store);
+    await store.registerWorker('w2', 1_000);
+    await store.commit(batchOf({ workerId: 'w2', creates: [runOf('theirs', { workerId: 'w2' })] }));
+    const before = await contentsOf(store, 'w1', 'w2');
+    for (const ends of [
+      [endOf('id'), endOf('theirs')],
+      [endOf('theirs'), endOf('id')],
+    ]) {
+      const batch = batchOf({
+        creates: [runOf('new')],
+        operations: [outcomeOf('id', '1', 1), startOf('id', '2'), startOf('new', '1')],
+        ends,
+        messages: [messageTo('id'), messageTo('theirs')],
+        taken: [message.id],
+      });
+      await assertRefused(store.commit(batch), 'FENCED');
+      assertEqual(await contentsOf(await connect(), 'w1', 'w2'), before);
+      assertEqual(await store.loadJournal('new'), []);
+    }
+  },
+  'a store goes on after a batch was refused (S2)': async (connect) => {
+    const store = await withRuns(await connect(), 'id');
+    const other = await connect();
+    const batch = batchOf({ creates: [runOf('new')], operations: [outcomeOf('id', '1', 1)] });
+    await assertRefused(store.commit({ ...batch, ends: [endOf('unknown')] }), 'FENCED');
+    assertEqual(await store.commit(batch), []);
+    assertEqual(await theRun(other, 'new'), runOf('new'));
+    assertEqual(await other.loadJournal('id'), [outcomeOf('id', '1', 1)]);
+  },
+});

@@ -1,0 +1,57 @@
+import { assertEqual, assertRefused } from './assertions.js';
+import { area, type StoreCase } from './case.js';
+import { batchOf, messageTo, runOf, withRuns } from './records.js';
+
+export const lifecycle: readonly StoreCase[] = area('opening and closing', {
+  'closing twice is closing once': async (connect) => {
+    const store = await connect();
+    await store.close();
+    await store.close();
+  },
+  'a closed store refuses every call': async (connect) => {
+    const store = await connect();
+    await store.close();
+    const calls: (() => Promise<unknown>)[] = [
+      () => store.registerWorker('w', 1),
+      () => store.retireWorker('w'),
+      () => store.heartbeat('w', 1),
+      () => store.reapWorkers({ workerId: 'w', nowMs: 1, leaseMs: 1 }),
+      () => store.claimRuns({ workerId: 'w', flows: [], limit: 1 }),
+      () => store.loadJournal('r'),
+      () => store.commit(batchOf()),
+      () => store.send(messageTo('r')),
+      () => store.readInbox('w'),
+      () => store.getRuns(['r']),
+      () => store.listRuns({}),
+      () => store.unblock('r'),
+      () => store.changedElsewhere(),
+    ];
+    for (const call of calls) await assertRefused(call, 'STORE_CLOSED');
+  },
+  'a closed store can be opened again': async (connect) => {
+    const store = await withRuns(await connect(), 'id');
+    await store.close();
+    await store.open();
+    assertEqual(await store.getRuns(['id']), [runOf('id')]);
+  },
+  'closing one process does not disturb another': async (connect) => {
+    const store = await withRuns(await connect());
+    await (await connect()).close();
+    assertEqual(await store.commit(batchOf({ creates: [runOf('id')] })), []);
+  },
+  'a change made elsewhere is noticed': async (connect) => {
+    const store = await withRuns(await connect(), 'id');
+    const other = await connect();
+    await store.changedElsewhere();
+    await other.send(messageTo('id'));
+    assertEqual(await store.changedElsewhere(), true);
+  },
+  'with several workers in one store, what one of them writes is a change for the others': async (connect) => {
+    const store = await withRuns(await connect());
+    await store.registerWorker('w2', 1_000);
+    await store.changedElsewhere();
+    await store.commit(batchOf({ creates: [runOf('id', { workerId: null, status: 'PENDING' })] }));
+    assertEqual(await store.changedElsewhere(), true);
+    assertEqual(await store.changedElsewhere(), true);
+  },
+});

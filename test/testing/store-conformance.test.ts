@@ -1,0 +1,315 @@
+import { describe, expect, test } from 'vitest';
+import type { RunRecord } from '../../src/model/records.js';
+import { memoryStore } from '../../src/store/memory-store.js';
+import type { Store } from '../../src/store/store.js';
+import { storeConformance } from '../../src/testing/store-conformance.js';
+import { withCommit, wrappedStore } from '../../src/testing/wrapped-store.js';
+
+/** A store with some methods of its own. */
+function instead(store: Store, methods: Partial<Store>): Store {
+  return new Proxy(store, {
+    get(target, key) {
+      const own: unknown = Reflect.get(methods, key);
+      if (own !== undefined) return own;
+      const member: unknown = Reflect.get(target, key);
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
+}
+
+/** A store in memory whose answers are the reader's own. */
+function soundStore(): Store {
+  return wrappedStore(memoryStore(), async (_method, call) => structuredClone(await call()));
+}
+
+/** Hands out one object for all that look the same. */
+function shared<T>(handedOut: Map<string, T>, records: readonly T[]): T[] {
+  return records.map((record) => {
+    const text = JSON.stringify(record);
+    const known = handedOut.get(text) ?? record;
+    handedOut.set(text, known);
+    return known;
+  });
+}
+
+interface Broken {
+  /** What is wrong with it. */
+  readonly what: string;
+  breakStore(store: Store): Store;
+  /** Cases that find it, among others. */
+  readonly foundBy: readonly string[];
+}
+
+const BROKEN: readonly Broken[] = [
+  {
+    what: 'hands outcomes back in another order than that of seq',
+    breakStore: (store) => instead(store, { loadJournal: async (runId) => (await store.loadJournal(runId)).reverse() }),
+    foundBy: ['journal: outcomes come in the order of seq, starts after them'],
+  },
+  {
+    what: 'hands outcomes back in the order in which they were written',
+    breakStore: (store) => {
+      const written: string[] = [];
+      const noting = withCommit(store, (batch, commit) => {
+        for (const { runId, id, seq } of batch.operations) if (seq !== null) written.push(`${runId} ${id}`);
+        return commit(batch);
+      });
+      const place = (runId: string, id: string): number => written.indexOf(`${runId} ${id}`) >>> 0;
+      return instead(noting, {
+        loadJournal: async (runId) => (await store.loadJournal(runId)).sort((a, b) => place(runId, a.id) - place(runId, b.id)),
+      });
+    },
+    foundBy: ['journal: outcomes come in the order of seq, starts after them'],
+  },
+  {
+    what: 'resolves a commit before the data is there',
+    breakStore: (store) =>
+      withCommit(store, async (batch, commit) => {
+        setImmediate(() => commit(batch).catch(() => undefined));
+        return [];
+      }),
+    foundBy: ['batches: what was committed is there for another process once the commit resolves (S2, S4)'],
+  },
+  {
+    what: 'writes the entries of a batch after its commit has resolved',
+    breakStore: (store) =>
+      withCommit(store, async (batch, commit) => {
+        const taken = await commit({ ...batch, operations: [] });
+        if (batch.operations.length > 0) {
+          const late = { ...batch, creates: [], ends: [], messages: [], taken: [] };
+          setImmediate(() => commit(late).catch(() => undefined));
+        }
+        return taken;
+      }),
+    foundBy: ['batches: what was committed is there for another process once the commit resolves (S2, S4)'],
+  },
+  {
+    what: 'writes the half of a batch that stands before the end that is refused',
+    breakStore: (store) =>
+      withCommit(store, (batch, commit) =>
+        commit(batch).catch(async (error: unknown) => {
+          await commit({ ...batch, ends: [], messages: [], taken: [] });
+          throw error;
+        }),
+      ),
+    foundBy: [
+      'batches: a batch with one end that is refused changes nothing, wherever that stands (S2, S3)',
+      'fence and ownership: an end for a run of somebody else rolls everything back (S2, S3)',
+    ],
+  },
+  {
+    what: 'takes and sends the messages of a batch that is refused',
+    breakStore: (store) =>
+      withCommit(store, (batch, commit) =>
+        commit(batch).catch(async (error: unknown) => {
+          await commit({ ...batch, creates: [], operations: [], ends: [] });
+          throw error;
+        }),
+      ),
+    foundBy: [
+      'batches: a batch with one end that is refused changes nothing, wherever that stands (S2, S3)',
+      'inbox: a refused batch takes no message and sends none (S2)',
+    ],
+  },
+  {
+    what: 'writes half of a batch before it looks at the fence',
+    breakStore: (store) =>
+      withCommit(store, (batch, commit) =>
+        commit(batch).catch(async (error: unknown) => {
+          await asSomebodyElse(store, (workerId) => commit({ ...batch, workerId, creates: [], ends: [] }));
+          throw error;
+        }),
+      ),
+    foundBy: [
+      'batches: a batch of a worker marked dead changes nothing (S2, S3)',
+      'fence and ownership: a worker marked dead cannot write any more (S3)',
+    ],
+  },
+  {
+    what: 'ignores the fence',
+    breakStore: (store) =>
+      instead(
+        withCommit(store, (batch, commit) =>
+          commit(batch).catch(() => asSomebodyElse(store, (workerId) => commit({ ...batch, workerId, ends: [] }))),
+        ),
+        {
+          heartbeat: (workerId, nowMs) => store.heartbeat(workerId, nowMs).catch(() => undefined),
+          claimRuns: (query) => store.claimRuns(query).catch(() => ({ claimed: [], blocked: [] })),
+        },
+      ),
+    foundBy: [
+      'batches: a batch of a worker marked dead changes nothing (S2, S3)',
+      'fence and ownership: an unknown worker cannot write (S3)',
+      'fence and ownership: an empty batch is fenced as well',
+      'fence and ownership: a worker marked dead cannot write any more (S3)',
+      'fence and ownership: a retired worker is fenced, and not reaped',
+    ],
+  },
+  {
+    what: 'lets a second creation of an id win',
+    breakStore: (store) => {
+      const winners = new Map<string, RunRecord>();
+      const withWinners = (runs: readonly RunRecord[]): RunRecord[] => runs.map((run) => winners.get(run.id) ?? run);
+      const committing = withCommit(store, async (batch, commit) => {
+        const taken = await commit(batch);
+        for (const { id } of taken) for (const run of batch.creates) if (run.id === id) winners.set(id, run);
+        return [];
+      });
+      return instead(committing, {
+        getRuns: async (ids) => withWinners(await store.getRuns(ids)),
+        listRuns: async (filter) => withWinners(await store.listRuns(filter)),
+      });
+    },
+    foundBy: [
+      'creation and ids: the first creation of an id wins; later ones learn what is stored (S1)',
+      'creation and ids: the second creation in one batch counts as taken by the first (S1)',
+      'creation and ids: of processes that create an id at once, one wins and the others learn of it (S1)',
+    ],
+  },
+  {
+    what: 'loses every tenth message',
+    breakStore: (store) => {
+      let sent = 0;
+      return instead(store, {
+        send: async (message) => {
+          sent += 1;
+          return sent % 10 === 0 ? 'RUNNING' : store.send(message);
+        },
+      });
+    },
+    foundBy: [
+      'inbox: messages are read in the order of their arrival',
+      'inbox: messages that several processes send at once all arrive, in the order of each (S7)',
+    ],
+  },
+  {
+    what: 'loses the messages that came before one that is taken',
+    breakStore: (store) =>
+      withCommit(store, (batch, commit) =>
+        commit({ ...batch, taken: batch.taken.flatMap((id) => Array.from({ length: id }, (_, n) => n + 1)) }),
+      ),
+    foundBy: ['inbox: taking a message leaves those before and after it (S7)'],
+  },
+  {
+    what: 'delivers the newest message first',
+    breakStore: (store) => instead(store, { readInbox: async (workerId) => (await store.readInbox(workerId)).reverse() }),
+    foundBy: [
+      'inbox: messages are read in the order of their arrival',
+      'inbox: messages of one batch arrive in their order (S7)',
+      'inbox: messages that several processes send at once all arrive, in the order of each (S7)',
+    ],
+  },
+  {
+    what: 'delivers messages in the order of their ids as texts',
+    breakStore: (store) =>
+      instead(store, {
+        readInbox: async (workerId) => (await store.readInbox(workerId)).sort((a, b) => (`${a.id}` < `${b.id}` ? -1 : 1)),
+      }),
+    foundBy: ['inbox: messages are read in the order of their arrival'],
+  },
+  {
+    what: 'copies a batch only after commit was called',
+    breakStore: (store) =>
+      instead(store, {
+        commit: async (batch) => {
+          await Promise.resolve();
+          return store.commit(batch);
+        },
+      }),
+    foundBy: ['copies of records: the records of a batch may change as soon as its commit was called'],
+  },
+  {
+    what: 'hands out the runs that it holds',
+    breakStore: (store) => {
+      const handedOut = new Map<string, RunRecord>();
+      return instead(store, {
+        getRuns: async (ids) => shared(handedOut, await store.getRuns(ids)),
+        commit: async (batch) => shared(handedOut, await store.commit(batch)),
+      });
+    },
+    foundBy: [
+      'copies of records: changing runs that were read changes none that is stored',
+      'copies of records: changing runs that a commit or a claim returned changes none that is stored',
+    ],
+  },
+  {
+    what: 'hands out the entries that it holds',
+    breakStore: (store) => {
+      const handedOut = new Map();
+      return instead(store, { loadJournal: async (runId) => shared(handedOut, await store.loadJournal(runId)) });
+    },
+    foundBy: ['copies of records: changing entries that were read changes none that is stored'],
+  },
+  {
+    what: 'hands out the messages that it holds',
+    breakStore: (store) => {
+      const handedOut = new Map();
+      return instead(store, { readInbox: async (workerId) => shared(handedOut, await store.readInbox(workerId)) });
+    },
+    foundBy: ['copies of records: changing messages that were read changes none that is stored'],
+  },
+];
+
+/** What a living worker of another id writes. */
+async function asSomebodyElse<T>(store: Store, write: (workerId: string) => Promise<T>): Promise<T> {
+  await store.registerWorker('somebody else', 1_000);
+  try {
+    return await write('somebody else');
+  } finally {
+    await store.retireWorker('somebody else');
+  }
+}
+
+/** The cases that fail over a store, each with what it threw. */
+async function failuresOver(makeStore: () => Store): Promise<Map<string, unknown>> {
+  const failures = new Map<string, unknown>();
+  for (const { area, name, run } of storeConformance) {
+    const store = makeStore();
+    await run(() => store).catch((error: unknown) => failures.set(`${area}: ${name}`, error));
+  }
+  return failures;
+}
+
+describe('storeConformance', () => {
+  test('passes over a sound store', async () => {
+    expect([...(await failuresOver(soundStore))]).toStrictEqual([]);
+  });
+
+  test('has cases of different names', () => {
+    expect(new Set(storeConformance.map(({ area, name }) => `${area}: ${name}`)).size).toBe(storeConformance.length);
+  });
+
+  test.each(BROKEN)('finds a store that $what', async ({ breakStore, foundBy }) => {
+    const failures = await failuresOver(() => breakStore(soundStore()));
+    expect([...failures.keys()]).toStrictEqual(expect.arrayContaining([...foundBy]));
+    for (const name of foundBy) expect(failures.get(name)).toMatchObject({ name: 'AssertionError' });
+  });
+
+  test('checks after each case that what the store holds is well formed', async () => {
+    const failures = await failuresOver(() => {
+      const store = soundStore();
+      const withOwner = (run: RunRecord): RunRecord => (run.status === 'SUCCEEDED' ? { ...run, workerId: 'w1' } : run);
+      return instead(store, { listRuns: async (filter) => (await store.listRuns(filter)).map(withOwner) });
+    });
+    expect(failures.get('journal: the journal of an ended run stays')).toMatchObject({
+      name: 'AssertionError',
+      message: expect.stringContaining('id: not so: an ended run has an outcome, and neither an owner nor a code'),
+    });
+  });
+
+  test.each([
+    ['passes', soundStore()],
+    ['fails', instead(soundStore(), { loadJournal: async () => [] })],
+  ])('closes what it opened when the case %s', async (_outcome, store) => {
+    const one = storeConformance.find(({ name }) => name === 'another process sees what was committed (S4)');
+    let open = 0;
+    const counted = wrappedStore(store, async (method, call) => {
+      if (method === 'open') open += 1;
+      if (method === 'close') open -= 1;
+      return call();
+    });
+    await one?.run(() => counted).catch(() => undefined);
+    expect(open).toBe(0);
+    await expect(store.listRuns({})).rejects.toMatchObject({ code: 'STORE_CLOSED' });
+  });
+});

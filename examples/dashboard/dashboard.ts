@@ -1,8 +1,8 @@
 import { action, flow } from 'perdure';
 
-const fetchProfile = action('fetchProfile', async (userId: string) => ({ userId, name: 'Ada' }));
+export const fetchProfile = action('fetchProfile', async (userId: string) => ({ userId, name: 'Ada' }));
 
-const fetchOrders = action('fetchOrders', async (userId: string) => [{ userId, orderId: 'ORD-1', total: 130.68 }]);
+export const fetchOrders = action('fetchOrders', async (userId: string) => [{ userId, orderId: 'ORD-1', total: 130.68 }]);
 
 export const getDashboard = flow('getDashboard', async (userId: string) => {
   const profile = fetchProfile.start(userId);

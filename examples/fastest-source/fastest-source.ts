@@ -11,7 +11,7 @@ const query = action('query', async ({ name, latencyMs }: Source) => {
   return `answer from ${name}`;
 });
 
-const readFrom = flow('readFrom', async (source: Source) => {
+export const readFrom = flow('readFrom', async (source: Source) => {
   const answer = await query(source);
   return { source: source.name, answer };
 });

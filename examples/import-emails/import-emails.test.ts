@@ -2,13 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Engine, type Logger, open } from 'perdure';
+import { crashEverywhere, createTestEngine } from 'perdure/testing';
 import { expect, onTestFinished, test } from 'vitest';
-import { AT_ONCE, importEmails } from './import-emails.js';
-
-const ignore = (): void => {};
-const quiet: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
-const openQuietly = (): Promise<Engine> => open({ store: ':memory:', logger: quiet });
+import { AT_ONCE, importEmails, validateAddress } from './import-emails.js';
 
 const shipped = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 
@@ -21,46 +17,42 @@ function fileOf(...lines: string[]): string {
 }
 
 test('validates a thousand addresses, of which less than 5 % are not valid', async () => {
-  await using _engine = await openQuietly();
-  const report = await importEmails(shipped('addresses.csv'));
-  expect(report).toMatchObject({ complete: true, total: 1000, valid: 962, invalid: 38, left: 0 });
-  expect(report.failures).toHaveLength(38);
-  expect(report.failures.slice(0, 2)).toEqual([
+  await using engine = createTestEngine();
+  const { result } = await engine.run(importEmails, [shipped('addresses.csv')]);
+  expect(result).toMatchObject({ complete: true, total: 1000, valid: 962, invalid: 38, left: 0 });
+  expect(result.failures).toHaveLength(38);
+  expect(result.failures.slice(0, 2)).toEqual([
     { line: 8, email: 'cchen.example.com', problem: 'is not an address' },
     { line: 22, email: 'aisha.schmidt@', problem: 'is not an address' },
   ]);
-  expect(new Set(report.failures.map(({ problem }) => problem))).toEqual(
+  expect(new Set(result.failures.map(({ problem }) => problem))).toEqual(
     new Set(['is not an address', 'is missing', 'has a domain that takes no mail', 'is a mailbox that was closed']),
   );
 });
 
 test('stops at the first failure beyond 5 %', async () => {
-  await using _engine = await openQuietly();
-  const report = await importEmails(shipped('bought-list.csv'));
-  expect(report).toMatchObject({ complete: false, total: 200, invalid: 11 });
-  expect(report.failures).toHaveLength(11);
-  expect(report.left).toBeGreaterThan(100);
+  await using engine = createTestEngine();
+  const { result, getMap } = await engine.run(importEmails, [shipped('bought-list.csv')]);
+  expect(result).toMatchObject({ complete: false, total: 200, invalid: 11 });
+  expect(result.failures).toHaveLength(11);
+  expect(result.left).toBeGreaterThan(100);
+  expect(getMap('validateAddress').completionReason).toBe('FAILURE_TOLERANCE_EXCEEDED');
 });
 
-test('asks about no more addresses at once than it may', async () => {
-  await using engine = await openQuietly();
-  let running = 0;
-  let most = 0;
-  engine.on('operation:started', ({ kind }) => {
-    if (kind === 'branch') running += 1;
-    most = Math.max(most, running);
-  });
-  engine.on('operation:finished', ({ kind }) => {
-    if (kind === 'branch') running -= 1;
-  });
-  await importEmails(shipped('addresses.csv'));
-  expect(most).toBe(AT_ONCE);
+test('asks about as many addresses at once as it may, and no more', async () => {
+  await using engine = createTestEngine();
+  engine.mock(validateAddress, undefined, { latency: '1s' });
+  const startedAt = engine.now();
+  await engine.run(importEmails, [shipped('addresses.csv')]);
+  engine.assertMaxInFlight(validateAddress, AT_ONCE);
+  expect(engine.now() - startedAt).toBe((1_000 / AT_ONCE) * 1_000);
 });
 
 test('takes the addresses from the column "email", wherever it is', async () => {
-  await using _engine = await openQuietly();
+  await using engine = createTestEngine();
   const file = fileOf('company,email', '"Acme, Inc.",ada@example.com', '"The ""Blue"" Door",grace@example.com', 'no address');
-  expect(await importEmails(file)).toEqual({
+  const { result } = await engine.run(importEmails, [file]);
+  expect(result).toEqual({
     complete: false,
     total: 3,
     valid: 2,
@@ -71,14 +63,21 @@ test('takes the addresses from the column "email", wherever it is', async () => 
 });
 
 test('a file with nothing but a header is complete', async () => {
-  await using _engine = await openQuietly();
-  expect(await importEmails(fileOf('email'))).toMatchObject({ complete: true, total: 0 });
+  await using engine = createTestEngine();
+  const { result } = await engine.run(importEmails, [fileOf('email')]);
+  expect(result).toMatchObject({ complete: true, total: 0 });
 });
 
 test.each([
   ['has no column "email"', ['name', 'Ada']],
   ['Quote Not Closed', ['email', '"ada@example.com']],
 ])('fails when the file cannot be read: %s', async (problem, lines) => {
-  await using _engine = await openQuietly();
-  await expect(importEmails(fileOf(...lines))).rejects.toThrow(problem);
+  await using engine = createTestEngine();
+  const { status, error } = await engine.run(importEmails, [fileOf(...lines)]);
+  expect(status).toBe('FAILED');
+  expect(error?.message).toContain(problem);
+});
+
+test('comes to the same report wherever the process crashes', async () => {
+  await crashEverywhere(importEmails, [fileOf('email', 'ada@example.com', 'nobody', 'grace@example.com')]);
 });

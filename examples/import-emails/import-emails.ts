@@ -47,7 +47,7 @@ const readAddresses = action('readAddresses', async (file: string): Promise<Addr
   return rows.map(({ record, info }) => ({ line: info.lines, email: record.email ?? '' }));
 });
 
-const validateAddress = action('validateAddress', async ({ email }: Address) => {
+export const validateAddress = action('validateAddress', async ({ email }: Address) => {
   const { log, signal } = actionContext();
   log.info('asking about an address', { email });
   const problem = await findProblem(email, signal);

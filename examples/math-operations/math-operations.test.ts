@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { NonRetryableError, open } from 'perdure';
+import { NonRetryableError } from 'perdure';
+import { crashEverywhere, createTestEngine } from 'perdure/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { type Program, runMain } from '../run-main.js';
-import { calculate } from './math-operations.js';
+import { calculate, divide } from './math-operations.js';
 
 function program(...args: string[]): Program {
   const directory = mkdtempSync(join(tmpdir(), 'math-'));
@@ -13,24 +14,27 @@ function program(...args: string[]): Program {
 }
 
 test('gives the value of every branch', async () => {
-  await using _engine = await open({ store: ':memory:' });
-  const result = await calculate(6, 3);
+  await using engine = createTestEngine();
+  const { result } = await engine.run(calculate, [6, 3]);
   expect(result.getResults()).toEqual([9, 3, 18, 2]);
   expect(result).toMatchObject({ status: 'SUCCEEDED', completionReason: 'ALL_COMPLETED' });
   expect(result.get('divide')).toEqual({ index: 3, name: 'divide', status: 'SUCCEEDED', result: 2 });
 });
 
 test('a division by zero fails its own branch alone, and is not tried again', async () => {
-  await using engine = await open({ store: ':memory:' });
-  const attempts: string[] = [];
-  engine.on('attempt:failed', ({ name, attempt }) => attempts.push(`${name} ${attempt}`));
+  await using engine = createTestEngine();
+  const report = await engine.run(calculate, [6, 0]);
+  const operations = report.getBatch<number>('operations');
+  expect(operations.getResults()).toEqual([6, 6, 0]);
+  expect(operations.getErrors()).toEqual([expect.any(NonRetryableError)]);
+  expect(report.get('divide')).toMatchObject({ status: 'FAILED', error: { message: '6 cannot be divided by 0' } });
+  expect(operations.completionReason).toBe('ALL_COMPLETED');
+  expect(report.result).toEqual(operations);
+  expect(engine.calls(divide)).toEqual([[6, 0]]);
+});
 
-  const result = await calculate(6, 0);
-  expect(result.getResults()).toEqual([6, 6, 0]);
-  expect(result.getErrors()).toEqual([expect.any(NonRetryableError)]);
-  expect(result.get('divide')).toMatchObject({ status: 'FAILED', error: { message: '6 cannot be divided by 0' } });
-  expect(result.completionReason).toBe('ALL_COMPLETED');
-  expect(attempts).toEqual(['divide 1']);
+test('comes to the same values and failures wherever the process crashes', async () => {
+  await crashEverywhere(calculate, [6, 0]);
 });
 
 test('prints a table of values and failures, and the same again when it has finished', async () => {

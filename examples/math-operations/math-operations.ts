@@ -6,7 +6,7 @@ const subtract = action('subtract', async (a: number, b: number) => a - b);
 
 const multiply = action('multiply', async (a: number, b: number) => a * b);
 
-const divide = action('divide', async (a: number, b: number) => {
+export const divide = action('divide', async (a: number, b: number) => {
   // However often it is tried, it fails: no retry strategy may try it again.
   if (b === 0) throw new NonRetryableError(`${a} cannot be divided by 0`);
   return a / b;

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { type Engine, type Logger, open } from 'perdure';
+import { crashEverywhere, createTestEngine } from 'perdure/testing';
 import { expect, test } from 'vitest';
 import type { Order } from './order.js';
 import { OrderRejectedError, processOrder } from './order-processing.js';
 import { ValidationError, validateOrder } from './validation.js';
+import { authorizePayment, calculateShipping, calculateTax, confirmOrder, readReviewPeriod, reserveInventory } from './workers.js';
 
 interface Case {
   readonly id: string;
@@ -11,11 +12,7 @@ interface Case {
   readonly expect: { readonly success: boolean; readonly error?: object };
 }
 
-process.env.ORDER_REVIEW_MS = '1';
-
-const ignore = (): void => {};
-const quiet: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
-const openQuietly = (): Promise<Engine> => open({ store: ':memory:', logger: quiet });
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 const read = (file: string) => JSON.parse(readFileSync(new URL(file, import.meta.url), 'utf8'));
 const order: Order = read('order.json');
@@ -25,29 +22,50 @@ const cases: Case[] = JSON.parse(JSON.stringify(read('cases.json')), (_key, valu
 );
 
 test.each(cases.filter((each) => each.expect.success))('confirms $id', async ({ input, expect: expected }) => {
-  await using _engine = await openQuietly();
-  expect(await processOrder(input)).toMatchObject(expected);
+  await using engine = createTestEngine();
+  const { result } = await engine.run(processOrder, [input]);
+  expect(result).toMatchObject(expected);
 });
 
 test.each(cases.filter((each) => !each.expect.success))('refuses $id', async ({ input, expect: expected }) => {
-  await using _engine = await openQuietly();
-  const error = await processOrder.start(input).exception();
+  await using engine = createTestEngine();
+  const { error, operations } = await engine.run(processOrder, [input]);
   expect(error).toBeInstanceOf(ValidationError);
   expect(error).toMatchObject(expected.error as object);
+  expect(operations).toEqual([]);
 });
 
 test('returns nothing but the fields of a confirmed order', async () => {
-  await using _engine = await openQuietly();
-  expect(await processOrder(order)).toEqual({ ...cases[0]?.expect, processingTimeMs: expect.any(Number) });
+  await using engine = createTestEngine();
+  const { result } = await engine.run(processOrder, [order]);
+  expect(result).toEqual({ ...cases[0]?.expect, processingTimeMs: expect.any(Number) });
+});
+
+test('confirms the order when the review period is over', async () => {
+  await using engine = createTestEngine({ startTime: new Date('2030-05-01') });
+  engine.mock(readReviewPeriod, 2 * DAY_MS);
+  const { result, get } = await engine.run(processOrder, [order]);
+  expect(result.processingTimeMs).toBe(2 * DAY_MS);
+  expect(get('confirmOrder').startedAt).toEqual(new Date('2030-05-03'));
+  expect(engine.calls(confirmOrder)).toEqual([['ORD-12345', 130.68]]);
 });
 
 test('starts the four workers before any of them is done', async () => {
-  await using engine = await openQuietly();
-  const events: string[] = [];
-  engine.on('operation:started', ({ kind, name }) => kind === 'action' && events.push(name));
-  engine.on('operation:finished', () => events.push('finished'));
-  await processOrder(order);
-  expect(events.slice(0, 5)).toEqual(['reserveInventory', 'authorizePayment', 'calculateShipping', 'calculateTax', 'finished']);
+  await using engine = createTestEngine();
+  engine.mock(reserveInventory, { available: true, reservationId: 'RES-1' }, { latency: '4s' });
+  engine.mock(authorizePayment, { valid: true, authorizationCode: 'AUTH-1' }, { latency: '3s' });
+  engine.mock(calculateShipping, { cost: 5, estimatedDays: 2, carrier: 'USPS' }, { latency: '2s' });
+  engine.mock(calculateTax, { amount: 1, rate: 0.01, jurisdiction: 'a state' }, { latency: '1s' });
+  const { get } = await engine.run(processOrder, [order]);
+
+  const { startedAt, finishedAt, children } = get('workers');
+  expect(children.flatMap((branch) => branch.children)).toMatchObject([
+    { name: 'reserveInventory', startedAt },
+    { name: 'authorizePayment', startedAt },
+    { name: 'calculateShipping', startedAt },
+    { name: 'calculateTax', startedAt },
+  ]);
+  expect(finishedAt).toEqual(new Date(startedAt.getTime() + 4_000));
 });
 
 test.each([
@@ -58,16 +76,32 @@ test.each([
   },
   { what: 'more than can be paid', item: { productId: 'PROD-001', quantity: 1, price: 10_000.01 }, message: 'the payment was refused' },
 ])('rejects an order of $what', async ({ item, message }) => {
-  await using _engine = await openQuietly();
-  const error = await processOrder.start({ ...order, items: [item] }).exception();
+  await using engine = createTestEngine();
+  const { error } = await engine.run(processOrder, [{ ...order, items: [item] }]);
   expect(error).toBeInstanceOf(OrderRejectedError);
   expect(error?.message).toBe(message);
+  expect(engine.calls(confirmOrder)).toEqual([]);
+});
+
+test('a worker that fails ends the batch and the order', async () => {
+  await using engine = createTestEngine();
+  engine.mock(authorizePayment, new Error('the bank does not answer'));
+  engine.mock(calculateTax, { amount: 1, rate: 0.01, jurisdiction: 'a state' }, { latency: '1h' });
+  const { status, error, get } = await engine.run(processOrder, [order]);
+  expect(status).toBe('FAILED');
+  expect(error?.message).toBe('the bank does not answer');
+  expect(get('calculateTax').status).toBe('CANCELLED');
+  expect(engine.calls(confirmOrder)).toEqual([]);
 });
 
 test('rounds half a cent of tax up', async () => {
-  await using _engine = await openQuietly();
-  const { result } = await processOrder({ ...order, items: [{ productId: 'PROD-001', quantity: 2, price: 1 }] });
-  expect(result.tax.amount).toBe(0.15);
+  await using engine = createTestEngine();
+  const { result } = await engine.run(processOrder, [{ ...order, items: [{ productId: 'PROD-001', quantity: 2, price: 1 }] }]);
+  expect(result.result.tax.amount).toBe(0.15);
+});
+
+test('comes to the same order wherever the process crashes', async () => {
+  await crashEverywhere(processOrder, [order], { setup: (engine) => engine.mock(readReviewPeriod, DAY_MS) });
 });
 
 test('takes the same fields in another order, and fields it does not know, for the same order', () => {

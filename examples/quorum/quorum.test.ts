@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type LogFields, type Logger, open } from 'perdure';
+import type { LogFields } from 'perdure';
+import { crashEverywhere, createTestEngine } from 'perdure/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { type Program, runMain } from '../run-main.js';
 import { quote, type Source } from './quorum.js';
@@ -11,14 +12,13 @@ const broker: Source = { name: 'broker', latencyMs: 2, price: 30.15 };
 const archive: Source = { name: 'archive', latencyMs: 2 ** 30, price: 27.5 };
 const broken: Source = { name: 'broken', latencyMs: 1 };
 
-const ignore = (): void => {};
-
 test('returns the first two prices and cancels the slowest source, whose signal fires', async () => {
-  const logged: (LogFields | string | undefined)[] = [];
-  const logger: Logger = { debug: ignore, info: (message, fields) => logged.push(message, fields), warn: ignore, error: ignore };
-  await using _engine = await open({ store: ':memory:', logger });
+  const logged: unknown[] = [];
+  const log = (message: string, fields?: LogFields): unknown => logged.push({ message, ...fields });
+  await using engine = createTestEngine({ logger: { debug: log, info: log, warn: log, error: log } });
 
-  expect(await quote([exchange, archive, broker])).toEqual({
+  const report = await engine.run(quote, [[exchange, archive, broker]]);
+  expect(report.result).toEqual({
     prices: [
       { name: 'exchange', price: 29.99 },
       { name: 'broker', price: 30.15 },
@@ -26,19 +26,27 @@ test('returns the first two prices and cancels the slowest source, whose signal 
     failed: [],
     cancelled: ['archive'],
   });
-  expect(logged).toEqual(['the price is not wanted any more', expect.objectContaining({ source: 'archive' })]);
+  expect(report.getBatch('sources').completionReason).toBe('MIN_SUCCESSFUL_REACHED');
+  expect(report.get('archive').children).toMatchObject([{ name: 'askPrice', status: 'CANCELLED' }]);
+  expect(logged).toMatchObject([{ message: 'the price is not wanted any more', source: 'archive' }]);
 });
 
 test('bears a source that fails when the others are enough', async () => {
-  await using _engine = await open({ store: ':memory:' });
-  expect(await quote([broken, exchange, broker])).toMatchObject({ failed: ['broken'], cancelled: [] });
+  await using engine = createTestEngine();
+  const { result } = await engine.run(quote, [[broken, exchange, broker]]);
+  expect(result).toMatchObject({ failed: ['broken'], cancelled: [] });
 });
 
 test('fails with the errors of the sources when too few have a price', async () => {
-  await using _engine = await open({ store: ':memory:' });
-  const error = await quote.start([broken, exchange, { ...broken, name: 'closed' }]).exception();
+  await using engine = createTestEngine();
+  const { status, error } = await engine.run(quote, [[broken, exchange, { ...broken, name: 'closed' }]]);
+  expect(status).toBe('FAILED');
   expect(error?.message).toBe('1 of 3 sources gave a price, 2 are needed');
   expect(error).toMatchObject({ errors: [{ message: 'broken has no price' }, { message: 'closed has no price' }] });
+});
+
+test('gives the same quote wherever the process crashes', async () => {
+  await crashEverywhere(quote, [[exchange, archive, broker]]);
 });
 
 test('prints the prices and who was cancelled, and the same again when it has finished', async () => {

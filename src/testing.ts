@@ -1,5 +1,10 @@
-export { type CrashOptions, type CrashReport, crashEverywhere } from './testing/crash-everywhere.js';
+export { type CrashOptions, type CrashReport, crashEverywhere, type StoreFaults } from './testing/crash-everywhere.js';
+export { type ExploreOptions, type ExploreReport, explore } from './testing/explore.js';
+export type { Invariant } from './testing/invariant.js';
 export { type Mockable, type MockOptions, type Sequence, type StandIn, sequence } from './testing/mocks.js';
+export { assertReplays, type ReplayOptions } from './testing/replays.js';
+export type { RunEntry, RunJournal } from './testing/run-journal.js';
 export type { OperationReport, RunReport } from './testing/run-report.js';
+export { type StoreCase, storeConformance } from './testing/store-conformance.js';
 export { createTestEngine, type TestEngine, type TestEngineOptions, type TestRunOptions } from './testing/test-engine.js';
 export { assertWellFormed } from './testing/well-formed.js';

@@ -17,7 +17,18 @@ interface VirtualClockOptions {
   readonly patienceMs: number;
   /** They have passed. */
   readonly onImpatience: () => void;
+  /** Chooses which of what is held happens next: its place; the last may be the next timer. Default: the first. */
+  readonly choose?: ((happenings: readonly string[]) => number) | undefined;
 }
+
+/** Something that waits until nothing else can happen. */
+interface Held {
+  readonly what: string;
+  readonly callback: () => void;
+}
+
+/** What the next timer is called among the things that can happen. */
+export const NEXT_TIMER = 'the next timer';
 
 /** Macrotasks without anything happening after which nothing else will: promises between macrotasks have long been run by then. */
 const QUIET_TURNS = 3;
@@ -35,6 +46,7 @@ export class VirtualClock implements Clock {
   readonly #options: VirtualClockOptions;
   #nowMs: number;
   readonly #timers = new Set<VirtualTimer>();
+  readonly #held: Held[] = [];
   /** How many of them are not in the background. */
   #waiting = 0;
   #macrotasks = 0;
@@ -68,6 +80,12 @@ export class VirtualClock implements Clock {
     });
   }
 
+  /** Calls back when nothing else can happen, before the time moves, unless `choose` says otherwise. */
+  hold(what: string, callback: () => void): void {
+    this.#held.push({ what, callback });
+    this.#happens();
+  }
+
   /** Something has happened beside the clock. */
   touch(): void {
     this.#happens();
@@ -89,19 +107,38 @@ export class VirtualClock implements Clock {
 
   #happens(): void {
     this.#happenings += 1;
-    if (this.#options.auto === false || this.#watching || this.#waiting === 0) return;
+    if (this.#options.auto === false || this.#watching || !this.#hasMore) return;
     this.#watching = true;
     void this.#watch();
   }
 
-  /** Moves the time to one timer after the other, as long as there are any. */
+  get #hasMore(): boolean {
+    return this.#waiting + this.#held.length > 0;
+  }
+
+  /** Lets what is held happen, and the time move to the next timer, one after the other, as long as there is any. */
   async #watch(): Promise<void> {
-    while (this.#waiting > 0) {
+    while (this.#hasMore) {
       await this.#quiet();
-      const next = this.#next();
-      if (next !== undefined) this.#ring(next);
+      this.#goOn();
     }
     this.#watching = false;
+  }
+
+  /** Lets the next thing happen. */
+  #goOn(): void {
+    const timer = this.#next();
+    if (this.#held.length > 0) {
+      const whats = this.#held.map(({ what }) => what);
+      const chosen = this.#options.choose?.(timer === undefined ? whats : [...whats, NEXT_TIMER]) ?? 0;
+      const [held] = this.#held.splice(chosen, 1);
+      if (held !== undefined) {
+        this.#happens();
+        held.callback();
+        return;
+      }
+    }
+    if (timer !== undefined) this.#ring(timer);
   }
 
   /** Resolves when nothing has happened for some macrotasks, and what is under way is not worth waiting for. */

@@ -52,6 +52,8 @@ interface Creation {
 export interface EngineParts {
   readonly clock?: Clock;
   readonly bodyOf?: RunHost['bodyOf'];
+  readonly newSeed?: RunHost['newSeed'];
+  readonly gate?: RunHost['gate'];
 }
 
 /** A flow as `engine.start` takes it. */
@@ -99,6 +101,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       nonDurableAwait: options.nonDurableAwait ?? 'warn',
       leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS,
       bodyOf: parts.bodyOf,
+      newSeed: parts.newSeed,
+      gate: parts.gate,
       onFailure: (error) => this.#failed(error),
     });
     this.#rootHost = {
@@ -136,18 +140,15 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   /** As `start`, for a definition that is known already. */
   startRun(definition: FlowDefinition, args: readonly unknown[], options: FlowCallOptions): DurableFuture<unknown> {
     this.#admit('starting a run');
-    const nowMs = this.#clock.now();
-    const runId = options.id ?? newRunId(nowMs);
+    const runId = options.id ?? newRunId(this.#clock.now());
     const codec = this.#codec.withSerdes(definition.serdes);
     const input = codec.encode(args, () => `the arguments of flow "${definition.name}" (run ${runId})`);
-    const record = newRun({
+    const record = newRun(this.#worker, {
       id: runId,
       definition,
       input,
       digest: codec.digest(args, input),
       leaks: options.leaks,
-      workerId: this.#worker.workerId,
-      nowMs,
     });
     const root = this.#newRoot(runId, options.name ?? definition.name, codec);
     this.#worker.group.create(record, (taken) => this.#created({ root, record, taken, codec }));

@@ -2,7 +2,7 @@ import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
 import type { GroupCommit } from '../journal/group-commit.js';
 import type { Logger } from '../model/logger.js';
-import type { InboxMessage, RunRecord } from '../model/records.js';
+import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
 import type { EndStatus } from '../model/statuses.js';
 import type { ActionDefinition, Body, FlowDefinition, LeakPolicy, NonDurableAwaitPolicy } from './definitions.js';
 import type { Delivery } from './delivery.js';
@@ -64,8 +64,14 @@ export interface RunHost {
   /** Sends a message to a run: at once when this worker has it, else through its inbox. */
   send(message: InboxMessage): void;
 
+  /** Where `random()` and `uuid()` of a run come from. */
+  newSeed(runId: string): string;
+
   /** What is called for a flow or an action: its own body, unless something stands in for it. */
   bodyOf(definition: ActionDefinition | FlowDefinition): Body;
+
+  /** Where given: lets the outcome of an operation be recorded, by calling `pass`, when it sees fit. */
+  readonly gate?: ((operation: OperationRecord, pass: () => void) => void) | undefined;
 
   /** An action's body has begun; returns what to call when it has come to its end. */
   attemptBegun(): () => void;

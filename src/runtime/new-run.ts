@@ -1,6 +1,7 @@
 import { nanoid } from 'nanoid';
 import type { RunRecord } from '../model/records.js';
 import type { LeakPolicy } from './definitions.js';
+import type { RunHost } from './host.js';
 
 /** What the starter of a run asked for beyond its arguments, as it is stored. */
 export interface RunOptions {
@@ -26,12 +27,10 @@ interface NewRun {
   readonly leaks?: LeakPolicy | undefined;
   readonly idempotencyKey?: string;
   readonly parent?: { readonly runId: string; readonly operationId: string };
-  readonly workerId: string;
-  readonly nowMs: number;
 }
 
-/** The record that creates a run. */
-export function newRun(run: NewRun): RunRecord {
+/** The record that creates a run of this worker, now. */
+export function newRun(host: Pick<RunHost, 'workerId' | 'clock' | 'newSeed'>, run: NewRun): RunRecord {
   const { leaks, idempotencyKey } = run;
   const options = JSON.stringify({ leaks, idempotencyKey } satisfies RunOptions);
   return {
@@ -41,14 +40,14 @@ export function newRun(run: NewRun): RunRecord {
     status: 'RUNNING',
     input: run.input,
     digest: run.digest,
-    seed: nanoid(),
+    seed: host.newSeed(run.id),
     options: options === '{}' ? null : options,
     parentRunId: run.parent?.runId ?? null,
     parentOperationId: run.parent?.operationId ?? null,
-    workerId: run.workerId,
+    workerId: host.workerId,
     outcome: null,
     blockedCode: null,
-    createdAt: run.nowMs,
+    createdAt: host.clock.now(),
     finishedAt: null,
   };
 }

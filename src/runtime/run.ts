@@ -322,8 +322,9 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   }
 
   complete(operation: Operation, status: EndStatus, text: string): void {
-    if (this.#state !== 'running' || operation.stopped) return;
-    this.#conclude(operation.entry, status, text, () => this.#notices.operationFinished(operation, status, text));
+    const { gate } = this.host;
+    if (gate === undefined) this.#settled(operation, status, text);
+    else gate(operation.entry, () => this.#settled(operation, status, text));
   }
 
   idempotencyKey(operationId: string): string {
@@ -368,6 +369,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     const cancelled = cancellationOf(place);
     if (cancelled !== undefined) throw cancelled;
     return place.scope.enterWait(wait, place.shielded);
+  }
+
+  #settled(operation: Operation, status: EndStatus, text: string): void {
+    if (this.#state !== 'running' || operation.stopped) return;
+    this.#conclude(operation.entry, status, text, () => this.#notices.operationFinished(operation, status, text));
   }
 
   /** Gives the entry its outcome and the next place in the order; once that is durable, it is to be delivered. */

@@ -1,21 +1,37 @@
 import { AssertionError } from 'node:assert';
-import { encodeDefault } from '../codec/default-encoding.js';
-import { checkOptions, isFunction, isPositiveInteger, type OptionTable } from '../errors/options.js';
+import { UsageError } from '../errors/errors.js';
+import { checkOptions, hasMethods, isBoolean, isFunction, isPositiveInteger, type OptionTable } from '../errors/options.js';
 import { isEnded } from '../model/statuses.js';
 import { memoryStore } from '../store/memory-store.js';
 import type { Store } from '../store/store.js';
+import { brokenBy, type Invariant } from './invariant.js';
 import type { BegunAction } from './mocks.js';
-import type { RunReport } from './run-report.js';
+import { endText, otherEnd } from './replays.js';
 import { type TestEngine, type TestEngineOptions, testEngine } from './test-engine.js';
 import { flawsOf, historyOf } from './well-formed.js';
-import { type CrashPoint, crashingStore, slowStore, withCommit } from './wrapped-store.js';
+import { type CommitPoint, crashingStore, failingStore, reapedStore, slowStore, withCommit } from './wrapped-store.js';
+
+/** What the store does to a run besides losing its process. */
+export interface StoreFaults {
+  /** Macrotasks that each commit takes. Default 0. */
+  readonly slow?: number;
+  /** Also lets each commit fail for once: unwritten, and written although it fails. The process goes on. */
+  readonly failingCommit?: boolean;
+  /** Also lets another process take the worker for dead right before and right after each commit. The process goes on under another id. */
+  readonly lostWorker?: boolean;
+}
 
 /** Options of `crashEverywhere`. */
-export interface CrashOptions {
+export interface CrashOptions<R = unknown> {
+  /** Called before each run begins: brings the world outside back to where it was. */
+  readonly reset?: () => void | Promise<void>;
   /** Prepares each engine: its mocks, for one. */
   readonly setup?: (engine: TestEngine) => void;
-  /** Macrotasks that each commit takes. Default 0. */
-  readonly slowCommits?: number;
+  /** What must hold however the run went: it throws, or returns `false`, when that is not so. */
+  readonly invariant?: Invariant<R>;
+  readonly faults?: StoreFaults;
+  /** Makes the store of each run, empty and not open; it is opened and closed by one process after the other. Default: one in memory. */
+  readonly store?: () => Store;
   /** How the engines are made. */
   readonly engine?: Omit<TestEngineOptions, 'store' | 'startTime'>;
 }
@@ -26,19 +42,47 @@ export interface CrashReport {
   readonly commits: number;
   /** Runs that were crashed and went on: two for each commit. */
   readonly crashes: number;
+  /** Runs that the store disturbed in another way, and that went on. */
+  readonly faults: number;
 }
 
 const TABLE: OptionTable = {
+  reset: [isFunction, 'a function'],
   setup: [isFunction, 'a function of the engine'],
-  slowCommits: [(value) => value === 0 || isPositiveInteger(value), 'a whole number of macrotasks'],
+  invariant: [isFunction, 'a function of the report'],
+  faults: [(value) => typeof value === 'object' && value !== null, 'an object'],
+  store: [isFunction, 'a function that makes a store'],
   engine: [(value) => typeof value === 'object' && value !== null, 'options of createTestEngine()'],
 };
 
+const FAULTS: OptionTable = {
+  slow: [(value) => value === 0 || isPositiveInteger(value), 'a whole number of macrotasks'],
+  failingCommit: [isBoolean, 'true or false'],
+  lostWorker: [isBoolean, 'true or false'],
+};
+
+const isStore = hasMethods('commit', 'loadJournal');
+
 const RUN_ID = 'crashed';
+
+/** What disturbs a run at one of its commits. */
+interface Disturbance {
+  /** What messages call it. */
+  readonly what: string;
+  /** Whether the process ends by it, so that another has to go on. */
+  readonly fatal: boolean;
+  /** The store that does it; `onFault` is called when it has. */
+  readonly disturb: (store: Store, point: CommitPoint, onFault: () => void) => Store;
+}
+
+const CRASH: Disturbance = { what: 'a crash', fatal: true, disturb: crashingStore };
+const FAILING_COMMIT: Disturbance = { what: 'a failure', fatal: false, disturb: failingStore };
+const LOST_WORKER: Disturbance = { what: 'the loss of the worker', fatal: false, disturb: reapedStore };
 
 /**
  * Runs a flow once, then once for every commit with the process ending right before it and once right after it, and lets another process go on.
- * Asserts that each comes to the same end (which must not depend on `random()` and `uuid()`: each run draws from a seed of its own), that no action whose outcome was recorded is done again, and that the journals are well formed.
+ * Asserts that each comes to the same end, that no action whose outcome was recorded is done again, and that the journals are well formed.
+ * `options.faults` disturbs it in more ways.
  *
  * @throws {AssertionError} at the first difference, naming the commit.
  * @throws {UsageError} when the flow cannot be started, or an option is wrong.
@@ -48,75 +92,104 @@ const RUN_ID = 'crashed';
 export async function crashEverywhere<A extends readonly unknown[], R>(
   flow: (...args: A) => Promise<R>,
   args: A,
-  options: CrashOptions = {},
+  options: CrashOptions<R> = {},
 ): Promise<CrashReport> {
   checkOptions('crashEverywhere()', options, TABLE);
-  const undisturbed = new CrashedRun(flow, args, options);
+  checkOptions('crashEverywhere(): faults', options.faults, FAULTS);
+  const { failingCommit = false, lostWorker = false } = options.faults ?? {};
+  const disturbances = [CRASH, ...(failingCommit ? [FAILING_COMMIT] : []), ...(lostWorker ? [LOST_WORKER] : [])];
+
+  const undisturbed = await DisturbedRun.begin(flow, args, options);
   const expected = await undisturbed.finish();
   const { commits } = undisturbed;
-  let crashes = 0;
-  for (let commit = 1; commit <= commits; commit += 1) {
-    for (const when of ['before', 'after'] as const) {
-      const crashed = new CrashedRun(flow, args, options);
-      if (await crashed.crash({ number: commit, when })) crashes += 1;
-      const place = `a crash right ${when} commit ${commit} of ${commits}`;
-      const actual = await crashed.finish().catch((error: unknown) => (error as Error).message);
-      if (actual !== expected) {
-        throw new AssertionError({ message: `after ${place} the run came to another end`, expected, actual, operator: 'strictEqual' });
+  await undisturbed.check('the run', expected, expected);
+
+  const count = { crashes: 0, faults: 0 };
+  for (let number = 1; number <= commits; number += 1) {
+    for (const { what, fatal, disturb } of disturbances) {
+      for (const when of ['before', 'after'] as const) {
+        const run = await DisturbedRun.begin(flow, args, options);
+        const disturbed = { disturb, point: { number, when } };
+        if (fatal) await run.crash(disturbed);
+        const end = await run.finish(fatal ? undefined : disturbed).catch((error: unknown) => (error as Error).message);
+        if (run.disturbed) count[fatal ? 'crashes' : 'faults'] += 1;
+        await run.check(`after ${what} right ${when} commit ${number} of ${commits} the run`, expected, end);
       }
-      requireNone(`after ${place} actions were done again whose outcome was recorded`, crashed.repeated);
-      requireNone(`after ${place} the journals are not well formed`, await crashed.flaws());
     }
   }
-  return { commits, crashes };
+  return { commits, ...count };
 }
 
-function requireNone(message: string, found: readonly string[]): void {
-  if (found.length === 0) return;
-  throw new AssertionError({ message: `${message}: ${found.join('; ')}`, expected: [], actual: found, operator: 'deepStrictEqual' });
+/** Where a store disturbs a run, and how. */
+interface Disturbed extends Pick<Disturbance, 'disturb'> {
+  readonly point: CommitPoint;
 }
 
 /** One run through the processes that execute it. */
-class CrashedRun<A extends readonly unknown[], R> {
+class DisturbedRun<A extends readonly unknown[], R> {
   readonly #flow: (...args: A) => Promise<R>;
   readonly #args: A;
-  readonly #options: CrashOptions;
-  readonly #store = memoryStore();
+  readonly #options: CrashOptions<R>;
+  readonly #store: Store;
   readonly #recorded = new Set<string>();
+  readonly #repeated: string[] = [];
   #startTime: number | undefined;
+  #broken: Error | undefined;
   commits = 0;
-  readonly repeated: string[] = [];
+  disturbed = false;
 
-  constructor(flow: (...args: A) => Promise<R>, args: A, options: CrashOptions) {
+  private constructor(flow: (...args: A) => Promise<R>, args: A, options: CrashOptions<R>) {
     this.#flow = flow;
     this.#args = args;
     this.#options = options;
+    const store = options.store === undefined ? memoryStore() : options.store();
+    if (!isStore(store)) throw new UsageError('INVALID_OPTION', 'crashEverywhere(): the option "store" must return a store');
+    this.#store = store;
   }
 
-  /** Executes the run until the process ends. Returns whether it did. */
-  async crash(point: CrashPoint): Promise<boolean> {
-    let crashed = false;
-    const store = crashingStore(this.#watched(), point, () => {
-      crashed = true;
-    });
-    const engine = this.#engine(store);
+  static async begin<A extends readonly unknown[], R>(
+    flow: (...args: A) => Promise<R>,
+    args: A,
+    options: CrashOptions<R>,
+  ): Promise<DisturbedRun<A, R>> {
+    await options.reset?.();
+    return new DisturbedRun(flow, args, options);
+  }
+
+  /** Executes the run until the process ends. */
+  async crash(disturbed: Disturbed): Promise<void> {
+    const engine = this.#engine(disturbed);
     await engine.start(this.#flow, this.#args, { id: RUN_ID }).exception();
     this.#startTime = engine.now();
     await engine.close({ timeout: 0 }).catch(() => undefined);
-    return crashed;
   }
 
   /** Executes the run to its end, and tells what that is. */
-  async finish(): Promise<string> {
-    const engine = this.#engine(this.#watched());
+  async finish(disturbed?: Disturbed): Promise<string> {
+    const engine = this.#engine(disturbed);
     try {
-      return endOf(await engine.run(this.#flow, this.#args, { id: RUN_ID }));
+      const report = await engine.run(this.#flow, this.#args, { id: RUN_ID });
+      this.#broken = await brokenBy(this.#options.invariant, report);
+      return endText(report.journal[0], this.#options.engine?.serdes);
     } finally {
       await engine.close({ timeout: 0 });
     }
   }
 
-  async flaws(): Promise<string[]> {
+  /** Asserts that all went well. */
+  async check(what: string, expected: string, end: string): Promise<void> {
+    if (end !== expected)
+      throw new AssertionError({ ...otherEnd(`${what} came to another end`, expected, end), operator: 'crashEverywhere' });
+    if (this.#broken !== undefined) {
+      const error = new AssertionError({ message: `${what} broke the invariant: ${this.#broken.message}`, operator: 'crashEverywhere' });
+      error.cause = this.#broken;
+      throw error;
+    }
+    requireNone(`${what} did actions again whose outcome was recorded`, this.#repeated);
+    requireNone(`${what} left journals that are not well formed`, await this.#flaws());
+  }
+
+  async #flaws(): Promise<string[]> {
     await this.#store.open();
     try {
       return flawsOf(await historyOf(this.#store));
@@ -125,21 +198,26 @@ class CrashedRun<A extends readonly unknown[], R> {
     }
   }
 
-  #engine(store: Store): TestEngine {
+  #engine(disturbed: Disturbed | undefined): TestEngine {
     const { engine: options, setup } = this.#options;
+    const watched = this.#watched();
+    const onFault = (): void => {
+      this.disturbed = true;
+    };
+    const store = disturbed === undefined ? watched : disturbed.disturb(watched, disturbed.point, onFault);
     const startTime = this.#startTime === undefined ? {} : { startTime: this.#startTime };
-    const engine = testEngine({ ...options, ...startTime, store }, (action) => this.#begun(action));
+    const engine = testEngine({ ...options, ...startTime, store }, { onAction: (action) => this.#begun(action) });
     setup?.(engine);
     return engine;
   }
 
   #begun({ runId, operationId, name }: BegunAction): void {
-    if (this.#recorded.has(`${runId} ${operationId}`)) this.repeated.push(`action "${name}" (${operationId}) of run ${runId}`);
+    if (this.#recorded.has(`${runId} ${operationId}`)) this.#repeated.push(`action "${name}" (${operationId}) of run ${runId}`);
   }
 
   /** The store, with its commits counted and what they record remembered. */
   #watched(): Store {
-    const slow = slowStore(this.#store, this.#options.slowCommits ?? 0);
+    const slow = slowStore(this.#store, this.#options.faults?.slow ?? 0);
     return withCommit(slow, async (batch, commit) => {
       const ended = batch.operations.filter(({ status }) => isEnded(status)).map(({ runId, id }) => `${runId} ${id}`);
       const taken = await commit(batch);
@@ -150,7 +228,7 @@ class CrashedRun<A extends readonly unknown[], R> {
   }
 }
 
-/** How a run ended, as a text that can be compared. */
-function endOf({ status, result, error }: RunReport<unknown>): string {
-  return error === undefined ? `${status}: ${encodeDefault(result)}` : `${status}: ${error.name}: ${error.message}`;
+function requireNone(message: string, found: readonly string[]): void {
+  if (found.length === 0) return;
+  throw new AssertionError({ message: `${message}: ${found.join('; ')}`, expected: [], actual: found, operator: 'crashEverywhere' });
 }

@@ -11,9 +11,9 @@ import type { ActionDefinition, Body, FlowDefinition } from '../runtime/definiti
 export type Mockable<A extends readonly unknown[], R> = (...args: A) => Promise<R>;
 
 /** Options of a mock. */
-export interface MockOptions {
-  /** Virtual time that each call takes. */
-  readonly latency?: Duration;
+export interface MockOptions<A extends readonly unknown[] = readonly unknown[]> {
+  /** Virtual time that each call takes, or a function of its arguments that tells it. */
+  readonly latency?: Duration | ((...args: A) => Duration);
 }
 
 /** Values, errors and functions that stand in one after the other; made by `sequence`. */
@@ -45,13 +45,15 @@ export type StandIn<A extends readonly unknown[], R> = ((...args: A) => Promise<
 
 interface Mock {
   readonly standIn: unknown;
-  readonly latencyMs: number;
+  readonly latencyMs: (args: readonly unknown[]) => number;
   calls: number;
 }
 
 /** What is known of one flow or action in an engine. */
 interface Target {
   mock: Mock | undefined;
+  /** Whether anything ever stood in for it. */
+  mocked: boolean;
   readonly calls: (readonly unknown[])[];
   /** How many bodies are under way, and the most that ever were. */
   inFlight: number;
@@ -91,11 +93,12 @@ export class Mocks {
   }
 
   /** @returns What takes the mock away. */
-  add(caller: string, target: unknown, standIn: unknown, options: MockOptions | undefined): () => void {
+  add(caller: string, target: unknown, standIn: unknown, options: MockOptions<never> | undefined): () => void {
     const of = this.#target(requireDefinition(caller, target));
     checkOptions(caller, options, { latency: DURATION });
-    const mock: Mock = { standIn, latencyMs: requireDuration(options?.latency ?? 0, `${caller}: latency`), calls: 0 };
+    const mock: Mock = { standIn, latencyMs: latencyOf(options?.latency, `${caller}: latency`), calls: 0 };
     of.mock = mock;
+    of.mocked = true;
     return () => {
       if (of.mock === mock) of.mock = undefined;
     };
@@ -109,6 +112,11 @@ export class Mocks {
   /** The arguments of each call so far, in order. */
   calls(caller: string, target: unknown): readonly (readonly unknown[])[] {
     return [...this.#target(requireDefinition(caller, target)).calls];
+  }
+
+  /** Whether anything ever stood in for it. */
+  mocked(definition: Definition): boolean {
+    return this.#target(definition).mocked;
   }
 
   /** What the values of an action were written with, where it has a serdes of its own. */
@@ -146,13 +154,14 @@ export class Mocks {
     const key = `${kind} ${name}`;
     const known = this.#targets.get(key);
     if (known !== undefined) return known;
-    const target: Target = { mock: undefined, calls: [], inFlight: 0, mostInFlight: 0 };
+    const target: Target = { mock: undefined, mocked: false, calls: [], inFlight: 0, mostInFlight: 0 };
     this.#targets.set(key, target);
     return target;
   }
 
   async #call(definition: Definition, { mock }: Target, args: readonly unknown[]): Promise<unknown> {
-    if (mock !== undefined && mock.latencyMs > 0) await this.#pass(mock.latencyMs);
+    const latencyMs = mock?.latencyMs(args) ?? 0;
+    if (latencyMs > 0) await this.#pass(latencyMs);
     const body = mock === undefined ? definition.body : bodyOfMock(mock);
     if (definition.kind === 'flow') return body(...args);
     const done = this.#host.working();
@@ -179,6 +188,12 @@ export class Mocks {
       });
     });
   }
+}
+
+function latencyOf(latency: MockOptions<never>['latency'], caller: string): Mock['latencyMs'] {
+  if (typeof latency === 'function') return (args) => requireDuration((latency as Body)(...args) as Duration, caller);
+  const ms = requireDuration(latency ?? 0, caller);
+  return () => ms;
 }
 
 function bodyOfMock(mock: Mock): Body {

@@ -11,6 +11,7 @@ import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isBatch, type OperationKind, type OperationStatus, type RunStatus } from '../model/statuses.js';
 import { type BatchDecision, decidedResult } from '../runtime/operations/batch-decision.js';
 import type { Store } from '../store/store.js';
+import { type RunJournal, runJournal } from './run-journal.js';
 
 /** One operation of a run, as its journal has it. */
 export interface OperationReport {
@@ -45,8 +46,8 @@ export interface RunReport<R> {
   readonly error: Error | undefined;
   /** What the run asked for, in the order in which it did. */
   readonly operations: readonly OperationReport[];
-  /** The run's journal, as a store keeps it. */
-  readonly journal: readonly OperationRecord[];
+  /** All that is recorded of the run, as plain JSON: for snapshots, and for `assertReplays`. */
+  readonly journal: RunJournal;
   /** The first operation of this name, at any depth. @throws {UsageError} `INVALID_ARGUMENT` when there is none. */
   get(name: string): OperationReport;
   /** The result of the first `parallel` or `map` of this name. @throws {UsageError} `INVALID_ARGUMENT` when there is none, or it has none. */
@@ -88,7 +89,7 @@ export async function runReport<R>(source: ReportSource, run: RunRecord): Promis
     result: (status === 'SUCCEEDED' ? runCodec.decode(outcome as string) : undefined) as R,
     error: failed && outcome !== null ? runCodec.decodeError(outcome) : undefined,
     operations,
-    journal,
+    journal: runJournal(run, journal),
     get: (name) => find(`operation "${name}"`, (operation) => operation.name === name),
     getBatch: <T>(name: string) =>
       batch(`batch "${name}"`, (operation) => operation.name === name && isBatch(operation.kind)) as unknown as BatchResult<T>,

@@ -1,9 +1,10 @@
 import { AssertionError } from 'node:assert';
 import { systemClock } from '../clock/system-clock.js';
 import { VirtualClock } from '../clock/virtual-clock.js';
-import { Codec } from '../codec/codec.js';
-import { Engine } from '../engine/engine.js';
+import type { Serdes } from '../codec/serdes.js';
+import { Engine, type EngineParts } from '../engine/engine.js';
 import type { EngineOptions } from '../engine/options.js';
+import { registry } from '../engine/registry.js';
 import { StorageError, UsageError } from '../errors/errors.js';
 import { checkOptions, givenOptions, hasMethods, isBoolean, type OptionTable } from '../errors/options.js';
 import { requireDuration } from '../futures/future.js';
@@ -14,7 +15,9 @@ import type { EngineEvents } from '../runtime/events.js';
 import { memoryStore } from '../store/memory-store.js';
 import type { Store } from '../store/store.js';
 import { type BegunAction, type Mockable, type MockOptions, Mocks, type Sequence, type StandIn } from './mocks.js';
+import { kitCodec, replayProblem } from './replays.js';
 import { type RunReport, runReport } from './run-report.js';
+import { historyOf } from './well-formed.js';
 import { wrappedStore } from './wrapped-store.js';
 
 /** How a test engine is made. Leaks and awaits that are not durable are errors unless told otherwise, and nothing is logged. */
@@ -54,6 +57,15 @@ interface Kit {
   readonly mocks: Mocks;
   readonly store: Store;
   readonly patienceMs: number;
+  readonly gate: EngineParts['gate'];
+}
+
+/** What the kit's own tests of a flow see and decide. */
+export interface TestHooks {
+  /** The body of an action is begun. */
+  readonly onAction?: (action: BegunAction) => void;
+  /** Chooses which outcome of an action or a child run is recorded next, or whether the time goes on: the place of what happens. Default: all are at once. */
+  readonly choose?: (happenings: readonly string[]) => number;
 }
 
 /**
@@ -65,15 +77,15 @@ interface Kit {
  */
 export class TestEngine extends Engine {
   readonly #kit: Kit;
-  readonly #codec: Codec;
+  readonly #serdes: Serdes | undefined;
 
   readonly #leaks: EngineEvents['leak'][] = [];
 
   constructor(options: EngineOptions, kit: Kit) {
-    super(options, { clock: kit.clock, bodyOf: (definition) => kit.mocks.bodyOf(definition) });
+    super(options, { clock: kit.clock, bodyOf: (definition) => kit.mocks.bodyOf(definition), newSeed: seedOf, gate: kit.gate });
     this.#kit = kit;
     this.on('leak', (leak) => this.#leaks.push(leak));
-    this.#codec = new Codec({ maxValueBytes: Number.MAX_SAFE_INTEGER, serdes: options.serdes });
+    this.#serdes = options.serdes;
   }
 
   /** The virtual time, in milliseconds since the epoch. */
@@ -96,7 +108,7 @@ export class TestEngine extends Engine {
   readonly mock = <A extends readonly unknown[], R>(
     target: Mockable<A, R>,
     standIn: StandIn<A, NoInfer<R>> | Sequence<StandIn<A, NoInfer<R>>>,
-    options?: MockOptions,
+    options?: MockOptions<A>,
   ): (() => void) => this.#kit.mocks.add('mock()', target, standIn, options);
 
   /** Takes all mocks away. */
@@ -118,6 +130,23 @@ export class TestEngine extends Engine {
       return `flow "${flow}"${branch === null ? '' : `, branch "${branch}"`} left ${names}`;
     });
     throw new AssertionError({ message: `futures were left behind: ${found.join('; ')}`, actual: found, expected: [] });
+  };
+
+  /**
+   * Replays every run that this engine has recorded, and executes nothing. Asserts that each asks for what is recorded, and comes to the same end.
+   * Runs of flows that something stood in for are left out.
+   *
+   * @throws {AssertionError} with the first difference.
+   */
+  readonly assertReplays = async (): Promise<void> => {
+    await this.list();
+    const { runs, journals } = await historyOf(this.#kit.store);
+    for (const run of runs.values()) {
+      const definition = registry.find(run.flow, run.version);
+      if (definition === undefined || this.#kit.mocks.mocked(definition)) continue;
+      const problem = await replayProblem({ run, operations: journals.get(run.id) ?? [] }, definition, this.#serdes);
+      if (problem !== undefined) throw new AssertionError(problem);
+    }
   };
 
   /**
@@ -185,7 +214,7 @@ export class TestEngine extends Engine {
     await this.get(runId);
     const [record] = await this.#kit.store.getRuns([runId]);
     return runReport<R>(
-      { store: this.#kit.store, codec: this.#codec, serdesOf: (...of) => this.#kit.mocks.serdesOf(...of) },
+      { store: this.#kit.store, codec: kitCodec(this.#serdes), serdesOf: (...of) => this.#kit.mocks.serdesOf(...of) },
       record as RunRecord,
     );
   }
@@ -213,10 +242,10 @@ export function createTestEngine(options: TestEngineOptions = {}): TestEngine {
   return testEngine(givenOptions(options));
 }
 
-/** As `createTestEngine`, with somebody who is told of every action that is begun. */
+/** As `createTestEngine`, with hooks. */
 export function testEngine(
   { startTime = START_MS, patience = PATIENCE_MS, autoAdvance = true, store = memoryStore(), ...options }: TestEngineOptions,
-  onAction?: (action: BegunAction) => void,
+  { onAction, choose }: TestHooks = {},
 ): TestEngine {
   const startMs = startTime instanceof Date ? startTime.getTime() : startTime;
   if (!Number.isFinite(startMs))
@@ -232,6 +261,7 @@ export function testEngine(
     busy: () => busy.is,
     patienceMs,
     onImpatience: () => busy.forget(),
+    choose,
   });
   busy.onChange = () => clock.touch();
   const mocks = new Mocks({ setTimer: (delayMs, callback) => clock.setTimer(delayMs, callback), working: () => busy.begin(), onAction });
@@ -247,10 +277,26 @@ export function testEngine(
     ...options,
     store: watched,
   };
-  const engine = new TestEngine({ ...engineOptions, leaseMs: LEASE_MS }, { clock, mocks, store: watched, patienceMs });
+  const engine = new TestEngine(
+    { ...engineOptions, leaseMs: LEASE_MS },
+    { clock, mocks, store: watched, patienceMs, gate: choose && gateOf(clock) },
+  );
   // A failure to open rejects the futures of what was started.
   engine.open().catch(() => undefined);
   return engine;
+}
+
+/** The same run draws the same values in every test engine. */
+function seedOf(runId: string): string {
+  return `test ${runId}`;
+}
+
+/** Holds outcomes until nothing else can happen. */
+function gateOf(clock: VirtualClock): EngineParts['gate'] {
+  return ({ kind, name, runId, id }, pass) => {
+    if (kind === 'action' || kind === 'flow') clock.hold(`${kind} "${name}" (${id} of ${runId})`, pass);
+    else pass();
+  };
 }
 
 /** What is under way outside of the clock. */

@@ -4,6 +4,7 @@ import { isEnded } from '../model/statuses.js';
 import type { Store } from '../store/store.js';
 import { BATCH_RULES } from './batch-rules.js';
 import { JOURNAL_RULES, type JournalCase, type JournalRules } from './journal-rules.js';
+import { readJournal } from './run-journal.js';
 
 /** Everything a store holds. */
 export interface History {
@@ -11,14 +12,17 @@ export interface History {
   readonly journals: ReadonlyMap<string, readonly OperationRecord[]>;
 }
 
-/** One run in its history. */
-interface RunCase extends History, JournalCase {
+/** A run and its journal. */
+interface RunCase extends JournalCase {
   readonly run: RunRecord;
 }
 
+/** One run in its history. */
+interface WorldCase extends History, RunCase {}
+
 const RULES: JournalRules = { ...JOURNAL_RULES, ...BATCH_RULES };
 
-/** When a run fits its journal and the other runs. */
+/** When a run fits its journal. */
 const RUN_RULES: Readonly<Record<string, (given: RunCase) => boolean>> = {
   'every entry is of its run': ({ run, journal }) => journal.every(({ runId }) => runId === run.id),
   'no outcome is newer than the end of its run': ({ run, outcomes }) =>
@@ -30,6 +34,10 @@ const RUN_RULES: Readonly<Record<string, (given: RunCase) => boolean>> = {
   'an unfinished run has no end': ({ run }) => isEnded(run.status) || run.finishedAt === null,
   'a blocked run has a code and no owner': ({ run }) =>
     (run.status === 'BLOCKED') === (run.blockedCode !== null) && (run.blockedCode === null || run.workerId === null),
+};
+
+/** When a run fits the other runs. */
+const WORLD_RULES: Readonly<Record<string, (given: WorldCase) => boolean>> = {
   'every child that was started exists': ({ journal, runs }) =>
     journal.every(({ childRunId }) => childRunId === null || runs.has(childRunId)),
   'every child has the entry that started it': ({ run, journals }) =>
@@ -52,8 +60,8 @@ export async function historyOf(store: Store): Promise<History> {
 /** What of a history is not well formed; empty when all is. */
 export function flawsOf(history: History): string[] {
   return [...history.runs.values()].flatMap((run) => {
-    const given: RunCase = { ...history, run, ...journalCase(history.journals.get(run.id) ?? []) };
-    const broken = [...brokenRules(RULES, given), ...brokenRules(RUN_RULES, given)];
+    const given: WorldCase = { ...history, run, ...journalCase(history.journals.get(run.id) ?? []) };
+    const broken = [...brokenRules(RULES, given), ...brokenRules(RUN_RULES, given), ...brokenRules(WORLD_RULES, given)];
     return broken.map((rule) => `${run.id}: not so: ${rule}`);
   });
 }
@@ -62,9 +70,12 @@ export function flawsOf(history: History): string[] {
  * Asserts that a journal is one that perdure can have written, such as `report.journal`.
  *
  * @throws {AssertionError} with the rules that it breaks.
+ * @throws {UsageError} `INVALID_ARGUMENT` when it is no journal.
  */
-export function assertWellFormed(journal: readonly OperationRecord[]): void {
-  const broken = brokenRules(RULES, journalCase(journal));
+export function assertWellFormed(journal: readonly unknown[]): void {
+  const { run, operations } = readJournal('assertWellFormed(journal)', journal);
+  const given = { run, ...journalCase(operations) };
+  const broken = [...brokenRules(RULES, given), ...brokenRules(RUN_RULES, given)];
   if (broken.length === 0) return;
   throw new AssertionError({ message: `the journal is not well formed; not so: ${broken.join('; ')}`, actual: broken, expected: [] });
 }

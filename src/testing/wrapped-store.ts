@@ -70,3 +70,38 @@ export function slowStore(store: Store, macrotasks: number): Store {
     return commit(batch);
   });
 }
+
+/** The n-th commit of a store, or the moment right before or after it. */
+export type CommitPoint = Pick<CrashPoint, 'number' | 'when'>;
+
+/** A store that reports its n-th commit as failed, although another may succeed: nothing of it is written (`before`), or all is (`after`). */
+export function failingStore(store: Store, { number, when }: CommitPoint, onFault: () => void): Store {
+  return nthCommit(store, number, async (commit) => {
+    onFault();
+    if (when === 'after') await commit();
+    throw new StorageError('STORE_BUSY', `commit ${number} is to fail`);
+  });
+}
+
+/** A store in which another process takes every worker for dead, right before or right after the n-th commit. */
+export function reapedStore(store: Store, { number, when }: CommitPoint, onFault: () => void): Store {
+  const reap = async (): Promise<void> => {
+    onFault();
+    await store.reapWorkers({ workerId: 'another process', nowMs: Number.MAX_SAFE_INTEGER, leaseMs: 1 });
+  };
+  return nthCommit(store, number, async (commit) => {
+    if (when === 'before') await reap();
+    const taken = await commit();
+    if (when === 'after') await reap();
+    return taken;
+  });
+}
+
+/** The same store, whose n-th commit goes through `around`. */
+function nthCommit(store: Store, number: number, around: (commit: () => ReturnType<Commit>) => ReturnType<Commit>): Store {
+  let commits = 0;
+  return withCommit(store, (batch, commit) => {
+    commits += 1;
+    return commits === number ? around(() => commit(batch)) : commit(batch);
+  });
+}

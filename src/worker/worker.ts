@@ -35,6 +35,9 @@ export interface WorkerOptions {
   readonly leaseMs: number;
   /** Default: the definition's own body. */
   readonly bodyOf?: RunHost['bodyOf'] | undefined;
+  /** Default: one that nobody can guess. */
+  readonly newSeed?: RunHost['newSeed'] | undefined;
+  readonly gate?: RunHost['gate'];
   /** The store failed for good: nothing more can be made durable. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -67,6 +70,8 @@ export class Worker implements RunHost {
   readonly group: GroupCommit;
   readonly delivery: Delivery;
   readonly bodyOf: RunHost['bodyOf'];
+  readonly newSeed: RunHost['newSeed'];
+  readonly gate: RunHost['gate'];
   readonly #store: Store;
   readonly #flows: FlowSource;
   readonly #leaseMs: number;
@@ -98,6 +103,8 @@ export class Worker implements RunHost {
     this.leaks = options.leaks;
     this.nonDurableAwait = options.nonDurableAwait;
     this.bodyOf = options.bodyOf ?? (({ body }) => body);
+    this.newSeed = options.newSeed ?? (() => nanoid());
+    this.gate = options.gate;
     this.#store = options.store;
     this.#flows = options.flows;
     this.#leaseMs = options.leaseMs;

@@ -87,15 +87,13 @@ export class CallAction extends Operation implements Resident {
       this.stop(error as Error);
       return;
     }
-    const record = newRun({
+    const record = newRun(host, {
       id: childRunId(run.id, entry.id),
       definition: detachedDefinition(this.#definition),
       input,
       digest: codec.digest(args, input),
       idempotencyKey: run.idempotencyKey(entry.id),
       parent: { runId: run.id, operationId: entry.id },
-      workerId: host.workerId,
-      nowMs: host.clock.now(),
     });
     this.#detachedRun = record;
     host.adopt(record.id, this);

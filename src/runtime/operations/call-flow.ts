@@ -26,15 +26,13 @@ export class CallFlow extends Operation {
 
   protected dispatch(): void {
     const { run, entry } = this;
-    const record = newRun({
+    const record = newRun(run.host, {
       id: entry.childRunId as string,
       definition: this.#child.definition,
       input: entry.input as string,
       digest: entry.digest,
       leaks: this.#child.leaks,
       parent: { runId: run.id, operationId: entry.id },
-      workerId: run.host.workerId,
-      nowMs: run.host.clock.now(),
     });
     run.host.group.create(record, (taken) => this.#created(record, taken));
     this.write();

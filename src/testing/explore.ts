@@ -1,0 +1,159 @@
+import { AssertionError } from 'node:assert';
+import { hash } from 'node:crypto';
+import { checkOptions, isFunction, isPositiveInteger, type OptionTable } from '../errors/options.js';
+import { memoryStore } from '../store/memory-store.js';
+import { brokenBy, type Invariant } from './invariant.js';
+import { type TestEngine, type TestEngineOptions, testEngine } from './test-engine.js';
+
+/** Options of `explore`. */
+export interface ExploreOptions<R> {
+  /** The same seed gives the same orders. Default: one that is drawn, and told when an order fails. */
+  readonly seed?: number;
+  /** How many orders to try. Default 100. */
+  readonly runs?: number;
+  /** What must hold however the run went: it throws, or returns `false`, when that is not so. */
+  readonly invariant?: Invariant<R>;
+  /** Prepares each engine: its mocks, for one. */
+  readonly setup?: (engine: TestEngine) => void;
+  /** How the engines are made. */
+  readonly engine?: Omit<TestEngineOptions, 'store' | 'autoAdvance'>;
+}
+
+/** What `explore` has done. */
+export interface ExploreReport {
+  readonly seed: number;
+  readonly runs: number;
+  /** How many of the orders were different. */
+  readonly orders: number;
+}
+
+const TABLE: OptionTable = {
+  seed: [Number.isFinite, 'a number'],
+  runs: [isPositiveInteger, 'a whole number above 0'],
+  invariant: [isFunction, 'a function of the report'],
+  setup: [isFunction, 'a function of the engine'],
+  engine: [(value) => typeof value === 'object' && value !== null, 'options of createTestEngine()'],
+};
+
+const RUN_ID = 'explored';
+const RUNS = 100;
+/** How many runs the search for a shorter order may take. */
+const SHRINKING_RUNS = 200;
+
+/** One order of what happened in a run. */
+interface Order {
+  /** Which of what could happen did, time after time: 0 is what was ready first. */
+  readonly choices: readonly number[];
+  readonly happened: readonly string[];
+  /** Why the order fails, if it does. */
+  readonly problem: Error | undefined;
+}
+
+/**
+ * Runs a flow again and again, and lets concurrent operations come to their ends in another order each time: actions, child runs and timers. Asserts that
+ * the invariant holds for each run, and that each, when it is replayed, asks for the same and comes to the same end.
+ *
+ * @throws {AssertionError} with the seed, and the shortest order found that fails.
+ * @throws {UsageError} when the flow cannot be started, or an option is wrong.
+ * @example
+ * await explore(placeOrder, ['lamp'], { seed: 7, runs: 200, invariant: ({ status }) => status === 'SUCCEEDED' });
+ */
+export async function explore<A extends readonly unknown[], R>(
+  flow: (...args: A) => Promise<R>,
+  args: A,
+  options: ExploreOptions<R> = {},
+): Promise<ExploreReport> {
+  checkOptions('explore()', options, TABLE);
+  const { seed = Math.floor(Math.random() * 2 ** 32), runs = RUNS } = options;
+  const take = (choose: Choose): Promise<Order> => takeOrder(flow, args, options, choose);
+  const orders = new Set<string>();
+  for (let run = 0; run < runs; run += 1) {
+    const order = await take(run === 0 ? first : drawn(`${seed}:${run}`));
+    orders.add(order.choices.join());
+    if (order.problem !== undefined) throw failure(await shortest(order, take), `seed ${seed}, run ${run + 1} of ${runs}`);
+  }
+  return { seed, runs, orders: orders.size };
+}
+
+/** Chooses one of `count` things at the `step`-th choice. */
+type Choose = (step: number, count: number) => number;
+
+const first: Choose = () => 0;
+
+/** The same key, step and count give the same choice. */
+function drawn(key: string): Choose {
+  return (step, count) => Number.parseInt(hash('sha256', `${key}:${step}`, 'hex').slice(0, 8), 16) % count;
+}
+
+/** Chooses as was chosen, and then always the first. */
+function chosen(choices: readonly number[]): Choose {
+  return (step, count) => Math.min(choices[step] ?? 0, count - 1);
+}
+
+async function takeOrder<A extends readonly unknown[], R>(
+  flow: (...args: A) => Promise<R>,
+  args: A,
+  options: ExploreOptions<R>,
+  choose: Choose,
+): Promise<Order> {
+  const choices: number[] = [];
+  const happened: string[] = [];
+  const engine = testEngine(
+    { ...options.engine, store: memoryStore() },
+    {
+      choose: (happenings) => {
+        const place = choose(choices.length, happenings.length);
+        choices.push(place);
+        happened.push(happenings[place] as string);
+        return place;
+      },
+    },
+  );
+  try {
+    options.setup?.(engine);
+    const problem = await engine
+      .run(flow, args, { id: RUN_ID })
+      .then(async (report) => (await brokenBy(options.invariant, report)) ?? (await engine.assertReplays().catch(asError)), asError);
+    return { choices, happened, problem: problem ?? undefined };
+  } finally {
+    await engine.close({ timeout: 0 });
+  }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+/** Looks for an order that fails as well, and differs less from the one in which everything came to its end as it was ready. */
+async function shortest(failed: Order, take: (choose: Choose) => Promise<Order>): Promise<Order> {
+  let best = trimmed(failed);
+  let left = SHRINKING_RUNS;
+  const fails = async (choices: readonly number[]): Promise<boolean> => {
+    left -= 1;
+    const order = await take(chosen(choices));
+    if (order.problem === undefined) return false;
+    best = trimmed(order);
+    return true;
+  };
+  for (let length = 0; length < best.choices.length && left > 0; length += 1) if (await fails(best.choices.slice(0, length))) break;
+  for (let step = 0; step < best.choices.length && left > 0; step += 1) {
+    if (best.choices[step] !== 0) await fails(best.choices.with(step, 0));
+  }
+  return best;
+}
+
+/** Without what is chosen anyway, at its end. */
+function trimmed({ choices, happened, problem }: Order): Order {
+  const length = choices.findLastIndex((choice) => choice !== 0) + 1;
+  return { choices: choices.slice(0, length), happened: happened.slice(0, length), problem };
+}
+
+function failure({ happened, problem }: Order, where: string): AssertionError {
+  const order =
+    happened.length === 0 ? 'everything as soon as it was ready' : `${happened.join(', ')}, then everything as soon as it was ready`;
+  const message = `${(problem as Error).message}\n  ${where}\n  the shortest order found that fails: ${order}`;
+  const { expected, actual } = problem as { expected?: unknown; actual?: unknown };
+  const error = new AssertionError({ message, expected, actual, operator: 'explore' });
+  error.cause = problem;
+  return error;
+}

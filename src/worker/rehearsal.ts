@@ -1,0 +1,128 @@
+import type { Clock } from '../clock/clock.js';
+import type { Codec } from '../codec/codec.js';
+import { CancelledError } from '../errors/errors.js';
+import { GroupCommit } from '../journal/group-commit.js';
+import { Journal } from '../journal/journal.js';
+import type { Logger } from '../model/logger.js';
+import type { OperationRecord, RunRecord } from '../model/records.js';
+import type { Body, FlowDefinition, LeakPolicy } from '../runtime/definitions.js';
+import { Delivery } from '../runtime/delivery.js';
+import type { EventSink } from '../runtime/events.js';
+import { holdRejections } from '../runtime/held-rejections.js';
+import type { EndOfRun, RunHost } from '../runtime/host.js';
+import { Run } from '../runtime/run.js';
+
+/** What a flow did when it was replayed. */
+export type Rehearsed =
+  | ({ readonly kind: 'ended' } & EndOfRun)
+  /** It asked for all that is recorded, and waits for what is not. */
+  | { readonly kind: 'waits' }
+  /** It asked for something else than is recorded; `error` is an encoded `NonDeterminismError`. */
+  | { readonly kind: 'differs'; readonly error: string };
+
+export interface RehearsalInit {
+  readonly record: RunRecord;
+  /** The run's journal, outcomes in `seq` order. */
+  readonly journal: readonly OperationRecord[];
+  readonly definition: FlowDefinition;
+  readonly leaks: LeakPolicy;
+  readonly clock: Clock;
+  readonly codec: Codec;
+}
+
+const nothing = (): void => {};
+const SILENT: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+const NO_EVENTS: EventSink = { wants: () => false, emit: nothing };
+const never: Body = () => new Promise(nothing);
+
+/** Replays a run against its journal: nothing is executed, nothing written and nobody told. */
+export async function rehearse(init: RehearsalInit): Promise<Rehearsed> {
+  const release = holdRejections();
+  try {
+    return await new Promise<Rehearsed>((resolve) => new Rehearsal(init, resolve).replay(false));
+  } finally {
+    release();
+  }
+}
+
+/** The host of a run that is replayed only. What the run asks for beyond its journal leads nowhere. */
+class Rehearsal implements RunHost {
+  readonly workerId = '';
+  readonly events: EventSink = NO_EVENTS;
+  readonly logger: Logger = SILENT;
+  readonly nonDurableAwait = 'ignore';
+  readonly clock: Clock;
+  readonly codec: Codec;
+  readonly leaks: LeakPolicy;
+  readonly delivery: Delivery;
+  /** Held for ever: it has no worker. */
+  readonly group: GroupCommit;
+  readonly #init: RehearsalInit;
+  readonly #done: (rehearsed: Rehearsed) => void;
+  #run: Run | undefined;
+  #over = false;
+
+  constructor(init: RehearsalInit, done: (rehearsed: Rehearsed) => void) {
+    this.#init = init;
+    this.#done = done;
+    this.clock = init.clock;
+    this.codec = init.codec;
+    this.leaks = init.leaks;
+    this.delivery = new Delivery(init.clock);
+    this.group = new GroupCommit({ store: { commit: async () => [] }, clock: init.clock, onFailure: nothing });
+  }
+
+  replay(whole: boolean): void {
+    const { record, journal, definition } = this.#init;
+    this.#run = new Run({ record, definition, outcomes: new Journal(record, journal, { whole }), recovered: true, host: this });
+    this.delivery.wake(this.#run);
+  }
+
+  startOver(): void {
+    if (!this.#over) this.replay(true);
+  }
+
+  caughtUp(): void {
+    this.#finish({ kind: 'waits' });
+  }
+
+  end(_runId: string, end: EndOfRun): void {
+    this.#finish({ kind: 'ended', ...end });
+  }
+
+  block(_runId: string, error: string): void {
+    this.#finish({ kind: 'differs', error });
+  }
+
+  bodyOf({ kind, body }: Parameters<RunHost['bodyOf']>[0]): Body {
+    return kind === 'flow' ? body : never;
+  }
+
+  newSeed(): string {
+    return '';
+  }
+
+  setAlarm(): () => void {
+    return nothing;
+  }
+
+  follow(): () => void {
+    return nothing;
+  }
+
+  attemptBegun(): () => void {
+    return nothing;
+  }
+
+  begin(): void {}
+
+  adopt(): void {}
+
+  send(): void {}
+
+  #finish(rehearsed: Rehearsed): void {
+    this.#over = true;
+    this.#run?.leave(new CancelledError('the replay is over'));
+    this.#done(rehearsed);
+  }
+}

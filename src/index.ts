@@ -1,4 +1,5 @@
 export { type Action, type ActionCall, type ActionMethodOptions, type ActionOptions, action } from './api/action.js';
+export type { AttemptOptions } from './api/attempt-options.js';
 export type { BatchOptions } from './api/batch-options.js';
 export { actionContext, type FlowContext, flowContext } from './api/contexts.js';
 export { type Flow, type FlowCall, type FlowMethodOptions, type FlowOptions, flow } from './api/flow.js';
@@ -69,8 +70,16 @@ export type {
   RunStatus,
 } from './model/statuses.js';
 export type { ActionContext } from './runtime/current-scope.js';
-export type { LeakPolicy, NonDurableAwaitPolicy, UnfinishedPolicy } from './runtime/definitions.js';
+export type { Execution, LeakPolicy, NonDurableAwaitPolicy, UnfinishedPolicy } from './runtime/definitions.js';
 export type { EngineEvents, LeakedFuture, PlainError } from './runtime/events.js';
+export {
+  createRetryStrategy,
+  type Jitter,
+  type RetryDecision,
+  type RetryOptions,
+  RetryPresets,
+  type RetryStrategy,
+} from './runtime/retry-strategy.js';
 export { memoryStore } from './store/memory-store.js';
 export type { SqliteDatabase, SqliteDriver, SqliteStatement, SqlRow, SqlValue } from './store/sqlite/driver.js';
 export { type SqliteStoreOptions, sqliteStore } from './store/sqlite/sqlite-store.js';

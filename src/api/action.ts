@@ -2,9 +2,10 @@ import type { Serdes } from '../codec/serdes.js';
 import { SERDES_OPTION } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import { UsageError } from '../errors/errors.js';
-import { checkOptions, givenOptions, isBoolean, isFunction, type OptionTable, TEXT } from '../errors/options.js';
+import { checkOptions, givenOptions, isBoolean, isFunction, isPositiveInteger, type OptionTable, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import type { ActionDefinition } from '../runtime/definitions.js';
+import { ATTEMPT_OPTIONS, type AttemptOptions, attemptPolicy } from './attempt-options.js';
 import { makeCallable } from './callable.js';
 import { flowPlace } from './place.js';
 import { type Body, wrap } from './wrap.js';
@@ -21,7 +22,7 @@ export interface Action<A extends readonly unknown[], R> {
 }
 
 /** Options of one call of an action. */
-export interface ActionCall {
+export interface ActionCall extends AttemptOptions {
   /** What the operation is called in journals and logs. Default: the action's name. */
   readonly name?: string;
   /** How this call's arguments and result become text and come back. */
@@ -29,7 +30,9 @@ export interface ActionCall {
 }
 
 /** Options of an action. */
-export interface ActionOptions {
+export interface ActionOptions extends AttemptOptions {
+  /** How many calls of it run at once in an engine; the others wait, and runs take turns. Default: any number. */
+  readonly concurrency?: number;
   /** Take the place of an action registered under the same name (hot reload). */
   readonly replace?: boolean;
   /** How this action's arguments and result become text and come back. */
@@ -42,9 +45,14 @@ export interface ActionMethodOptions<This = never> extends ActionOptions {
   readonly instance?: (self: This) => string;
 }
 
-const OPTIONS: OptionTable = { replace: [isBoolean, 'true or false'], serdes: SERDES_OPTION };
+const OPTIONS: OptionTable = {
+  ...ATTEMPT_OPTIONS,
+  replace: [isBoolean, 'true or false'],
+  serdes: SERDES_OPTION,
+  concurrency: [isPositiveInteger, 'a whole number above 0'],
+};
 const METHOD_OPTIONS: OptionTable = { ...OPTIONS, instance: [isFunction, 'a function of the object that returns a text'] };
-const CALL_OPTIONS: OptionTable = { name: TEXT, serdes: SERDES_OPTION };
+const CALL_OPTIONS: OptionTable = { ...ATTEMPT_OPTIONS, name: TEXT, serdes: SERDES_OPTION };
 
 /**
  * Makes a function with side effects a step of flows: its outcome is recorded, and an action whose outcome was recorded is not done again.
@@ -74,12 +82,15 @@ export function action(...given: readonly unknown[]): unknown {
 
 function makeAction(name: string, body: Body, options: ActionOptions | undefined): Action<unknown[], unknown> {
   checkOptions(`action "${name}"`, options, OPTIONS);
-  const definition: ActionDefinition = { kind: 'action', name, body, serdes: options?.serdes };
+  const { serdes, concurrency, ...attempts } = options ?? {};
+  const policy = attemptPolicy(`action "${name}"`, attempts);
+  const definition: ActionDefinition = { kind: 'action', name, body, serdes, concurrency, policy };
   registry.addAction(definition, options?.replace === true);
   return callableAction(definition, {});
 }
 
 function callableAction(definition: ActionDefinition, options: ActionCall): Action<unknown[], unknown> {
+  const policy = attemptPolicy(`action "${definition.name}".with()`, options, definition.policy);
   return makeCallable<ActionCall, Action<unknown[], unknown>>({
     name: definition.name,
     startable: { definition },
@@ -92,7 +103,7 @@ function callableAction(definition: ActionDefinition, options: ActionCall): Acti
         );
       }
       const { name = definition.name, serdes } = options;
-      return place.run.start({ kind: 'action', definition, name, args, serdes }, place, entryPoint);
+      return place.run.start({ kind: 'action', definition, name, args, serdes, policy }, place, entryPoint);
     },
     withOptions(more) {
       checkOptions(`action "${definition.name}".with()`, more, CALL_OPTIONS);

@@ -100,6 +100,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       leaks: options.leaks ?? 'warn',
       nonDurableAwait: options.nonDurableAwait ?? 'warn',
       leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS,
+      retry: options.retry,
+      maxConcurrentActions: options.maxConcurrentActions,
       bodyOf: parts.bodyOf,
       newSeed: parts.newSeed,
       gate: parts.gate,

@@ -3,6 +3,7 @@ import {
   checkOptions,
   hasMethods,
   isBoolean,
+  isFunction,
   isPositiveInteger,
   isText,
   type OptionRule,
@@ -11,6 +12,7 @@ import {
 } from '../errors/options.js';
 import type { Logger } from '../model/logger.js';
 import type { LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
+import type { RetryStrategy } from '../runtime/retry-strategy.js';
 import type { Store } from '../store/store.js';
 
 /** How an engine is opened. */
@@ -23,6 +25,10 @@ export interface EngineOptions {
   readonly leaks?: LeakPolicy;
   /** What happens when a flow goes on after awaiting something that is not durable. Default `'warn'`. */
   readonly nonDurableAwait?: NonDurableAwaitPolicy;
+  /** What becomes of attempts that fail, where an action says nothing of it. Default: no second attempt. */
+  readonly retry?: RetryStrategy;
+  /** How many bodies of actions run at once in this engine. Default: any number. */
+  readonly maxConcurrentActions?: number;
   /** How values become text and come back. Default: superjson, with a check. */
   readonly serdes?: Serdes;
   /** The largest encoded value, in bytes. Default 4 MiB. */
@@ -39,6 +45,12 @@ export interface EngineOptions {
 /** The rule of every option that is a serdes. */
 export const SERDES_OPTION: OptionRule = [hasMethods('serialize', 'deserialize'), 'an object with the functions serialize and deserialize'];
 
+/** The rule of every option that is a retry strategy. */
+export const RETRY_OPTION: OptionRule = [
+  isFunction,
+  'a strategy: RetryPresets.default(), createRetryStrategy(…), or a function of the error and the attempt',
+];
+
 const STORE_METHODS = ['open', 'close', 'commit', 'loadJournal', 'claimRuns', 'registerWorker'];
 const isStore = hasMethods(...STORE_METHODS);
 
@@ -47,6 +59,8 @@ const TABLE: OptionTable = {
   logger: [hasMethods('debug', 'info', 'warn', 'error'), 'an object with the functions debug, info, warn and error, such as console'],
   leaks: POLICY,
   nonDurableAwait: POLICY,
+  retry: RETRY_OPTION,
+  maxConcurrentActions: [isPositiveInteger, 'a whole number above 0'],
   serdes: SERDES_OPTION,
   maxValueBytes: [isPositiveInteger, 'a whole number of bytes above 0'],
   leaseMs: [isPositiveInteger, 'a whole number of milliseconds above 0'],

@@ -29,6 +29,8 @@ export const ERROR_CODES = {
   EXECUTION_FAILED: 'an execution failed',
   WAIT_TIMEOUT: 'waiting took longer than its own limit; the operation goes on',
   ACTION_TIMEOUT: 'an action took longer than its limit',
+  CALLBACK_TIMEOUT: 'nobody completed a callback in time',
+  FLOW_TIMEOUT: 'a run took longer than its limit',
   CANCELLED: 'the operation or run was cancelled',
   INTERRUPTED: 'the process ended while the attempt was under way',
   LEAKED_FUTURES: 'a flow or branch ended without taking delivery of what it started',

@@ -20,9 +20,12 @@ export class ExecutionError extends PerdureError {}
 /** The store failed, or refuses. */
 export class StorageError extends PerdureError {}
 
-/** A limit ran out: of one's own waiting (`WAIT_TIMEOUT`) or of an action (`ACTION_TIMEOUT`). */
+/** Whose limit ran out: of one's own waiting, of an action, a callback or a flow. */
+export type TimeoutCode = 'WAIT_TIMEOUT' | 'ACTION_TIMEOUT' | 'CALLBACK_TIMEOUT' | 'FLOW_TIMEOUT';
+
+/** A limit ran out; the message says which. */
 export class TimeoutError extends ExecutionError {
-  constructor(code: 'WAIT_TIMEOUT' | 'ACTION_TIMEOUT', message: string, options?: ErrorOptions) {
+  constructor(code: TimeoutCode, message: string, options?: ErrorOptions) {
     super(code, message, options);
   }
 }

@@ -22,6 +22,7 @@ export function newEntry(start: Pick<OperationRecord, 'runId' | 'id' | 'kind' | 
     finishedAt: null,
     dueAt: null,
     childRunId: null,
+    attempts: null,
   };
 }
 

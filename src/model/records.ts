@@ -49,6 +49,8 @@ export interface OperationRecord {
   readonly dueAt: number | null;
   /** Child runs: their id. */
   readonly childRunId: string | null;
+  /** What is to be known of its attempts, as JSON; `null` while none has failed. */
+  readonly attempts: string | null;
 }
 
 /** A run's end, or its blocking. */

@@ -1,65 +1,294 @@
-import { contextLogger } from './context-logger.js';
-import type { ActionContext, ActionPlace } from './current-scope.js';
-import { plainValue } from './events.js';
+import type { Codec } from '../codec/codec.js';
+import { InterruptedError, NonRetryableError, TimeoutError } from '../errors/errors.js';
+import { type AttemptNotes, decodeAttempts, NO_ATTEMPTS, withFailure } from '../journal/attempt-notes.js';
+import { Attempt } from './attempt.js';
+import { runAt } from './current-scope.js';
+import type { AttemptPolicy } from './definitions.js';
+import { plainError } from './events.js';
 import type { RunHost } from './host.js';
+import { retryDelayMs } from './retry-strategy.js';
 
-interface AttemptInit {
+/** What is tried: a call of an action. */
+export interface Tried {
   readonly host: RunHost;
-  readonly name: string;
-  readonly flow: string;
+  readonly codec: Codec;
   readonly runId: string;
   readonly operationId: string;
-  readonly attempt: number;
+  readonly flow: string;
+  readonly name: string;
+  /** The name that its places are limited by, and how many there are. */
+  readonly action: string;
+  readonly concurrency: number | undefined;
+  readonly startedAtMs: number;
   readonly idempotencyKey: string;
+  readonly policy: AttemptPolicy;
+  /** Runs the body. */
+  call(notes: AttemptNotes): Promise<unknown>;
+  /** Whether a value that the body returned is not the end: the notes to go on with. @throws what makes it fail. */
+  again?(value: unknown, notes: AttemptNotes): AttemptNotes | undefined;
+  /** Writes notes with the next commit. */
+  note(notes: AttemptNotes, committed?: () => void): void;
+  /** The text of a value. @throws {UsageError} when it cannot be stored: that is a failure which no other attempt mends. */
+  encode(value: unknown): string;
+  succeeded(text: string, notes: AttemptNotes): void;
+  failed(error: unknown, notes: AttemptNotes): void;
 }
 
+/** Between two writes of what an attempt says of its progress. */
+const HEARTBEAT_WRITE_MS = 1_000;
+
+const nothing = (): void => {};
+
 /**
- * One try of an action: where its body stands, and its context, made only when the body asks for it.
+ * The attempts of one operation, from the first to the one that decides.
  *
- *   A1  The signal fires at most once; a body that asks for it afterwards finds it fired.
+ * Owns: which attempt is under way, its limits, and the back-off before the next. Does not own: the outcome, nor how it is written (the operation does).
+ *
+ * States: waiting (for a place, a commit, or the end of a back-off) ⇄ trying → over.
+ *
+ *   B1  At most one attempt counts at a time; what one comes to that was given up changes nothing, but it holds its place until it has ended.
+ *   B2  Another attempt is made only after the failure of the last one, its number and the time of the next are on their way to the journal.
+ *   B3  At most once: a body is begun only when that is durable, and a beginning that is found without an end is a failure.
  */
-export class Attempt implements ActionPlace {
-  readonly kind = 'action';
-  readonly name: string;
-  readonly #init: AttemptInit;
-  #context: ActionContext | undefined;
-  #controller: AbortController | undefined;
-  #aborted: Error | undefined;
+export class Attempts {
+  readonly #of: Tried;
+  #notes: AttemptNotes = NO_ATTEMPTS;
+  #current: Attempt | undefined;
+  #over = false;
+  #startedAt = 0;
+  /** Calls off what it waits for. */
+  #callOff = nothing;
+  #callOffLimits = nothing;
+  #callOffSchedule = nothing;
+  #lastHeartbeat = 0;
+  #lastHeartbeatWrite = 0;
 
-  constructor(init: AttemptInit) {
-    this.#init = init;
-    this.name = init.name;
+  constructor(of: Tried) {
+    this.#of = of;
   }
 
-  get context(): ActionContext {
-    this.#context ??= this.#makeContext();
-    return this.#context;
+  /** Goes on where the recorded notes say. */
+  begin(recorded: string | null): void {
+    this.#notes = decodeAttempts(recorded);
+    const { host, policy, startedAtMs } = this.#of;
+    const { scheduleTimeoutMs } = policy;
+    if (scheduleTimeoutMs !== undefined) {
+      this.#callOffSchedule = host.setAlarm(startedAtMs + scheduleTimeoutMs, () => this.#scheduleTimedOut(scheduleTimeoutMs));
+    }
+    const { nextAt, begunAt } = this.#notes;
+    if (nextAt !== undefined) this.#waitUntil(nextAt);
+    else if (begunAt !== undefined && policy.execution === 'at-most-once') this.#interrupted(begunAt);
+    else this.#queue();
   }
 
-  abort(reason: Error): void {
-    this.#aborted ??= reason;
-    this.#controller?.abort(this.#aborted);
+  /** Nobody asks for the outcome any more. */
+  stop(reason: Error): void {
+    if (this.#over) return;
+    this.#end();
+    this.#current?.abort(reason);
+    this.#current = undefined;
   }
 
-  #makeContext(): ActionContext {
-    const { host, flow, runId, operationId, attempt, idempotencyKey } = this.#init;
-    const signal = (): AbortSignal => this.#signal();
-    return {
+  get #number(): number {
+    return this.#notes.failures + 1;
+  }
+
+  #queue(): void {
+    const { host, action, concurrency, runId } = this.#of;
+    this.#callOff = host.limiter.acquire({ action, limit: concurrency, runId }, (release) => this.#granted(release));
+  }
+
+  #granted(release: () => void): void {
+    const { host, policy } = this.#of;
+    if (policy.execution !== 'at-most-once') {
+      this.#try(release);
+      return;
+    }
+    this.#note({ ...this.#notes, begunAt: host.clock.now() }, () => {
+      if (this.#over) release();
+      else this.#try(release);
+    });
+  }
+
+  #try(release: () => void): void {
+    const { host, runId, operationId, flow, name, idempotencyKey, codec } = this.#of;
+    const { heartbeat } = this.#notes;
+    const attempt = new Attempt({
+      host,
+      name,
+      flow,
       runId,
       operationId,
-      attempt,
+      attempt: this.#number,
       idempotencyKey,
-      get signal(): AbortSignal {
-        return signal();
+      heartbeatDetail: () => (heartbeat === undefined ? undefined : codec.decode(heartbeat)),
+      onHeartbeat: (detail) => this.#heartbeat(attempt, detail),
+    });
+    this.#current = attempt;
+    this.#startedAt = host.clock.now();
+    this.#limit(attempt);
+    const ended = host.attemptBegun();
+    runAt(attempt, () => this.#of.call(this.#notes)).then(
+      (value) => {
+        ended();
+        release();
+        if (this.#current === attempt) this.#returned(value);
       },
-      log: contextLogger(host.logger, { runId, flow, operationId, attempt }),
-      heartbeat: (detail) => host.events.emit('action:heartbeat', { runId, operationId, attempt, detail: plainValue(detail) }),
-    };
+      (error: unknown) => {
+        ended();
+        release();
+        if (this.#current === attempt) this.#failed(error);
+      },
+    );
   }
 
-  #signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#aborted !== undefined) this.#controller.abort(this.#aborted);
-    return this.#controller.signal;
+  #limit(attempt: Attempt): void {
+    const { host, policy } = this.#of;
+    const { timeoutMs, heartbeatTimeoutMs } = policy;
+    if (timeoutMs === undefined && heartbeatTimeoutMs === undefined) return;
+    const callOffs: (() => void)[] = [];
+    this.#callOffLimits = () => {
+      for (const callOff of callOffs) callOff();
+    };
+    const giveUp = (error: TimeoutError): void => {
+      if (this.#current !== attempt) return;
+      attempt.abort(error);
+      this.#failed(error);
+    };
+    if (timeoutMs !== undefined) {
+      const expire = (): void => giveUp(this.#timeoutError(`took longer than its timeout of ${timeoutMs} ms`));
+      callOffs.push(host.setAlarm(this.#startedAt + timeoutMs, expire));
+    }
+    if (heartbeatTimeoutMs !== undefined) {
+      this.#lastHeartbeat = this.#startedAt;
+      const watch = (): void => {
+        const dueAt = this.#lastHeartbeat + heartbeatTimeoutMs;
+        if (host.clock.now() < dueAt) callOffs[callOffs.length - 1] = host.setAlarm(dueAt, watch);
+        else giveUp(this.#timeoutError(`sent no heartbeat for longer than its heartbeatTimeout of ${heartbeatTimeoutMs} ms`));
+      };
+      callOffs.push(host.setAlarm(this.#startedAt + heartbeatTimeoutMs, watch));
+    }
   }
+
+  #heartbeat(attempt: Attempt, detail: unknown): void {
+    const { host, codec, name } = this.#of;
+    if (this.#current !== attempt) return;
+    const heartbeat = detail === undefined ? this.#notes.heartbeat : codec.encode(detail, () => `the heartbeat detail of action "${name}"`);
+    const now = host.clock.now();
+    this.#lastHeartbeat = now;
+    if (heartbeat === this.#notes.heartbeat) return;
+    this.#notes = { ...this.#notes, heartbeat };
+    if (now - this.#lastHeartbeatWrite < HEARTBEAT_WRITE_MS) return;
+    this.#lastHeartbeatWrite = now;
+    this.#of.note(this.#notes);
+  }
+
+  #returned(value: unknown): void {
+    try {
+      const notes = this.#of.again?.(value, this.#notes);
+      if (notes === undefined) {
+        const text = this.#of.encode(value);
+        this.#end();
+        this.#of.succeeded(text, this.#notes);
+      } else {
+        this.#current = undefined;
+        this.#callOffLimits();
+        this.#goOnWith(notes);
+      }
+    } catch (error) {
+      this.#tell(this.#number, error);
+      this.#finallyFailed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#current = undefined;
+    this.#callOffLimits();
+    const { host, codec, policy, name } = this.#of;
+    const attempt = this.#number;
+    const failedAt = host.clock.now();
+    this.#notes = withFailure(this.#notes, { attempt, error: codec.encodeError(error), startedAt: this.#startedAt, failedAt });
+    let delayMs: number | undefined;
+    let final = error;
+    try {
+      const strategy = policy.retry ?? host.retry;
+      const asked = strategy !== undefined && !(error instanceof NonRetryableError);
+      if (asked) delayMs = retryDelayMs(strategy, asError(error), attempt, () => `action "${name}"`);
+    } catch (broken) {
+      final = broken;
+    }
+    this.#tell(attempt, error, delayMs === undefined ? undefined : failedAt + delayMs);
+    if (delayMs === undefined) this.#finallyFailed(final);
+    else this.#goOnWith({ ...this.#notes, nextAt: failedAt + delayMs });
+  }
+
+  #tell(attempt: number, error: unknown, nextAt?: number): void {
+    const { host, runId, operationId, name } = this.#of;
+    const { events } = host;
+    if (!events.wants('attempt:failed')) return;
+    const next = nextAt === undefined ? {} : { nextAt };
+    events.emit('attempt:failed', { runId, operationId, kind: 'action', name, attempt, error: plainError(error), ...next });
+  }
+
+  #goOnWith(notes: AttemptNotes): void {
+    this.#note(notes);
+    this.#waitUntil(notes.nextAt as number);
+  }
+
+  #waitUntil(nextAt: number): void {
+    this.#callOff = this.#of.host.setAlarm(nextAt, () => {
+      this.#notes = { ...this.#notes, nextAt: undefined };
+      this.#queue();
+    });
+  }
+
+  #interrupted(begunAt: number): void {
+    this.#startedAt = begunAt;
+    this.#notes = { ...this.#notes, begunAt: undefined };
+    this.#failed(
+      new InterruptedError(
+        `${this.#what} was interrupted: its process ended or lost the run while it was under way, and it may be made once at most`,
+      ),
+    );
+  }
+
+  #scheduleTimedOut(limitMs: number): void {
+    const error = this.#timeoutError(`was not done within its scheduleTimeout of ${limitMs} ms`);
+    const last = this.#notes.kept.at(-1);
+    if (last !== undefined) error.cause = this.#of.codec.decodeError(last.error);
+    this.#current?.abort(error);
+    this.#finallyFailed(error);
+  }
+
+  #finallyFailed(error: unknown): void {
+    this.#end();
+    this.#current = undefined;
+    this.#of.failed(error, this.#notes);
+  }
+
+  /** Nothing more is waited for. */
+  #end(): void {
+    this.#over = true;
+    this.#callOff();
+    this.#callOffLimits();
+    this.#callOffSchedule();
+  }
+
+  #note(notes: AttemptNotes, committed?: () => void): void {
+    this.#notes = notes;
+    this.#of.note(notes, committed);
+  }
+
+  get #what(): string {
+    const { name, operationId, runId } = this.#of;
+    return `attempt ${this.#number} of action "${name}" (operation ${operationId} of run ${runId})`;
+  }
+
+  #timeoutError(deed: string): TimeoutError {
+    return new TimeoutError('ACTION_TIMEOUT', `${this.#what} ${deed}`);
+  }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
 }

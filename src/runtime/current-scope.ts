@@ -45,7 +45,13 @@ export interface ActionContext {
   /** Fires when the operation is cancelled or its run is taken away. */
   readonly signal: AbortSignal;
   readonly log: Logger;
-  /** Tells listeners of `action:heartbeat` that the attempt makes progress. */
+  /** The last detail that an earlier attempt gave to `heartbeat`; `undefined` if there was none. */
+  readonly heartbeatDetail: unknown;
+  /**
+   * Tells that the attempt makes progress: `heartbeatTimeout` begins anew, and `detail` is given to the next attempt, should there be one.
+   *
+   * @throws {UsageError} `VALUE_NOT_SERIALIZABLE` when the detail cannot be stored.
+   */
   heartbeat(detail?: unknown): void;
 }
 

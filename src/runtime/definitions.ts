@@ -1,6 +1,7 @@
 import type { Serdes } from '../codec/serdes.js';
 import type { BatchResult } from '../futures/batch-result.js';
 import type { CompletionPolicy } from '../futures/completion-policy.js';
+import type { RetryStrategy } from './retry-strategy.js';
 
 /** What happens at the end of a scope to futures nobody took delivery of. */
 export type LeakPolicy = 'warn' | 'error' | 'ignore';
@@ -20,12 +21,30 @@ export interface FlowDefinition {
   readonly serdes?: Serdes | undefined;
 }
 
+/** How often a body may be begun when processes crash: again, or not without counting as a failed attempt. */
+export type Execution = 'at-least-once' | 'at-most-once';
+
+/** How an action is tried. Left out: no limit, and the engine's strategy. */
+export interface AttemptPolicy {
+  readonly retry?: RetryStrategy | undefined;
+  /** Of one attempt. */
+  readonly timeoutMs?: number | undefined;
+  /** Of all attempts, from the start of the operation. */
+  readonly scheduleTimeoutMs?: number | undefined;
+  /** Between two heartbeats of one attempt. */
+  readonly heartbeatTimeoutMs?: number | undefined;
+  readonly execution?: Execution | undefined;
+}
+
 /** A registered action. */
 export interface ActionDefinition {
   readonly kind: 'action';
   readonly name: string;
   readonly body: Body;
   readonly serdes?: Serdes | undefined;
+  readonly policy: AttemptPolicy;
+  /** How many of its bodies may run at once in an engine; `undefined`: any number. */
+  readonly concurrency?: number | undefined;
 }
 
 /** When a timer is due: after a time from its first start, or at a point in time (milliseconds since the epoch). */
@@ -53,6 +72,7 @@ export type OperationRequest =
       readonly name: string;
       readonly args: readonly unknown[];
       readonly serdes?: Serdes | undefined;
+      readonly policy: AttemptPolicy;
     }
   | {
       readonly kind: 'flow';

@@ -54,7 +54,8 @@ export interface EngineEvents {
   'run:stuck': { readonly runId: string; readonly flow: string; readonly lastOperation: string | null };
   'operation:started': OperationEvent;
   'operation:finished': OperationEvent & { readonly status: EndStatus; readonly error?: PlainError };
-  'attempt:failed': OperationEvent & { readonly attempt: number; readonly error: PlainError };
+  /** `nextAt`: when the next attempt is due (milliseconds since the epoch); left out when there is none. */
+  'attempt:failed': OperationEvent & { readonly attempt: number; readonly error: PlainError; readonly nextAt?: number };
   'action:heartbeat': { readonly runId: string; readonly operationId: string; readonly attempt: number; readonly detail: unknown };
   leak: {
     readonly runId: string;

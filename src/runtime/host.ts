@@ -7,6 +7,8 @@ import type { EndStatus } from '../model/statuses.js';
 import type { ActionDefinition, Body, FlowDefinition, LeakPolicy, NonDurableAwaitPolicy } from './definitions.js';
 import type { Delivery } from './delivery.js';
 import type { EventSink } from './events.js';
+import type { Limiter } from './limiter.js';
+import type { RetryStrategy } from './retry-strategy.js';
 
 /** How a run ended. */
 export interface EndOfRun {
@@ -72,6 +74,11 @@ export interface RunHost {
 
   /** Where given: lets the outcome of an operation be recorded, by calling `pass`, when it sees fit. */
   readonly gate?: ((operation: OperationRecord, pass: () => void) => void) | undefined;
+
+  /** How many bodies run at once. */
+  readonly limiter: Limiter;
+  /** For actions that say nothing of it. */
+  readonly retry: RetryStrategy | undefined;
 
   /** An action's body has begun; returns what to call when it has come to its end. */
   attemptBegun(): () => void;

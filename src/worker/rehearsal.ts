@@ -10,6 +10,7 @@ import { Delivery } from '../runtime/delivery.js';
 import type { EventSink } from '../runtime/events.js';
 import { holdRejections } from '../runtime/held-rejections.js';
 import type { EndOfRun, RunHost } from '../runtime/host.js';
+import { Limiter } from '../runtime/limiter.js';
 import { Run } from '../runtime/run.js';
 
 /** What a flow did when it was replayed. */
@@ -51,6 +52,8 @@ class Rehearsal implements RunHost {
   readonly events: EventSink = NO_EVENTS;
   readonly logger: Logger = SILENT;
   readonly nonDurableAwait = 'ignore';
+  readonly retry = undefined;
+  readonly limiter: Limiter = new Limiter(undefined);
   readonly clock: Clock;
   readonly codec: Codec;
   readonly leaks: LeakPolicy;

@@ -11,6 +11,8 @@ import type { FlowDefinition, LeakPolicy, NonDurableAwaitPolicy } from '../runti
 import { Delivery } from '../runtime/delivery.js';
 import { type EventSink, plainError } from '../runtime/events.js';
 import type { EndOfRun, Resident, RunHost } from '../runtime/host.js';
+import { Limiter } from '../runtime/limiter.js';
+import type { RetryStrategy } from '../runtime/retry-strategy.js';
 import { Run } from '../runtime/run.js';
 import type { Store } from '../store/store.js';
 import { Alarms } from './alarms.js';
@@ -38,6 +40,10 @@ export interface WorkerOptions {
   /** Default: one that nobody can guess. */
   readonly newSeed?: RunHost['newSeed'] | undefined;
   readonly gate?: RunHost['gate'];
+  /** For actions that say nothing of it. Default: no second attempt. */
+  readonly retry?: RetryStrategy | undefined;
+  /** How many bodies of actions run at once; `undefined`: any number. */
+  readonly maxConcurrentActions?: number | undefined;
   /** The store failed for good: nothing more can be made durable. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -72,6 +78,8 @@ export class Worker implements RunHost {
   readonly bodyOf: RunHost['bodyOf'];
   readonly newSeed: RunHost['newSeed'];
   readonly gate: RunHost['gate'];
+  readonly retry: RetryStrategy | undefined;
+  readonly limiter: Limiter;
   readonly #store: Store;
   readonly #flows: FlowSource;
   readonly #leaseMs: number;
@@ -105,6 +113,8 @@ export class Worker implements RunHost {
     this.bodyOf = options.bodyOf ?? (({ body }) => body);
     this.newSeed = options.newSeed ?? (() => nanoid());
     this.gate = options.gate;
+    this.retry = options.retry;
+    this.limiter = new Limiter(options.maxConcurrentActions);
     this.#store = options.store;
     this.#flows = options.flows;
     this.#leaseMs = options.leaseMs;

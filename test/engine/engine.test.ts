@@ -244,7 +244,7 @@ describe('events', () => {
     const names = ['run:started', 'run:finished', 'operation:started', 'operation:finished', 'attempt:failed', 'action:heartbeat'] as const;
     const seen: [string, unknown][] = [];
     for (const name of names) engine.on(name, (payload) => seen.push([name, payload]));
-    const beating = action(unique('beating'), async () => actionContext().heartbeat({ progress: 1n, fn: () => 1 }));
+    const beating = action(unique('beating'), async () => actionContext().heartbeat({ progress: 1n }));
     const future = engine.start(
       flow(unique('run'), async () => {
         await beating();

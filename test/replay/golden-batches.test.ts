@@ -266,7 +266,7 @@ test('a journal of batches that was recorded by an earlier version replays, and 
   await store.commit({
     workerId: 'dead',
     creates: [{ ...run, ...nobody, createdAt: 1, finishedAt: null }],
-    operations: JOURNAL.map((row) => ({ ...row, runId: RUN_ID, startedAt: 1, finishedAt: row.seq, dueAt: null, childRunId: null })),
+    operations: JOURNAL.map((row) => ({ ...row, runId: RUN_ID, startedAt: 1, finishedAt: row.seq, dueAt: null, childRunId: null, attempts: null })),
     ends: [],
     messages: [],
     taken: [],

@@ -1,62 +1,117 @@
 import type { Codec } from '../../codec/codec.js';
 import { cancellation } from '../../futures/future.js';
-import { childRunId } from '../../journal/numbering.js';
+import { type AttemptNotes, encodeAttempts, finalAttempts } from '../../journal/attempt-notes.js';
+import { type Entry, newEntry } from '../../journal/group-commit.js';
+import { childRunId, operationId, ROOT_SCOPE } from '../../journal/numbering.js';
 import { whatIs } from '../../model/named.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
 import type { EndStatus } from '../../model/statuses.js';
-import { Attempt } from '../attempts.js';
+import { Attempts, type Tried } from '../attempts.js';
 import { readCancel } from '../cancel-message.js';
-import { runAt } from '../current-scope.js';
-import type { ActionDefinition } from '../definitions.js';
+import type { ActionDefinition, AttemptPolicy } from '../definitions.js';
 import { detachedDefinition } from '../detached.js';
 import { plainError } from '../events.js';
-import type { Resident } from '../host.js';
+import type { Resident, RunHost } from '../host.js';
 import { newRun } from '../new-run.js';
 import { Operation, type OperationInit } from './operation.js';
+
+/** What a detached action has become: a run, and the entry of the one operation in it. */
+interface Carrier {
+  readonly record: RunRecord;
+  readonly entry: Entry;
+}
 
 /**
  * A call of an action: its body runs in the background, and its outcome is checkpointed.
  *
- * Detached, it outlives its run as a run of its own, which recovery can pick up like any other; in this process the attempt just goes on.
+ * Detached, it outlives its run as a run of its own, which recovery can pick up like any other; in this process the attempts just go on.
  */
-export class CallAction extends Operation implements Resident {
+export class CallAction extends Operation implements Resident, Tried {
+  readonly policy: AttemptPolicy;
   readonly #definition: ActionDefinition;
-  #attempt: Attempt | undefined;
-  #detachedRun: RunRecord | undefined;
+  readonly #attempts: Attempts = new Attempts(this);
+  #carrier: Carrier | undefined;
 
-  constructor(init: OperationInit, definition: ActionDefinition) {
+  constructor(init: OperationInit, definition: ActionDefinition, policy: AttemptPolicy) {
     super(init);
     this.#definition = definition;
+    this.policy = policy;
   }
+
+  // What is tried.
+
+  get host(): RunHost {
+    return this.run.host;
+  }
+
+  get runId(): string {
+    return this.run.id;
+  }
+
+  get operationId(): string {
+    return this.entry.id;
+  }
+
+  get flow(): string {
+    return this.run.flow;
+  }
+
+  get name(): string {
+    return this.entry.name;
+  }
+
+  get action(): string {
+    return this.#definition.name;
+  }
+
+  get concurrency(): number | undefined {
+    return this.#definition.concurrency;
+  }
+
+  get startedAtMs(): number {
+    return this.entry.startedAt;
+  }
+
+  get idempotencyKey(): string {
+    return this.run.idempotencyKey(this.entry.id);
+  }
+
+  async call(_notes: AttemptNotes): Promise<unknown> {
+    return this.callWith(this.codec.decode(this.entry.input as string) as unknown[]);
+  }
+
+  protected callWith(args: readonly unknown[]): unknown {
+    return this.host.bodyOf(this.#definition)(...args);
+  }
+
+  note(notes: AttemptNotes, committed?: () => void): void {
+    const entry = this.#carrier?.entry ?? this.entry;
+    entry.attempts = encodeAttempts(notes);
+    this.host.group.entry(entry, committed);
+  }
+
+  encode(value: unknown): string {
+    const codec = this.#carrier === undefined ? this.codec : this.#carrierCodec();
+    return codec.encode(value, () => `the result of action "${this.name}" (run ${this.runId}, operation ${this.operationId})`);
+  }
+
+  succeeded(text: string, notes: AttemptNotes): void {
+    if (!this.stopped) this.#settle('SUCCEEDED', text, notes);
+  }
+
+  failed(error: unknown, notes: AttemptNotes): void {
+    if (!this.stopped) this.#settle('FAILED', this.codec.encodeError(error), notes);
+  }
+
+  // What its run asks for.
 
   protected dispatch(): void {
     this.write();
-    const { id: runId, flow, host } = this.run;
-    const operationId = this.entry.id;
-    this.#attempt = new Attempt({
-      host,
-      name: this.entry.name,
-      flow,
-      runId,
-      operationId,
-      attempt: 1,
-      idempotencyKey: this.run.idempotencyKey(operationId),
-    });
-    const attemptEnded = host.attemptBegun();
-    runAt(this.#attempt, () => this.#call()).then(
-      (value) => {
-        attemptEnded();
-        this.#succeeded(value);
-      },
-      (error: unknown) => {
-        attemptEnded();
-        this.#failed(error);
-      },
-    );
+    this.#attempts.begin(this.entry.attempts);
   }
 
   protected release(reason: Error): void {
-    this.#attempt?.abort(reason);
+    this.#attempts.stop(reason);
   }
 
   override adopt(recorded: OperationRecord): void {
@@ -69,11 +124,10 @@ export class CallAction extends Operation implements Resident {
   }
 
   override outlive(): void {
-    const { entry, run } = this;
+    const { entry, run, host } = this;
     run.forget(this);
     if (entry.seq !== null || this.stopped) return;
-    const { host } = run;
-    // Whoever takes the run over knows the action by its name, and no serdes of this call.
+    // Whoever takes the run over knows the action by its name, and no options of this call.
     const codec = this.#carrierCodec();
     const args = this.codec.decode(entry.input as string);
     let input: string;
@@ -87,70 +141,55 @@ export class CallAction extends Operation implements Resident {
       this.stop(error as Error);
       return;
     }
+    const digest = codec.digest(args, input);
     const record = newRun(host, {
       id: childRunId(run.id, entry.id),
       definition: detachedDefinition(this.#definition),
       input,
-      digest: codec.digest(args, input),
+      digest,
       idempotencyKey: run.idempotencyKey(entry.id),
       parent: { runId: run.id, operationId: entry.id },
     });
-    this.#detachedRun = record;
     host.adopt(record.id, this);
     host.group.create(record, () => {});
+    this.#carry(record);
     entry.childRunId = record.id;
     this.write();
   }
 
+  /** What is noted of its attempts from now on belongs to the run that it has become, as the carrying flow asks for it. */
+  #carry(record: RunRecord): void {
+    const { startedAt, attempts } = this.entry;
+    const [id, { input, digest }] = [operationId(ROOT_SCOPE, 0), record];
+    const entry = newEntry({ runId: record.id, id, kind: 'action', name: this.#definition.name, digest, input, startedAt });
+    this.#carrier = { record, entry };
+    if (attempts === null) return;
+    entry.attempts = attempts;
+    this.host.group.entry(entry);
+  }
+
   /** A cancel request for the run that it has become. */
   receive(message: InboxMessage): boolean {
-    const record = this.#detachedRun as RunRecord;
+    const { record } = this.#carrier as Carrier;
     const request = readCancel(message, record);
     if (request === undefined || this.stopped) return true;
     const error = cancellation(`detached action "${this.entry.name}" (run ${record.id})`, request.reason);
-    this.#settle('CANCELLED', this.codec.encodeError(error));
+    this.host.end(record.id, { status: 'CANCELLED', outcome: this.codec.encodeError(error) });
     this.stop(error);
     return true;
   }
 
   /** What the run that it becomes is written and read with. */
   #carrierCodec(): Codec {
-    return this.run.host.codec.withSerdes(this.#definition.serdes);
+    return this.host.codec.withSerdes(this.#definition.serdes);
   }
 
-  async #call(): Promise<unknown> {
-    const args = this.codec.decode(this.entry.input as string) as unknown[];
-    return this.run.host.bodyOf(this.#definition)(...args);
-  }
-
-  #succeeded(value: unknown): void {
-    if (this.stopped) return;
-    let text: string;
-    try {
-      text = (this.#detachedRun === undefined ? this.codec : this.#carrierCodec()).encode(
-        value,
-        () => `the result of action "${this.entry.name}" (run ${this.entry.runId}, operation ${this.entry.id})`,
-      );
-    } catch (error) {
-      this.#failed(error);
+  #settle(status: Exclude<EndStatus, 'CANCELLED'>, text: string, notes: AttemptNotes): void {
+    if (this.#carrier !== undefined) {
+      this.host.end(this.#carrier.record.id, { status, outcome: text });
       return;
     }
-    this.#settle('SUCCEEDED', text);
-  }
-
-  #failed(error: unknown): void {
-    if (this.stopped) return;
-    const { events } = this.run.host;
-    if (events.wants('attempt:failed')) events.emit('attempt:failed', { ...this.event(), attempt: 1, error: plainError(error) });
-    this.#settle('FAILED', this.codec.encodeError(error));
-  }
-
-  #settle(status: EndStatus, text: string): void {
-    if (this.#detachedRun === undefined) {
-      this.run.complete(this, status, text);
-      return;
-    }
-    const { id: runId } = this.#detachedRun;
-    this.run.host.end(runId, { status, outcome: text });
+    this.entry.attempts = finalAttempts(notes, status);
+    this.run.complete(this, status, text);
   }
 }

@@ -23,7 +23,7 @@ export function openOperation(run: OperationRun, place: FlowPlace, request: Oper
       const digest = codec.digest(request.args, input);
       const id = place.scope.nextOperationId();
       const init = { run, place, codec, id, kind, name, digest, input };
-      if (kind === 'action') return new CallAction(init, request.definition);
+      if (kind === 'action') return new CallAction(init, request.definition, request.policy);
       const { definition, leaks, id: futureId = childRunId(run.id, id) } = request;
       return new CallFlow({ ...init, futureId }, { definition, leaks });
     }

@@ -104,8 +104,8 @@ export abstract class Operation implements FutureOwner, ScopeMember {
   /** What an earlier execution recorded of it. */
   adopt(recorded: OperationRecord): void {
     this.#recovered = true;
-    const { status, seq, startedAt, dueAt } = recorded;
-    Object.assign(this.entry, { status, seq, startedAt, dueAt });
+    const { status, seq, startedAt, dueAt, attempts = null } = recorded;
+    Object.assign(this.entry, { status, seq, startedAt, dueAt, attempts });
   }
 
   /** Makes it happen (O1). */

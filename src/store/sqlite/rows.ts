@@ -35,6 +35,7 @@ export const OPERATION_COLUMNS: readonly string[] = [
   'digest',
   'input',
   'outcome',
+  'attempts',
 ];
 
 /** Appends a run's values. */
@@ -46,7 +47,7 @@ export function runValues(run: RunRecord, to: SqlValue[]): void {
 /** Appends an operation's values. */
 export function operationValues(entry: OperationRecord, to: SqlValue[]): void {
   to.push(entry.runId, entry.id, entry.seq, entry.status, entry.kind, entry.name, entry.startedAt, entry.finishedAt);
-  to.push(entry.dueAt, entry.childRunId, entry.digest, entry.input, entry.outcome);
+  to.push(entry.dueAt, entry.childRunId, entry.digest, entry.input, entry.outcome, entry.attempts);
 }
 
 /** Appends the values of an end: id, status, outcome, code, time. */
@@ -91,6 +92,7 @@ export function operationOf(row: SqlRow): OperationRecord {
     finishedAt: row['finished_at'] as number | null,
     dueAt: row['due_at'] as number | null,
     childRunId: row['child_run_id'] as string | null,
+    attempts: row['attempts'] as string | null,
   };
 }
 

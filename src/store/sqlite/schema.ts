@@ -59,6 +59,7 @@ const MIGRATIONS: readonly string[] = [
      registered_at INTEGER NOT NULL,
      heartbeat_at INTEGER NOT NULL
    ) WITHOUT ROWID;`,
+  `ALTER TABLE perdure_operations ADD COLUMN attempts TEXT;`,
 ];
 
 /** The schema version this code reads and writes. */

@@ -39,6 +39,7 @@ export function startOf(runId: string, id: string, change: Partial<OperationReco
     finishedAt: null,
     dueAt: null,
     childRunId: null,
+    attempts: null,
     ...change,
   };
 }

@@ -1,0 +1,45 @@
+import { RETRY_OPTION } from '../engine/options.js';
+import { DURATION, isOneOf, type OptionTable } from '../errors/options.js';
+import { requireDuration } from '../futures/future.js';
+import type { Duration } from '../model/duration.js';
+import type { AttemptPolicy, Execution } from '../runtime/definitions.js';
+import type { RetryStrategy } from '../runtime/retry-strategy.js';
+
+/** How an action is tried: options of the action, and of one call of it. */
+export interface AttemptOptions {
+  /** What becomes of an attempt that fails. Default: the engine's strategy, else no second attempt. */
+  readonly retry?: RetryStrategy;
+  /** How long one attempt may take: after that its signal fires, and it has failed with a `TimeoutError`. Default: no limit. */
+  readonly timeout?: Duration;
+  /** How long all attempts together may take, waits between them included, from the start of the operation. Default: no limit. */
+  readonly scheduleTimeout?: Duration;
+  /** How long an attempt may go without `heartbeat()`. Default: no limit. */
+  readonly heartbeatTimeout?: Duration;
+  /**
+   * `'at-most-once'`: the start is durable before the body runs, and an attempt that a crash interrupted has failed with `InterruptedError`.
+   * Default `'at-least-once'`: it is done again.
+   */
+  readonly execution?: Execution;
+}
+
+export const ATTEMPT_OPTIONS: OptionTable = {
+  retry: RETRY_OPTION,
+  timeout: DURATION,
+  scheduleTimeout: DURATION,
+  heartbeatTimeout: DURATION,
+  execution: isOneOf('at-least-once', 'at-most-once'),
+};
+
+/** What is left of a policy where a call says otherwise. @throws {UsageError} `INVALID_DURATION` */
+export function attemptPolicy(caller: string, options: AttemptOptions, base: AttemptPolicy = {}): AttemptPolicy {
+  const { retry, timeout, scheduleTimeout, heartbeatTimeout, execution } = options;
+  const ms = (duration: Duration | undefined, what: string): number | undefined =>
+    duration === undefined ? undefined : requireDuration(duration, `${caller}: ${what}`);
+  return {
+    retry: retry ?? base.retry,
+    timeoutMs: ms(timeout, 'timeout') ?? base.timeoutMs,
+    scheduleTimeoutMs: ms(scheduleTimeout, 'scheduleTimeout') ?? base.scheduleTimeoutMs,
+    heartbeatTimeoutMs: ms(heartbeatTimeout, 'heartbeatTimeout') ?? base.heartbeatTimeoutMs,
+    execution: execution ?? base.execution,
+  };
+}

@@ -1,0 +1,49 @@
+/** An attempt that failed. Times are milliseconds since the epoch. */
+export interface FailedAttempt {
+  /** From 1. */
+  readonly attempt: number;
+  /** Encoded. */
+  readonly error: string;
+  readonly startedAt: number;
+  readonly failedAt: number;
+}
+
+/** What the next process has to know of an operation's attempts so far. */
+export interface AttemptNotes {
+  /** How many have failed. */
+  readonly failures: number;
+  /** The last of them. */
+  readonly kept: readonly FailedAttempt[];
+  /** When the next is due; left out while one is under way. */
+  readonly nextAt?: number | undefined;
+  /** Where an attempt may be made once only: when the one under way began. */
+  readonly begunAt?: number | undefined;
+  /** What was last said by `heartbeat`, encoded. */
+  readonly heartbeat?: string | undefined;
+  /** Of a condition that is waited for: how often it was looked at, and the encoded state that was found last. */
+  readonly polls?: { readonly count: number; readonly state: string } | undefined;
+}
+
+/** How many failed attempts of one operation are kept. */
+const KEPT = 50;
+
+export const NO_ATTEMPTS: AttemptNotes = { failures: 0, kept: [] };
+
+export function encodeAttempts(notes: AttemptNotes): string {
+  return JSON.stringify(notes);
+}
+
+export function decodeAttempts(text: string | null | undefined): AttemptNotes {
+  return text == null ? NO_ATTEMPTS : (JSON.parse(text) as AttemptNotes);
+}
+
+/** One more has failed. */
+export function withFailure({ failures, kept, heartbeat, polls }: AttemptNotes, failed: FailedAttempt): AttemptNotes {
+  return { failures: failures + 1, kept: [...kept, failed].slice(-KEPT), heartbeat, polls };
+}
+
+/** What is kept of them when the operation has its outcome: nothing, when the first attempt was the only one. */
+export function finalAttempts({ failures, kept, polls }: AttemptNotes, status: 'SUCCEEDED' | 'FAILED' | 'CANCELLED'): string | null {
+  const only = failures === 0 || (failures === 1 && status === 'FAILED');
+  return only && polls === undefined ? null : encodeAttempts({ failures, kept, polls });
+}

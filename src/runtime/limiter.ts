@@ -1,0 +1,122 @@
+import { outsidePlace } from './current-scope.js';
+
+/** Who asks for a place: the action, how many of it may run at once (`undefined`: any number), and the run that calls it. */
+export interface PlaceRequest {
+  readonly action: string;
+  readonly limit: number | undefined;
+  readonly runId: string;
+}
+
+/** Called when there is a place; gives it back by the function it is given. */
+export type Granted = (release: () => void) => void;
+
+const nothing = (): void => {};
+
+/**
+ * How many bodies of actions run at once in an engine: of each action, and of all together.
+ *
+ *   L1  A place is held until the body has really ended.
+ *   L2  Runs that wait get places in turn, each its oldest request: one run with many actions does not keep out the others.
+ */
+export class Limiter {
+  readonly #all: Gate | undefined;
+  readonly #actions = new Map<string, Gate>();
+
+  /** @param most - Of all actions together; `undefined`: any number. */
+  constructor(most: number | undefined) {
+    this.#all = most === undefined ? undefined : new Gate(most);
+  }
+
+  /** Grants a place, at once if there is one. Returns what calls the request off while it waits, and does nothing afterwards. */
+  acquire({ action, limit, runId }: PlaceRequest, granted: Granted): () => void {
+    const own = limit === undefined ? undefined : this.#gate(action, limit);
+    if (own === undefined && this.#all === undefined) {
+      granted(nothing);
+      return nothing;
+    }
+    const all = this.#all;
+    if (own === undefined) return (all as Gate).enter(runId, granted);
+    if (all === undefined) return own.enter(runId, granted);
+    let leave = nothing;
+    const leaveOwn = own.enter(runId, (releaseOwn) => {
+      let waits = true;
+      const leaveAll = all.enter(runId, (releaseAll) => {
+        waits = false;
+        granted(() => {
+          releaseAll();
+          releaseOwn();
+        });
+      });
+      leave = () => {
+        if (!waits) return;
+        waits = false;
+        leaveAll();
+        releaseOwn();
+      };
+    });
+    return () => {
+      leaveOwn();
+      leave();
+    };
+  }
+
+  #gate(action: string, limit: number): Gate {
+    const known = this.#actions.get(action);
+    if (known !== undefined) {
+      known.limit = limit;
+      return known;
+    }
+    const gate = new Gate(limit);
+    this.#actions.set(action, gate);
+    return gate;
+  }
+}
+
+/** So many places, and who waits for them, by run. */
+class Gate {
+  limit: number;
+  #taken = 0;
+  readonly #waiting = new Map<string, Set<Granted>>();
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  /** Returns what calls it off: nothing happens by that once a place was granted. */
+  enter(runId: string, granted: Granted): () => void {
+    if (this.#taken < this.limit) {
+      this.#grant(granted);
+      return nothing;
+    }
+    const queue = this.#waiting.get(runId) ?? new Set();
+    this.#waiting.set(runId, queue.add(granted));
+    return () => {
+      if (queue.delete(granted) && queue.size === 0) this.#waiting.delete(runId);
+    };
+  }
+
+  #grant(granted: Granted): void {
+    this.#taken += 1;
+    let held = true;
+    granted(() => {
+      if (!held) return;
+      held = false;
+      this.#taken -= 1;
+      this.#next();
+    });
+  }
+
+  #next(): void {
+    while (this.#taken < this.limit) {
+      const [first] = this.#waiting;
+      if (first === undefined) return;
+      const [runId, queue] = first;
+      const [granted] = queue as ReadonlySet<Granted>;
+      queue.delete(granted as Granted);
+      // The next time it is the others' turn.
+      this.#waiting.delete(runId);
+      if (queue.size > 0) this.#waiting.set(runId, queue);
+      outsidePlace(() => this.#grant(granted as Granted));
+    }
+  }
+}

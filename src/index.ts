@@ -2,6 +2,7 @@ export { type Action, type ActionCall, type ActionMethodOptions, type ActionOpti
 export type { AttemptOptions } from './api/attempt-options.js';
 export type { BatchOptions } from './api/batch-options.js';
 export { actionContext, type FlowContext, flowContext } from './api/contexts.js';
+export { type Callback, type CallbackOptions, callback, event } from './api/event.js';
 export { type Flow, type FlowCall, type FlowMethodOptions, type FlowOptions, flow } from './api/flow.js';
 export { type ItemStartable, type MapFunction, type MapItems, type MapOptions, map } from './api/map.js';
 export { open } from './api/open.js';
@@ -20,6 +21,12 @@ export { type Sleep, sleep, sleepUntil } from './api/sleep.js';
 export { type Startable, startable } from './api/startable.js';
 export { now, random, uuid } from './api/values.js';
 export { asCompleted, type CompletedFuture, type WaitOptions, wait } from './api/wait.js';
+export {
+  type PollDecision,
+  type WaitForCondition,
+  type WaitForConditionOptions,
+  waitForCondition,
+} from './api/wait-for-condition.js';
 export { type ErrorClass, registerError } from './codec/error-registry.js';
 export type { Serdes } from './codec/serdes.js';
 export type { Engine, StartableFlow, StartOptions } from './engine/engine.js';
@@ -36,6 +43,7 @@ export {
   NonRetryableError,
   PerdureError,
   StorageError,
+  type TimeoutCode,
   TimeoutError,
   UsageError,
 } from './errors/errors.js';

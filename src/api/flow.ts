@@ -1,12 +1,25 @@
 import type { Serdes } from '../codec/serdes.js';
 import { currentEngine } from '../engine/current.js';
 import { Engine } from '../engine/engine.js';
-import { SERDES_OPTION } from '../engine/options.js';
+import { RETRY_OPTION, SERDES_OPTION } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import type { FlowCallOptions } from '../engine/startables.js';
-import { checkOptions, givenOptions, isBoolean, isFunction, isPositiveInteger, type OptionTable, POLICY, TEXT } from '../errors/options.js';
+import {
+  checkOptions,
+  DURATION,
+  givenOptions,
+  isBoolean,
+  isFunction,
+  isPositiveInteger,
+  type OptionTable,
+  POLICY,
+  TEXT,
+} from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
+import { requireDuration } from '../futures/future.js';
+import type { Duration } from '../model/duration.js';
 import type { FlowDefinition, LeakPolicy } from '../runtime/definitions.js';
+import type { RetryStrategy } from '../runtime/retry-strategy.js';
 import { makeCallable } from './callable.js';
 import { flowPlace } from './place.js';
 import { type Body, wrap } from './wrap.js';
@@ -30,6 +43,10 @@ export interface FlowCall {
   readonly name?: string;
   /** What happens to futures the run takes no delivery of. */
   readonly leaks?: LeakPolicy;
+  /** How long the run may take; of a child that is retried, each attempt. After that it is cancelled, and has failed with a `TimeoutError`. */
+  readonly timeout?: Duration;
+  /** What becomes of a child run that fails: each attempt is a run of its own. Inside flows only. */
+  readonly retry?: RetryStrategy;
 }
 
 /** Options of a flow. */
@@ -42,6 +59,10 @@ export interface FlowOptions {
   readonly leaks?: LeakPolicy;
   /** How this flow's arguments and result become text and come back. */
   readonly serdes?: Serdes;
+  /** How long a run may take. After that it is cancelled, and has failed with a `TimeoutError`. Default: no limit. */
+  readonly timeout?: Duration;
+  /** What becomes of child runs that fail: each attempt is a run of its own. Default: no second attempt. */
+  readonly retry?: RetryStrategy;
 }
 
 /** Options of a flow that is a method. */
@@ -55,12 +76,16 @@ const OPTIONS: OptionTable = {
   replace: [isBoolean, 'true or false'],
   leaks: POLICY,
   serdes: SERDES_OPTION,
+  timeout: DURATION,
+  retry: RETRY_OPTION,
 };
 const METHOD_OPTIONS: OptionTable = { ...OPTIONS, instance: [isFunction, 'a function of the object that returns a text'] };
 const CALL_OPTIONS: OptionTable = {
   id: TEXT,
   name: TEXT,
   leaks: POLICY,
+  timeout: DURATION,
+  retry: RETRY_OPTION,
 };
 
 /**
@@ -92,8 +117,9 @@ export function flow(...given: readonly unknown[]): unknown {
 
 function makeFlow(name: string, body: Body, options: FlowOptions | undefined): Flow<unknown[], unknown> {
   checkOptions(`flow "${name}"`, options, OPTIONS);
-  const { version, leaks, serdes, replace } = options ?? {};
-  const definition: FlowDefinition = { kind: 'flow', name, version: version ?? 1, body, leaks, serdes };
+  const { version, leaks, serdes, replace, retry } = options ?? {};
+  const timeoutMs = timeoutOf(`flow "${name}"`, options);
+  const definition: FlowDefinition = { kind: 'flow', name, version: version ?? 1, body, leaks, serdes, timeoutMs, retry };
   registry.addFlow(definition, replace === true);
   return callableFlow(definition, version !== undefined, {});
 }
@@ -106,14 +132,20 @@ function callableFlow(definition: FlowDefinition, versionGiven: boolean, options
       const current = registry.toStart({ definition, versionGiven });
       const place = flowPlace(`flow "${definition.name}"`);
       if (place === undefined) return (currentEngine() ?? openDefaultEngine()).startRun(current, args, options);
-      const { id, leaks, name = definition.name } = options;
-      return place.run.start({ kind: 'flow', definition: current, name, args, id, leaks }, place, entryPoint);
+      const { id, leaks, timeoutMs, retry, name = definition.name } = options;
+      return place.run.start({ kind: 'flow', definition: current, name, args, id, leaks, timeoutMs, retry }, place, entryPoint);
     },
     withOptions(more) {
-      checkOptions(`flow "${definition.name}".with()`, more, CALL_OPTIONS);
-      return callableFlow(definition, versionGiven, { ...options, ...givenOptions(more ?? {}) });
+      const caller = `flow "${definition.name}".with()`;
+      checkOptions(caller, more, CALL_OPTIONS);
+      const { timeout: _, ...call } = more ?? {};
+      return callableFlow(definition, versionGiven, { ...options, ...givenOptions({ ...call, timeoutMs: timeoutOf(caller, more) }) });
     },
   });
+}
+
+function timeoutOf(caller: string, options: { readonly timeout?: Duration } | undefined): number | undefined {
+  return options?.timeout === undefined ? undefined : requireDuration(options.timeout, `${caller}: timeout`);
 }
 
 /** Opens the engine that takes calls when nobody has opened one: on `$PERDURE_STORE`, else `.perdure/journal.db`. */

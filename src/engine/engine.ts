@@ -6,14 +6,15 @@ import { checkOptions, DURATION, givenOptions, isText, POLICY, TEXT } from '../e
 import type { DurableFuture } from '../futures/durable-future.js';
 import { requireDuration, requireReason } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
-import type { RunRecord } from '../model/records.js';
+import type { InboxMessage, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
-import { cancelMessage } from '../runtime/cancel-message.js';
+import { callbackSecret, invalidToken, readCallbackToken } from '../runtime/callback-token.js';
 import { currentPlace, outsidePlaces } from '../runtime/current-scope.js';
 import type { FlowDefinition } from '../runtime/definitions.js';
 import { ENGINE_EVENTS, type EngineEvents, plainError } from '../runtime/events.js';
 import { holdRejections } from '../runtime/held-rejections.js';
 import type { RunHost } from '../runtime/host.js';
+import { type CallbackPayload, callbackMessage, cancelMessage, eventMessage } from '../runtime/messages.js';
 import { newRun, newRunId } from '../runtime/new-run.js';
 import { runIdTaken } from '../runtime/run-id-taken.js';
 import type { Store } from '../store/store.js';
@@ -142,6 +143,12 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   /** As `start`, for a definition that is known already. */
   startRun(definition: FlowDefinition, args: readonly unknown[], options: FlowCallOptions): DurableFuture<unknown> {
     this.#admit('starting a run');
+    if (options.retry !== undefined) {
+      throw new UsageError(
+        'INVALID_OPTION',
+        `flow "${definition.name}".with(): retry is for child runs; a run that is started from outside has one attempt: start it again under another id, or wrap it in a flow`,
+      );
+    }
     const runId = options.id ?? newRunId(this.#clock.now());
     const codec = this.#codec.withSerdes(definition.serdes);
     const input = codec.encode(args, () => `the arguments of flow "${definition.name}" (run ${runId})`);
@@ -151,6 +158,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       input,
       digest: codec.digest(args, input),
       leaks: options.leaks,
+      timeoutMs: options.timeoutMs ?? definition.timeoutMs,
     });
     const root = this.#newRoot(runId, options.name ?? definition.name, codec);
     this.#worker.group.create(record, (taken) => this.#created({ root, record, taken, codec }));
@@ -190,6 +198,51 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     requireRunId(runId, 'engine.cancel(runId)');
     requireReason(reason, 'engine.cancel(runId, reason)');
     return this.#requestCancel(runId, reason);
+  }
+
+  /**
+   * Sends a value to the run's `event(name)`, whoever executes it: to the one that waits longest, or, if none does, to the next that is asked for. What is
+   * sent several times arrives several times, in order.
+   *
+   * @throws {UsageError} `RUN_NOT_FOUND`, `RUN_FINISHED`, `INVALID_ARGUMENT` or `VALUE_NOT_SERIALIZABLE`.
+   */
+  async send(runId: string, name: string, value?: unknown): Promise<void> {
+    this.#admit('engine.send()');
+    requireRunId(runId, 'engine.send(runId, name)');
+    if (!isText(name)) throw new UsageError('INVALID_ARGUMENT', 'engine.send(runId, name): the name must be a text that is not empty');
+    const text = this.#codec.encode(value, () => `the value for event "${name}" of run ${runId}`);
+    await this.#deliver(eventMessage(runId, { name, value: text }));
+  }
+
+  /**
+   * Completes a callback with a value, from any process, as soon as its token exists. The first answer counts: later ones change nothing.
+   *
+   * @throws {UsageError} `INVALID_TOKEN`, `RUN_FINISHED` or `VALUE_NOT_SERIALIZABLE`.
+   */
+  async complete(token: string, value?: unknown): Promise<void> {
+    this.#admit('engine.complete()');
+    const text = this.#codec.encode(value, () => 'the value for a callback');
+    await this.#answer('engine.complete(token, value)', token, { status: 'SUCCEEDED', text });
+  }
+
+  /**
+   * Lets a callback fail with an error; otherwise as `complete`.
+   *
+   * @throws {UsageError} `INVALID_TOKEN` or `RUN_FINISHED`.
+   */
+  async fail(token: string, error: unknown): Promise<void> {
+    this.#admit('engine.fail()');
+    await this.#answer('engine.fail(token, error)', token, { status: 'FAILED', text: this.#codec.encodeError(error) });
+  }
+
+  /**
+   * Says that whoever is to complete a callback is still at it: its `heartbeatTimeout` begins anew.
+   *
+   * @throws {UsageError} `INVALID_TOKEN` or `RUN_FINISHED`.
+   */
+  async heartbeat(token: string): Promise<void> {
+    this.#admit('engine.heartbeat()');
+    await this.#answer('engine.heartbeat(token)', token);
   }
 
   /**
@@ -314,6 +367,22 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     if (status === undefined) throw runNotFound(runId);
     this.#worker.checkInbox();
     return !isEnded(status);
+  }
+
+  async #answer(caller: string, token: string, end?: CallbackPayload['end']): Promise<void> {
+    const { runId, operationId, secret } = readCallbackToken(token, caller);
+    await this.#ready();
+    const [record] = await this.#store.getRuns([runId]);
+    if (record === undefined || callbackSecret(record.seed, operationId) !== secret) throw invalidToken(caller);
+    await this.#deliver(callbackMessage(runId, { operationId, secret, ...(end === undefined ? {} : { end }) }));
+  }
+
+  async #deliver(message: InboxMessage): Promise<void> {
+    await this.#ready();
+    const status = await this.#store.send(message);
+    if (status === undefined) throw runNotFound(message.runId);
+    if (isEnded(status)) throw new UsageError('RUN_FINISHED', `run ${message.runId} is ${status}: nothing can be sent to it any more`);
+    this.#worker.checkInbox();
   }
 
   async #find(runId: string): Promise<RunRecord> {

@@ -11,6 +11,8 @@ export interface FlowCallOptions {
   readonly id?: string | undefined;
   readonly name?: string | undefined;
   readonly leaks?: FlowDefinition['leaks'];
+  readonly timeoutMs?: number | undefined;
+  readonly retry?: FlowDefinition['retry'];
 }
 
 const startables = new WeakMap<object, Startable>();

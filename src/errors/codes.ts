@@ -19,6 +19,8 @@ export const ERROR_CODES = {
   FOREIGN_FUTURE: 'a future of another run or scope was waited for, cancelled or detached',
   RUN_ENDED: 'code of a run went on after the run had ended or left memory',
   NON_DURABLE_AWAIT: 'a flow awaited something that is not durable',
+  INVALID_TOKEN: 'the text is not the token of a callback',
+  RUN_FINISHED: 'the run has ended, so nothing can be sent to it',
   RUN_NOT_FOUND: 'no run has this id',
   RUN_ID_TAKEN: 'the id belongs to a run of another flow or with other arguments',
   RUN_NOT_BLOCKED: 'only a blocked run can be retried',

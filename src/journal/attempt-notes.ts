@@ -18,6 +18,8 @@ export interface AttemptNotes {
   readonly nextAt?: number | undefined;
   /** Where an attempt may be made once only: when the one under way began. */
   readonly begunAt?: number | undefined;
+  /** Of a callback: when its last sign of life came. */
+  readonly heartbeatAt?: number | undefined;
   /** What was last said by `heartbeat`, encoded. */
   readonly heartbeat?: string | undefined;
   /** Of a condition that is waited for: how often it was looked at, and the encoded state that was found last. */

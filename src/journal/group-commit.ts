@@ -128,8 +128,9 @@ export class GroupCommit {
   }
 
   /** The message needs no more reading: this batch has its effect. */
-  take(messageId: number): void {
+  take(messageId: number, committed: () => void): void {
     this.#batch.taken.push(messageId);
+    this.#batch.committed.push(committed);
     this.#schedule();
   }
 

@@ -26,6 +26,8 @@ export class Journal {
   /** Whether there are branches whose bodies are not run again. */
   readonly skipsBranches: boolean;
   readonly #recorded: Map<string, OperationRecord>;
+  /** Messages that were taken in branches whose bodies are not run again. */
+  readonly #spent = new Set<string>();
   #queue: OperationRecord[];
   #head = 0;
   #loaded: number;
@@ -42,8 +44,11 @@ export class Journal {
     this.cancelRecorded = loaded.some((record) => record.id === CANCEL_ENTRY_ID);
     const skipped = options?.whole === true ? undefined : insideEndedBranch(loaded);
     this.skipsBranches = skipped !== undefined;
-    const expected = loaded.filter((record) => record.id !== CANCEL_ENTRY_ID && skipped?.(record) !== true);
+    const expected = loaded.filter((record) => isOperation(record) && skipped?.(record) !== true);
     this.#recorded = new Map(expected.map((record) => [record.id, record]));
+    for (const record of loaded) {
+      if (record.kind === 'event' && record.input !== null && skipped?.(record) === true) this.#spent.add(record.input);
+    }
   }
 
   /** Whether anything of an earlier execution lies ahead: an outcome to deliver, or a start to come to. */
@@ -86,6 +91,11 @@ export class Journal {
     return record;
   }
 
+  /** Whether a message was taken where nobody will ask for it again. */
+  isSpent(messageId: string): boolean {
+    return this.#spent.has(messageId);
+  }
+
   /** An outcome of this process was committed. */
   append(record: OperationRecord): void {
     this.#queue.push(record);
@@ -101,8 +111,13 @@ export class Journal {
   /** The difference when the flow has ended and something recorded was never asked for. */
   end(): NonDeterminismError | undefined {
     for (const record of this.#recorded.values()) {
-      if (record.seq !== null) return missing(this.#run, record, 'ended');
+      if (record.seq !== null || (record.kind === 'event' && record.input !== null)) return missing(this.#run, record, 'ended');
     }
     return undefined;
   }
+}
+
+/** Whether the flow asked for it: all else came from outside. */
+function isOperation({ kind }: OperationRecord): boolean {
+  return kind !== 'cancel' && kind !== 'message';
 }

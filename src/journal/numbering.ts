@@ -20,5 +20,15 @@ export function childRunId(parentRunId: string, parentOperationId: string): stri
   return `${parentRunId}/${parentOperationId}`;
 }
 
+/** The id of the run that makes another attempt of a child run that failed. */
+export function attemptRunId(runId: string, attempt: number): string {
+  return attempt === 1 ? runId : `${runId}~${attempt}`;
+}
+
+/** The entry of a message, by its number in the inbox. */
+export function messageEntryId(messageId: number): string {
+  return `message-${messageId}`;
+}
+
 /** The entry of a cancel request that took effect; there is at most one in a journal. */
 export const CANCEL_ENTRY_ID = 'cancel';

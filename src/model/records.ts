@@ -24,8 +24,8 @@ export interface RunRecord {
   readonly finishedAt: number | null;
 }
 
-/** What a journal entry records: an operation, or a cancel request that took effect. */
-export type EntryKind = OperationKind | 'cancel';
+/** What a journal entry records: an operation, a cancel request that took effect, or a message that was taken in. */
+export type EntryKind = OperationKind | 'cancel' | 'message';
 
 /** One entry of a run's journal: an operation's start, later overwritten in place by its outcome. */
 export interface OperationRecord {
@@ -35,7 +35,10 @@ export interface OperationRecord {
   readonly kind: EntryKind;
   readonly name: string;
   readonly digest: string;
-  /** Encoded arguments; `null` where the kind has none. */
+  /**
+   * Encoded arguments; `null` where the kind has none. Of a message: the id of the callback it is for, `null` for an event. Of an event or callback that
+   * has its message: the message's id.
+   */
   readonly input: string | null;
   readonly status: OperationStatus;
   /** Position among the run's outcomes, from 1; `null` for a start and for what was cancelled without an outcome. */
@@ -67,6 +70,6 @@ export interface InboxMessage {
   /** Given by the store, ascending; 0 before. */
   readonly id: number;
   readonly runId: string;
-  readonly kind: 'cancel';
+  readonly kind: 'cancel' | 'event' | 'callback';
   readonly payload: string;
 }

@@ -1,4 +1,5 @@
 import type { Codec } from '../codec/codec.js';
+import { thrownError } from '../codec/error-parts.js';
 import { InterruptedError, NonRetryableError, TimeoutError } from '../errors/errors.js';
 import { type AttemptNotes, decodeAttempts, NO_ATTEMPTS, withFailure } from '../journal/attempt-notes.js';
 import { Attempt } from './attempt.js';
@@ -58,10 +59,13 @@ export class Attempts {
   #startedAt = 0;
   /** Calls off what it waits for. */
   #callOff = nothing;
+  /** Gives back the place of an attempt whose beginning is not durable yet. */
+  #giveBack = nothing;
   #callOffLimits = nothing;
   #callOffSchedule = nothing;
   #lastHeartbeat = 0;
   #lastHeartbeatWrite = 0;
+  #writtenHeartbeat: string | undefined;
 
   constructor(of: Tried) {
     this.#of = of;
@@ -70,10 +74,16 @@ export class Attempts {
   /** Goes on where the recorded notes say. */
   begin(recorded: string | null): void {
     this.#notes = decodeAttempts(recorded);
+    this.#writtenHeartbeat = this.#notes.heartbeat;
     const { host, policy, startedAtMs } = this.#of;
     const { scheduleTimeoutMs } = policy;
     if (scheduleTimeoutMs !== undefined) {
-      this.#callOffSchedule = host.setAlarm(startedAtMs + scheduleTimeoutMs, () => this.#scheduleTimedOut(scheduleTimeoutMs));
+      const dueAt = startedAtMs + scheduleTimeoutMs;
+      if (host.clock.now() > dueAt) {
+        this.#scheduleTimedOut(scheduleTimeoutMs);
+        return;
+      }
+      this.#callOffSchedule = host.setAlarm(dueAt, () => this.#scheduleTimedOut(scheduleTimeoutMs));
     }
     const { nextAt, begunAt } = this.#notes;
     if (nextAt !== undefined) this.#waitUntil(nextAt);
@@ -104,7 +114,10 @@ export class Attempts {
       this.#try(release);
       return;
     }
+    // Later: whoever gets the place may be about to leave as well.
+    this.#giveBack = () => host.clock.macrotask(release);
     this.#note({ ...this.#notes, begunAt: host.clock.now() }, () => {
+      this.#giveBack = nothing;
       if (this.#over) release();
       else this.#try(release);
     });
@@ -176,11 +189,10 @@ export class Attempts {
     const heartbeat = detail === undefined ? this.#notes.heartbeat : codec.encode(detail, () => `the heartbeat detail of action "${name}"`);
     const now = host.clock.now();
     this.#lastHeartbeat = now;
-    if (heartbeat === this.#notes.heartbeat) return;
-    this.#notes = { ...this.#notes, heartbeat };
-    if (now - this.#lastHeartbeatWrite < HEARTBEAT_WRITE_MS) return;
+    if (heartbeat !== this.#notes.heartbeat) this.#notes = { ...this.#notes, heartbeat };
+    if (heartbeat === this.#writtenHeartbeat || now - this.#lastHeartbeatWrite < HEARTBEAT_WRITE_MS) return;
     this.#lastHeartbeatWrite = now;
-    this.#of.note(this.#notes);
+    this.#note(this.#notes);
   }
 
   #returned(value: unknown): void {
@@ -196,7 +208,9 @@ export class Attempts {
         this.#goOnWith(notes);
       }
     } catch (error) {
-      this.#tell(this.#number, error);
+      const attempt = this.#number;
+      this.#notes = this.#withFailure(error);
+      this.#tell(attempt, error);
       this.#finallyFailed(error);
     }
   }
@@ -204,22 +218,28 @@ export class Attempts {
   #failed(error: unknown): void {
     this.#current = undefined;
     this.#callOffLimits();
-    const { host, codec, policy, name } = this.#of;
+    const { host, policy, name } = this.#of;
     const attempt = this.#number;
     const failedAt = host.clock.now();
-    this.#notes = withFailure(this.#notes, { attempt, error: codec.encodeError(error), startedAt: this.#startedAt, failedAt });
+    this.#notes = this.#withFailure(error);
     let delayMs: number | undefined;
     let final = error;
     try {
       const strategy = policy.retry ?? host.retry;
       const asked = strategy !== undefined && !(error instanceof NonRetryableError);
-      if (asked) delayMs = retryDelayMs(strategy, asError(error), attempt, () => `action "${name}"`);
+      if (asked) delayMs = retryDelayMs(strategy, thrownError(error), attempt, () => `action "${name}"`);
     } catch (broken) {
       final = broken;
     }
     this.#tell(attempt, error, delayMs === undefined ? undefined : failedAt + delayMs);
     if (delayMs === undefined) this.#finallyFailed(final);
     else this.#goOnWith({ ...this.#notes, nextAt: failedAt + delayMs });
+  }
+
+  #withFailure(error: unknown): AttemptNotes {
+    const { host, codec } = this.#of;
+    const failed = { attempt: this.#number, error: codec.encodeError(error), startedAt: this.#startedAt, failedAt: host.clock.now() };
+    return withFailure(this.#notes, failed);
   }
 
   #tell(attempt: number, error: unknown, nextAt?: number): void {
@@ -256,7 +276,12 @@ export class Attempts {
     const error = this.#timeoutError(`was not done within its scheduleTimeout of ${limitMs} ms`);
     const last = this.#notes.kept.at(-1);
     if (last !== undefined) error.cause = this.#of.codec.decodeError(last.error);
-    this.#current?.abort(error);
+    if (this.#current !== undefined) {
+      this.#current.abort(error);
+      const attempt = this.#number;
+      this.#notes = this.#withFailure(error);
+      this.#tell(attempt, error);
+    }
     this.#finallyFailed(error);
   }
 
@@ -270,12 +295,14 @@ export class Attempts {
   #end(): void {
     this.#over = true;
     this.#callOff();
+    this.#giveBack();
     this.#callOffLimits();
     this.#callOffSchedule();
   }
 
   #note(notes: AttemptNotes, committed?: () => void): void {
     this.#notes = notes;
+    this.#writtenHeartbeat = notes.heartbeat;
     this.#of.note(notes, committed);
   }
 
@@ -287,8 +314,4 @@ export class Attempts {
   #timeoutError(deed: string): TimeoutError {
     return new TimeoutError('ACTION_TIMEOUT', `${this.#what} ${deed}`);
   }
-}
-
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
 }

@@ -17,6 +17,8 @@ export interface FlowRun {
   /** The commit time of the last delivered outcome; the run's creation time at first. Never goes back. */
   readonly now: number;
   start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint): Future<unknown>;
+  /** The token of a callback that was started. */
+  callbackToken(operationId: string): string;
   waitPlace(place: FlowPlace): WaitPlace;
   shield<T>(place: FlowPlace, body: () => Promise<T> | T): Promise<T>;
   /** A promise of this run rejected, and nobody handles it: it is held until its scope ends. */

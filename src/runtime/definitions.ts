@@ -19,6 +19,10 @@ export interface FlowDefinition {
   readonly body: Body;
   readonly leaks?: LeakPolicy | undefined;
   readonly serdes?: Serdes | undefined;
+  /** How long a run may take. */
+  readonly timeoutMs?: number | undefined;
+  /** What becomes of a child run that fails. */
+  readonly retry?: RetryStrategy | undefined;
 }
 
 /** How often a body may be begun when processes crash: again, or not without counting as a failed attempt. */
@@ -50,6 +54,18 @@ export interface ActionDefinition {
 /** When a timer is due: after a time from its first start, or at a point in time (milliseconds since the epoch). */
 export type TimerDue = { readonly afterMs: number } | { readonly atMs: number };
 
+/** How long a callback is waited for: in all, and from one sign of life to the next. */
+export interface CallbackLimits {
+  readonly timeoutMs?: number | undefined;
+  readonly heartbeatTimeoutMs?: number | undefined;
+}
+
+/** How a condition is waited for: its action is called with the state that it found last, as long as the strategy says so. */
+export interface PollPolicy {
+  /** Milliseconds until the next look; `undefined`: the state is the outcome. `count` is how often it was looked, from 1. */
+  readonly next: (state: unknown, count: number) => number | undefined;
+}
+
 /** What becomes of branches that are not done when their batch is complete: they are cancelled, or left to go on until the scope around the batch ends. */
 export type UnfinishedPolicy = 'cancel' | 'leave';
 
@@ -73,6 +89,8 @@ export type OperationRequest =
       readonly args: readonly unknown[];
       readonly serdes?: Serdes | undefined;
       readonly policy: AttemptPolicy;
+      /** Given when the action is called until its state is the one that is waited for. */
+      readonly poll?: PollPolicy;
     }
   | {
       readonly kind: 'flow';
@@ -81,11 +99,19 @@ export type OperationRequest =
       readonly args: readonly unknown[];
       readonly id?: string | undefined;
       readonly leaks?: LeakPolicy | undefined;
+      readonly timeoutMs?: number | undefined;
+      readonly retry?: RetryStrategy | undefined;
     }
   | {
       readonly kind: 'timer';
       readonly name: string;
       readonly due: TimerDue;
+    }
+  | {
+      readonly kind: 'event';
+      readonly name: string;
+      /** Given for a callback: how long it is waited for. */
+      readonly callback?: CallbackLimits;
     }
   | {
       readonly kind: 'parallel';

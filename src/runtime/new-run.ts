@@ -8,6 +8,8 @@ export interface RunOptions {
   readonly leaks?: LeakPolicy | undefined;
   /** Detached actions keep the key of the operation they were. */
   readonly idempotencyKey?: string | undefined;
+  /** How long it may take, from its creation. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** Digits of the time in a run's id: enough for some thousand years. */
@@ -25,14 +27,15 @@ interface NewRun {
   readonly input: string;
   readonly digest: string;
   readonly leaks?: LeakPolicy | undefined;
+  readonly timeoutMs?: number | undefined;
   readonly idempotencyKey?: string;
   readonly parent?: { readonly runId: string; readonly operationId: string };
 }
 
 /** The record that creates a run of this worker, now. */
 export function newRun(host: Pick<RunHost, 'workerId' | 'clock' | 'newSeed'>, run: NewRun): RunRecord {
-  const { leaks, idempotencyKey } = run;
-  const options = JSON.stringify({ leaks, idempotencyKey } satisfies RunOptions);
+  const { leaks, idempotencyKey, timeoutMs } = run;
+  const options = JSON.stringify({ leaks, idempotencyKey, timeoutMs } satisfies RunOptions);
   return {
     id: run.id,
     flow: run.definition.name,

@@ -20,6 +20,8 @@ export interface OutcomeSource {
   start(operation: OperationIdentity): OperationRecord | NonDeterminismError | undefined;
   /** The next outcome in order, if one is there; the difference, when it belongs to an operation that a waiting flow never asked for. */
   next(): OperationRecord | NonDeterminismError | undefined;
+  /** Whether a message was taken in a branch whose body is not run again. */
+  isSpent(messageId: string): boolean;
   /** The difference, when the flow has ended and something recorded was never asked for. */
   end(): NonDeterminismError | undefined;
   /** The sequence number of the next outcome of this process. */

@@ -49,13 +49,15 @@ const GIVE_UP: RetryDecision = { retry: false };
 /** Retries an operation after delays that grow. @throws {UsageError} `INVALID_OPTION` or `INVALID_DURATION`. */
 export function createRetryStrategy(options: RetryOptions = {}): RetryStrategy {
   checkOptions('createRetryStrategy()', options, TABLE);
-  const { maxAttempts = 3, backoffRate = 2, jitter = 'FULL', retryable } = options;
-  const initialMs = requireDuration(options.initialDelay ?? '5s', 'createRetryStrategy(): initialDelay');
-  const maxMs = requireDuration(options.maxDelay ?? '5m', 'createRetryStrategy(): maxDelay');
+  const { maxAttempts = 3, initialDelay = '5s', maxDelay = '5m', backoffRate = 2, jitter = 'FULL', retryable } = options;
+  const initialMs = requireDuration(initialDelay, 'createRetryStrategy(): initialDelay');
+  const maxMs = requireDuration(maxDelay, 'createRetryStrategy(): maxDelay');
   const worthIt = predicate(retryable);
   return (error, attempt) => {
     if (attempt >= maxAttempts || !worthIt(error)) return GIVE_UP;
-    return { retry: true, delay: jittered(Math.min(maxMs, initialMs * backoffRate ** (attempt - 1)), jitter) };
+    // The rate to a high power is `Infinity`, and no delay at all stays none.
+    const delayMs = initialMs === 0 ? 0 : Math.min(maxMs, initialMs * backoffRate ** (attempt - 1));
+    return { retry: true, delay: jittered(delayMs, jitter) };
   };
 }
 
@@ -86,7 +88,8 @@ export const RetryPresets: {
   fixed: (options = {}) => {
     checkOptions('RetryPresets.fixed()', options, { maxAttempts: TABLE['maxAttempts'] as OptionTable[string], delay: DURATION });
     const { maxAttempts = 5, delay = '5s' } = options;
-    return createRetryStrategy({ maxAttempts, initialDelay: delay, maxDelay: delay, backoffRate: 1, jitter: 'NONE' });
+    const delayMs = requireDuration(delay, 'RetryPresets.fixed(): delay');
+    return (_error, attempt) => (attempt >= maxAttempts ? GIVE_UP : { retry: true, delay: delayMs });
   },
   critical: () => createRetryStrategy({ maxAttempts: 10, initialDelay: '1s', maxDelay: '60s', backoffRate: 1.5, jitter: 'NONE' }),
 };

@@ -3,25 +3,28 @@ import { CancelledError, NonDeterminismError } from '../errors/errors.js';
 import type { WaitPlace } from '../futures/conditions.js';
 import { type Abortable, cancellation, type Future } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
-import { type Entry, newEntry } from '../journal/group-commit.js';
-import { CANCEL_ENTRY_ID, ROOT_SCOPE } from '../journal/numbering.js';
+import type { Entry } from '../journal/group-commit.js';
+import { ROOT_SCOPE } from '../journal/numbering.js';
 import type { Logger } from '../model/logger.js';
 import { whatIs } from '../model/named.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
 import type { EndStatus } from '../model/statuses.js';
 import { Admission } from './admission.js';
 import { type BodyEnd, recordedEnd, runBody } from './body-end.js';
-import { readCancel } from './cancel-message.js';
+import { callbackSecret, callbackToken } from './callback-token.js';
 import { contextLogger } from './context-logger.js';
 import { currentPlace, type FlowPlace, type FlowRun, runAt } from './current-scope.js';
 import type { FlowDefinition, OperationRequest } from './definitions.js';
 import type { TurnTaker } from './delivery.js';
 import type { RunHost } from './host.js';
+import type { Mailbox } from './mailbox.js';
 import { type RunOptions, runOptions } from './new-run.js';
+import type { Callback } from './operations/event.js';
 import { openOperation } from './operations/open-operation.js';
 import type { EndedBranch, Operation, OperationRun } from './operations/operation.js';
 import type { OutcomeSource } from './outcome-source.js';
 import { PendingOperations } from './pending-operations.js';
+import { RunInbox } from './run-inbox.js';
 import { RunNotices } from './run-notices.js';
 import { Scope } from './scope.js';
 import { ScopeEnds } from './scope-ends.js';
@@ -74,6 +77,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   /** The body has ended, in an earlier turn. */
   #ending = false;
   readonly #notices: RunNotices;
+  readonly #inbox: RunInbox;
   readonly #pending = new PendingOperations();
   /** What waits for the end of the journal (R3). */
   #steps: Step[] = [];
@@ -84,7 +88,6 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   #log: Logger | undefined;
   #state: 'ready' | 'running' | 'ended' | 'halted' | 'left' = 'ready';
   #now: number;
-  #cancelRequested: boolean;
   #bodyEnd: BodyEnd | undefined;
   #lastStarted: Entry | undefined;
 
@@ -101,7 +104,15 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#recovered = recovered;
     this.#now = record.createdAt;
     this.#notices = new RunNotices(this, host);
-    this.#cancelRequested = outcomes.cancelRecorded;
+    this.#inbox = new RunInbox({
+      record,
+      host,
+      timeoutMs: this.#options.timeoutMs,
+      cancelRecorded: outcomes.cancelRecorded,
+      what: this.#notices.what,
+      conclude: (entry, status, text) => this.#conclude(entry, status, text),
+      heartbeat: (operationId) => this.whenCurrent(() => (this.#pending.find(operationId) as Callback | undefined)?.heartbeat()),
+    });
     this.#admission = new Admission(this, this.#notices);
     this.#scopeEnds = new ScopeEnds({
       leaks: this.#options.leaks ?? definition.leaks ?? host.leaks,
@@ -113,7 +124,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   }
 
   get urgent(): boolean {
-    return this.#cancelRequested;
+    return this.#inbox.cancelRequested;
+  }
+
+  get mailbox(): Mailbox<Operation> {
+    return this.#inbox.mailbox;
   }
 
   get skipsBranches(): boolean {
@@ -188,6 +203,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#state = 'running';
     this.#notices.started(this.#recovered);
     this.#admission.resumes(this.#scope);
+    this.#inbox.arm();
     const body = (): unknown => this.host.bodyOf(this.#definition)(...(this.#codec.decode(this.#record.input) as unknown[]));
     runBody(this.#place, body, (end) => this.#bodyEnded(end));
   }
@@ -200,8 +216,8 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   /** Delivers one outcome. Returns whether that resumed code. */
   #deliver(record: OperationRecord): boolean {
     this.#now = Math.max(this.#now, record.finishedAt ?? 0);
-    if (record.id === CANCEL_ENTRY_ID) return this.#deliverCancel(record);
-    const operation = this.#pending.find(record.id);
+    if (record.kind === 'cancel') return this.#deliverCancel(record);
+    const operation = record.kind === 'message' ? this.#addressee(record) : this.#pending.find(record.id);
     if (operation === undefined) return false;
     this.forget(operation);
     this.#admission.resumes(operation.place.scope);
@@ -209,6 +225,12 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     const resumed = operation.deliver(record);
     if (!resumed) this.#admission.resumesNobody();
     return resumed;
+  }
+
+  /** Whom a message is for, if anybody waits for it by now. */
+  #addressee(message: OperationRecord): Operation | undefined {
+    if (message.input !== null) return this.#pending.find(message.input);
+    return this.#outcomes.isSpent(message.id) ? undefined : this.mailbox.deliver(message);
   }
 
   // What the flow's code asks for.
@@ -233,6 +255,10 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     place.scope.ledger.add(operation.entry.id, future, entryPoint);
     operation.begin();
     return operation;
+  }
+
+  callbackToken(operationId: string): string {
+    return callbackToken({ runId: this.id, operationId, secret: callbackSecret(this.#record.seed, operationId) });
   }
 
   waitPlace(place: FlowPlace): WaitPlace {
@@ -341,12 +367,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   /** A message for this run: it goes into the journal, once. Returns whether the run has it. */
   receive(message: InboxMessage): boolean {
     if (this.#state !== 'running' && this.#state !== 'ready') return false;
-    const request = readCancel(message, this.#record);
-    if (request === undefined || this.#cancelRequested) return true;
-    this.#cancelRequested = true;
-    const startedAt = this.host.clock.now();
-    const entry = newEntry({ runId: this.id, id: CANCEL_ENTRY_ID, kind: 'cancel', name: 'cancel', digest: '', input: null, startedAt });
-    this.#conclude(entry, 'SUCCEEDED', JSON.stringify(request.reason ?? null));
+    this.#inbox.take(message);
     return true;
   }
 
@@ -401,12 +422,12 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   }
 
   #deliverCancel(record: OperationRecord): boolean {
-    const reason = JSON.parse(record.outcome as string) as string | null;
     this.#admission.resumes(this.#scope);
-    return this.#scope.cancel(cancellation(this.#notices.what, reason ?? undefined));
+    return this.#scope.cancel(this.#inbox.cancellation(record));
   }
 
-  #end(bodyEnd: BodyEnd): void {
+  #end(ended: BodyEnd): void {
+    const bodyEnd = this.#inbox.endOf(ended);
     const difference = this.#outcomes.end();
     if (difference !== undefined) {
       this.#disagree(difference);
@@ -416,6 +437,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#takeSteps();
     this.#scope.outliveAll();
     this.#state = 'ended';
+    this.#inbox.disarm();
     this.#admission.close('has ended');
     this.host.delivery.forget(this);
     const { status: recorded, text: outcome, error } = recordedEnd(bodyEnd, leakFailure, this.#codec, () => this.#notices.what);
@@ -441,6 +463,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   #halt(state: 'halted' | 'left', reason: Error): void {
     this.#state = state;
+    this.#inbox.disarm();
     this.host.delivery.forget(this);
     this.#pending.leaveAll(reason);
     this.#steps = [];

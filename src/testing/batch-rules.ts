@@ -23,7 +23,7 @@ export const BATCH_RULES: JournalRules = {
     return journal.every(({ id, seq, status, childRunId }) =>
       around(id).every((branch) => {
         const end = ends.get(branch);
-        return end === undefined || (seq === null ? status === 'CANCELLED' || childRunId !== null : seq < end);
+        return end === undefined || (seq === null ? status !== 'STARTED' || childRunId !== null : seq < end);
       }),
     );
   },

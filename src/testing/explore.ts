@@ -1,5 +1,7 @@
 import { AssertionError } from 'node:assert';
 import { hash } from 'node:crypto';
+import { isError } from '../codec/value-kinds.js';
+import { requireFlow } from '../engine/startables.js';
 import { checkOptions, isFunction, isPositiveInteger, type OptionTable } from '../errors/options.js';
 import { memoryStore } from '../store/memory-store.js';
 import { brokenBy, type Invariant } from './invariant.js';
@@ -63,6 +65,7 @@ export async function explore<A extends readonly unknown[], R>(
   args: A,
   options: ExploreOptions<R> = {},
 ): Promise<ExploreReport> {
+  requireFlow(flow, 'explore(flow, args)');
   checkOptions('explore()', options, TABLE);
   const { seed = Math.floor(Math.random() * 2 ** 32), runs = RUNS } = options;
   const take = (choose: Choose): Promise<Order> => takeOrder(flow, args, options, choose);
@@ -75,19 +78,19 @@ export async function explore<A extends readonly unknown[], R>(
   return { seed, runs, orders: orders.size };
 }
 
-/** Chooses one of `count` things at the `step`-th choice. */
-type Choose = (step: number, count: number) => number;
+/** Chooses what happens at the `step`-th choice: its place. */
+type Choose = (step: number, happenings: readonly string[]) => number;
 
 const first: Choose = () => 0;
 
-/** The same key, step and count give the same choice. */
+/** The same key, step and number of happenings give the same choice. */
 function drawn(key: string): Choose {
-  return (step, count) => Number.parseInt(hash('sha256', `${key}:${step}`, 'hex').slice(0, 8), 16) % count;
+  return (step, { length }) => Number.parseInt(hash('sha256', `${key}:${step}`, 'hex').slice(0, 8), 16) % length;
 }
 
-/** Chooses as was chosen, and then always the first. */
-function chosen(choices: readonly number[]): Choose {
-  return (step, count) => Math.min(choices[step] ?? 0, count - 1);
+/** Lets happen what is named, one after the other, and then always the first, which also stands in for what is not there. */
+function named(whats: readonly string[]): Choose {
+  return (step, happenings) => Math.max(0, happenings.indexOf(whats[step] ?? ''));
 }
 
 async function takeOrder<A extends readonly unknown[], R>(
@@ -99,10 +102,10 @@ async function takeOrder<A extends readonly unknown[], R>(
   const choices: number[] = [];
   const happened: string[] = [];
   const engine = testEngine(
-    { ...options.engine, store: memoryStore() },
+    { ...options.engine, store: memoryStore(), autoAdvance: true },
     {
       choose: (happenings) => {
-        const place = choose(choices.length, happenings.length);
+        const place = choose(choices.length, happenings);
         choices.push(place);
         happened.push(happenings[place] as string);
         return place;
@@ -121,24 +124,22 @@ async function takeOrder<A extends readonly unknown[], R>(
 }
 
 function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
+  return isError(thrown) ? thrown : new Error(String(thrown));
 }
 
-/** Looks for an order that fails as well, and differs less from the one in which everything came to its end as it was ready. */
+/** Looks for an order that fails as well and says less, until nothing of it can be left out. */
 async function shortest(failed: Order, take: (choose: Choose) => Promise<Order>): Promise<Order> {
   let best = trimmed(failed);
   let left = SHRINKING_RUNS;
-  const fails = async (choices: readonly number[]): Promise<boolean> => {
+  const isShorter = async (whats: readonly string[]): Promise<boolean> => {
     left -= 1;
-    const order = await take(chosen(choices));
-    if (order.problem === undefined) return false;
-    best = trimmed(order);
+    const order = trimmed(await take(named(whats)));
+    if (order.problem === undefined || order.happened.length >= best.happened.length) return false;
+    best = order;
     return true;
   };
-  for (let length = 0; length < best.choices.length && left > 0; length += 1) if (await fails(best.choices.slice(0, length))) break;
-  for (let step = 0; step < best.choices.length && left > 0; step += 1) {
-    if (best.choices[step] !== 0) await fails(best.choices.with(step, 0));
-  }
+  for (let length = 0; length < best.happened.length && left > 0; length += 1) if (await isShorter(best.happened.slice(0, length))) break;
+  for (let step = 0; step < best.happened.length && left > 0; ) if (!(await isShorter(best.happened.toSpliced(step, 1)))) step += 1;
   return best;
 }
 

@@ -1,3 +1,4 @@
+import { isError } from '../codec/value-kinds.js';
 import type { RunReport } from './run-report.js';
 
 /** What must hold however a run went: it throws, or returns `false`, when that is not so; a promise of that will do. */
@@ -9,6 +10,6 @@ export async function brokenBy<R>(invariant: Invariant<R> | undefined, report: R
     if ((await invariant?.(report)) !== false) return undefined;
     return new Error(`the invariant does not hold for\n${report.print()}`);
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+    return isError(error) ? error : new Error(String(error));
   }
 }

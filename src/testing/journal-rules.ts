@@ -17,8 +17,17 @@ export const JOURNAL_RULES: JournalRules = {
   'every entry is of one run': ({ journal }) => new Set(journal.map(({ runId }) => runId)).size <= 1,
   'an outcome has an end status, a text and a time': ({ outcomes }) =>
     outcomes.every(({ status, outcome, finishedAt }) => isEnded(status) && outcome !== null && finishedAt !== null),
-  'an entry without an outcome was started or cancelled': ({ journal }) =>
-    journal.every(({ seq, status }) => seq !== null || status === 'STARTED' || status === 'CANCELLED'),
+  'an entry without a place in the order was started or cancelled, or has its message': ({ journal }) => {
+    const messages = new Set<string | null>(journal.filter(({ kind }) => kind === 'message').map(({ id }) => id));
+    return journal.every(
+      ({ seq, status, kind, input }) =>
+        seq !== null || status === 'STARTED' || status === 'CANCELLED' || (kind === 'event' && messages.has(input)),
+    );
+  },
+  'a message is taken once': ({ journal }) => {
+    const taken = journal.flatMap(({ kind, input }) => (kind === 'event' && input !== null ? [input] : []));
+    return new Set(taken).size === taken.length;
+  },
   'outcomes never go back in time': ({ outcomes }) =>
     outcomes.every(({ finishedAt }, index) => index === 0 || (finishedAt as number) >= (outcomes[index - 1]?.finishedAt as number)),
   'no outcome is older than its start': ({ outcomes }) =>

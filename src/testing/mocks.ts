@@ -1,4 +1,6 @@
+import type { Codec } from '../codec/codec.js';
 import type { Serdes } from '../codec/serdes.js';
+import { isError } from '../codec/value-kinds.js';
 import { findStartable } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
 import { checkOptions, DURATION } from '../errors/options.js';
@@ -72,6 +74,8 @@ export interface BegunAction {
 interface MocksHost {
   /** Calls back when so much virtual time has passed; returns what calls it off. */
   setTimer(delayMs: number, callback: () => void): () => void;
+  /** What the arguments of flows and actions without a serdes of their own are written with. */
+  readonly codec: Codec;
   /** The body of an action is under way, and its time is not virtual; returns what ends that. */
   working(): () => void;
   /** The body of an action is begun. */
@@ -133,7 +137,7 @@ export class Mocks {
   bodyOf(definition: Definition): Body {
     const target = this.#target(definition);
     return async (...args) => {
-      target.calls.push(copied(args));
+      target.calls.push(copied(args, this.#host.codec.withSerdes(definition.serdes)));
       const place = currentPlace();
       if (place?.kind === 'action') {
         const { runId, operationId } = place.context;
@@ -202,15 +206,15 @@ function bodyOfMock(mock: Mock): Body {
   mock.calls += 1;
   if (typeof step === 'function') return step as Body;
   return () => {
-    if (step instanceof Error) throw step;
+    if (isError(step)) throw step;
     return step;
   };
 }
 
-/** What a body does to its arguments is not seen in its calls. */
-function copied(args: readonly unknown[]): readonly unknown[] {
+/** What a body does to its arguments is not seen in its calls. The codec has made them, and makes them once more as they are. */
+function copied(args: readonly unknown[], codec: Codec): readonly unknown[] {
   try {
-    return structuredClone(args);
+    return codec.decode(codec.encode(args, () => 'a call')) as readonly unknown[];
   } catch {
     return [...args];
   }

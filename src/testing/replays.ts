@@ -5,7 +5,7 @@ import type { Serdes } from '../codec/serdes.js';
 import { SERDES_OPTION } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import { requireFlow } from '../engine/startables.js';
-import { UsageError } from '../errors/errors.js';
+import { LeakedFuturesError, UsageError } from '../errors/errors.js';
 import { checkOptions } from '../errors/options.js';
 import type { RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
@@ -98,5 +98,10 @@ export function endText(
 ): string {
   if (status === 'SUCCEEDED' || outcome === null) return `${status}: ${outcome ?? ''}`;
   const { name, message } = kitCodec(serdes).withSerdes(registry.find(flow, version)?.serdes).decodeError(outcome);
-  return `${status}: ${name}: ${message}`;
+  return `${status}: ${name}: ${name === LeakedFuturesError.name ? withoutCircumstances(message) : message}`;
+}
+
+/** Leaks without their age and where they were started: a replay takes no time, and lines of code move. */
+function withoutCircumstances(message: string): string {
+  return message.replaceAll(/, -?\d+ ms old/g, '').replaceAll(/, started at .*?(?=, failed with |\)(?:; |$))/gm, '');
 }

@@ -108,7 +108,7 @@ interface Node extends OperationReport {
 type Journal = ReadonlyMap<string, OperationRecord>;
 
 async function operationsOf(source: ReportSource, journal: readonly OperationRecord[]): Promise<OperationReport[]> {
-  const records = journal.filter(({ kind }) => kind !== 'cancel').sort((a, b) => comparePaths(a.id, b.id));
+  const records = journal.filter(({ kind }) => kind !== 'cancel' && kind !== 'message').sort((a, b) => comparePaths(a.id, b.id));
   const roots: OperationReport[] = [];
   const byId = new Map(records.map((record) => [record.id, record]));
   const childIds = records.flatMap(({ childRunId }) => (childRunId === null ? [] : [childRunId]));
@@ -179,7 +179,7 @@ function nodeOf(record: OperationRecord, codec: Codec, byId: Journal): Node {
 }
 
 function inputOf({ kind, input }: OperationRecord, codec: Codec): { readonly input?: unknown } {
-  if (input === null || kind === 'branch') return {};
+  if (input === null || kind === 'branch' || kind === 'event') return {};
   const text = isBatch(kind) ? splitBatchInput(input).content : input;
   return { input: kind === 'parallel' ? JSON.parse(text) : decoded(text, codec) };
 }

@@ -264,7 +264,12 @@ export function testEngine(
     choose,
   });
   busy.onChange = () => clock.touch();
-  const mocks = new Mocks({ setTimer: (delayMs, callback) => clock.setTimer(delayMs, callback), working: () => busy.begin(), onAction });
+  const mocks = new Mocks({
+    setTimer: (delayMs, callback) => clock.setTimer(delayMs, callback),
+    codec: kitCodec(options.serdes),
+    working: () => busy.begin(),
+    onAction,
+  });
   const watched = wrappedStore(store, async (_method, call) => {
     const done = busy.begin();
     return call().finally(done);

@@ -1,4 +1,6 @@
 import { AssertionError } from 'node:assert';
+import { decodeAttempts } from '../journal/attempt-notes.js';
+import { attemptRunId } from '../journal/numbering.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
 import type { Store } from '../store/store.js';
@@ -42,10 +44,14 @@ const WORLD_RULES: Readonly<Record<string, (given: WorldCase) => boolean>> = {
     journal.every(({ childRunId }) => childRunId === null || runs.has(childRunId)),
   'every child has the entry that started it': ({ run, journals }) =>
     run.parentRunId === null ||
-    (journals.get(run.parentRunId) ?? []).some(({ id, childRunId }) => id === run.parentOperationId && childRunId === run.id),
+    (journals.get(run.parentRunId) ?? []).some(
+      ({ id, childRunId }) => id === run.parentOperationId && childRunId !== null && run.id.startsWith(childRunId),
+    ),
   "a child's outcome is its run's": ({ outcomes, runs }) =>
-    outcomes.every(({ kind, childRunId, status, outcome }) => {
-      const child = runs.get(childRunId ?? '');
+    outcomes.every(({ kind, childRunId, status, outcome, attempts }) => {
+      const { failures } = decodeAttempts(attempts);
+      const last = Math.max(1, status === 'FAILED' ? failures : failures + 1);
+      const child = runs.get(attemptRunId(childRunId ?? '', last));
       return kind !== 'flow' || (outcome as string).includes('RUN_ID_TAKEN') || (child?.status === status && child.outcome === outcome);
     }),
 };

@@ -99,6 +99,8 @@ export class Worker implements RunHost {
   #claimAgain = false;
   #restarting: Promise<void> | undefined;
   #endPause: (() => void) | undefined;
+  /** Messages that runs of this worker have, and that lie in their inbox until the next commit. */
+  readonly #taken = new Set<number>();
   /** Runs that somebody follows and that are not resident; some of them have not been looked up since. */
   readonly #elsewhere = new Set<string>();
   #lookupDue = false;
@@ -358,7 +360,10 @@ export class Worker implements RunHost {
   async #readInbox(): Promise<void> {
     if ((this.#state !== 'working' && this.#state !== 'draining') || this.#residents.size === 0) return;
     for (const message of await this.#store.readInbox(this.#id)) {
-      if (this.#residents.get(message.runId)?.receive(message) === true) this.group.take(message.id);
+      const { id, runId } = message;
+      if (this.#taken.has(id) || this.#residents.get(runId)?.receive(message) !== true) continue;
+      this.#taken.add(id);
+      this.group.take(id, () => this.#taken.delete(id));
     }
   }
 
@@ -384,6 +389,7 @@ export class Worker implements RunHost {
     for (const resident of this.#residents.values()) resident.leave(reason);
     this.#residents.clear();
     this.#catchingUp.clear();
+    this.#taken.clear();
     this.#alarms.clear();
     this.#alarms.release();
     for (const runId of this.#followers.forgetEnding()) this.#followElsewhere(runId);

@@ -56,7 +56,7 @@ test('everything that is handed in within a turn is one commit', async () => {
   group.outcome(succeeded(entryOf('1'), 1), () => {});
   group.end(endOf('other'), () => {});
   group.message(messageTo('another'), () => {});
-  group.take(7);
+  group.take(7, () => {});
   expect(store.sent).toEqual([]);
   await clock.turn();
   expect(store.sent).toHaveLength(1);

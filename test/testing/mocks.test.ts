@@ -8,8 +8,10 @@ import {
   map,
   now,
   parallel,
+  random,
   sleep,
   UsageError,
+  uuid,
   wait,
 } from 'perdure';
 import { describe, expect, test } from 'vitest';
@@ -306,6 +308,162 @@ describe('latency', () => {
     [Number.NaN, 'INVALID_DURATION'],
   ])('that is no duration is refused: %s', async (latency, code) => {
     expect(await thrownBy(() => testEngine().mock(find, 'x', { latency: latency as number }))).toMatchObject({ code });
+  });
+});
+
+describe('latency as a function', () => {
+  const LATENCIES: Readonly<Record<string, string | number>> = { fast: '1s', slow: '1h', none: 0 };
+
+  test('goes by the arguments', async () => {
+    const engine = testEngine();
+    engine.mock(find, (key) => `${key} mocked`, { latency: (key) => LATENCIES[key] as number });
+    const body = aFlow(async () => {
+      const times: number[] = [];
+      for (const key of ['slow', 'none', 'fast']) {
+        await find(key);
+        times.push(now());
+      }
+      return times;
+    });
+    expect((await engine.run(body)).result).toStrictEqual([HOUR_MS, HOUR_MS, HOUR_MS + 1_000]);
+    expect(engine.calls(find)).toStrictEqual([['slow'], ['none'], ['fast']]);
+  });
+
+  test('decides a race of calls of one action', async () => {
+    const engine = testEngine({ leaks: 'ignore' });
+    engine.mock(find, (key) => key, { latency: (key) => LATENCIES[key] as number });
+    const body = aFlow(async (...keys: string[]) => [await Promise.race(keys.map((key) => find(key))), now()]);
+    expect((await engine.run(body, ['slow', 'fast'])).result).toStrictEqual(['fast', 1_000]);
+  });
+
+  test('has all the arguments, in each call', async () => {
+    const engine = testEngine();
+    const seen: unknown[] = [];
+    engine.mock(charge, (id, cents) => ({ id, cents }), {
+      latency: (...args) => {
+        seen.push(args);
+        return args[1];
+      },
+    });
+    await engine.run(charging, ['a', 5]);
+    await engine.run(charging, ['b', 7]);
+    expect(seen).toStrictEqual([
+      ['a', 5],
+      ['b', 7],
+    ]);
+    expect(engine.now()).toBe(12);
+  });
+
+  test('goes with a sequence', async () => {
+    const engine = testEngine();
+    engine.mock(find, sequence<Error | string>(new RangeError('busy'), 'found'), { latency: (key) => LATENCIES[key] as number });
+    expect((await engine.run(finding, ['slow', 'fast'])).result).toStrictEqual(['busy', 'found']);
+    expect(engine.now()).toBe(HOUR_MS + 1_000);
+  });
+
+  test('is a sleep of the child flow it stands in for', async () => {
+    const engine = testEngine();
+    engine.mock(shipping, 'mocked', { latency: (id) => LATENCIES[id] as number });
+    expect((await engine.run(ordering, ['slow'])).result).toBe('mocked');
+    expect(engine.now()).toBe(HOUR_MS);
+  });
+
+  test('counts for what is in flight', async () => {
+    const engine = testEngine();
+    engine.mock(find, 'x', { latency: (key) => Number(key) });
+    await engine.run(aFlow(async () => (await map(['30', '10', '20'], find)).getResults()));
+    engine.assertMaxInFlight(find, 3);
+    expect(await thrownBy(() => engine.assertMaxInFlight(find, 2))).toMatchObject({ name: 'AssertionError', actual: 3, expected: 2 });
+  });
+
+  test.each(['soon', -1, Number.NaN, undefined])('that returns no duration, but %s, fails the call', async (latency) => {
+    const engine = testEngine();
+    engine.mock(find, 'x', { latency: () => latency as number });
+    const { status, error, get } = await engine.run(aFlow(async () => find('a')));
+    expect([status, error]).toMatchObject(['FAILED', { name: 'UsageError', code: 'INVALID_DURATION' }]);
+    expect(error?.message).toMatch(/^mock\(\): latency/);
+    expect(get(find.name)).toMatchObject({ status: 'FAILED' });
+  });
+
+  test('that returns no duration fails the child run it stands in for', async () => {
+    const engine = testEngine();
+    engine.mock(shipping, 'x', { latency: () => -1 });
+    expect(await engine.run(ordering, ['a'])).toMatchObject({ status: 'FAILED', error: { code: 'INVALID_DURATION' } });
+  });
+
+  test('that throws fails the call with what it threw', async () => {
+    const engine = testEngine();
+    engine.mock(find, 'x', {
+      latency: () => {
+        throw new RangeError('no latency');
+      },
+    });
+    expect((await engine.run(finding, ['a'])).result).toStrictEqual(['no latency']);
+  });
+});
+
+describe('the recorded calls', () => {
+  test('have their arguments as the body has them: every class that can be stored', async () => {
+    const engine = testEngine();
+    const take = action(unique('take'), async (..._values: unknown[]) => undefined);
+    const values = [
+      new URL('https://example.org/a'),
+      new AggregateError([new RangeError('a')], 'b'),
+      new Map([['a', new Set([1])]]),
+      5n,
+      undefined,
+    ];
+    await engine.run(aFlow(async () => take(...values)));
+    const [seen] = engine.calls(take);
+    expect(seen).toStrictEqual(values);
+    expect(seen?.[0]).toBeInstanceOf(URL);
+    expect(seen?.[1]).toBeInstanceOf(AggregateError);
+  });
+
+  test('have what a serdes of the action makes of them', async () => {
+    class Money {
+      readonly cents: number;
+      constructor(cents: number) {
+        this.cents = cents;
+      }
+    }
+    const serdes = {
+      serialize: (value: unknown) =>
+        JSON.stringify(value, (_key, each: unknown) => (each instanceof Money ? { money: each.cents } : each)) ?? '',
+      deserialize: (text: string): unknown =>
+        text === ''
+          ? undefined
+          : JSON.parse(text, (_key, each: { money?: number } | null) => (each?.money === undefined ? each : new Money(each.money))),
+    };
+    const engine = testEngine();
+    const pay = action(unique('pay'), async (_money: Money) => undefined, { serdes });
+    await engine.run(aFlow(async () => pay(new Money(5))));
+    expect(engine.calls(pay)).toStrictEqual([[new Money(5)]]);
+  });
+
+  test('are not touched by what the body does to its arguments', async () => {
+    const engine = testEngine();
+    const spoil = action(unique('spoil'), async (list: string[]) => void list.push('spoilt'));
+    await engine.run(aFlow(async () => spoil(['a'])));
+    expect(engine.calls(spoil)).toStrictEqual([[['a']]]);
+  });
+});
+
+describe('the draws of a run', () => {
+  const drawing = aFlow(async () => [random(), random(), uuid()]);
+
+  test('go by its id, in each test engine', async () => {
+    const [first, again] = [await testEngine().run(drawing, [], { id: 'draws' }), await testEngine().run(drawing, [], { id: 'draws' })];
+    expect(again.result).toStrictEqual(first.result);
+    expect(new Set(first.result).size).toBe(3);
+    expect((await testEngine().run(drawing, [], { id: 'other draws' })).result).not.toStrictEqual(first.result);
+  });
+
+  test('of its child runs go by theirs', async () => {
+    const body = aFlow(async () => [await drawing(), await drawing()]);
+    const [first, again] = [await testEngine().run(body, [], { id: 'draws' }), await testEngine().run(body, [], { id: 'draws' })];
+    expect(again.result).toStrictEqual(first.result);
+    expect(first.result[0]).not.toStrictEqual(first.result[1]);
   });
 });
 

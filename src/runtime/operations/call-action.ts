@@ -7,11 +7,11 @@ import { whatIs } from '../../model/named.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
 import type { EndStatus } from '../../model/statuses.js';
 import { Attempts, type Tried } from '../attempts.js';
-import { readCancel } from '../cancel-message.js';
 import type { ActionDefinition, AttemptPolicy } from '../definitions.js';
 import { detachedDefinition } from '../detached.js';
 import { plainError } from '../events.js';
 import type { Resident, RunHost } from '../host.js';
+import { readCancel } from '../messages.js';
 import { newRun } from '../new-run.js';
 import { Operation, type OperationInit } from './operation.js';
 
@@ -170,6 +170,7 @@ export class CallAction extends Operation implements Resident, Tried {
 
   /** A cancel request for the run that it has become. */
   receive(message: InboxMessage): boolean {
+    if (message.kind !== 'cancel') return true;
     const { record } = this.#carrier as Carrier;
     const request = readCancel(message, record);
     if (request === undefined || this.stopped) return true;

@@ -1,22 +1,36 @@
+import { NonRetryableError } from '../../errors/errors.js';
 import { cancellation } from '../../futures/future.js';
+import { type AttemptNotes, decodeAttempts, encodeAttempts, finalAttempts, withFailure } from '../../journal/attempt-notes.js';
+import { attemptRunId } from '../../journal/numbering.js';
+import { whatIs } from '../../model/named.js';
 import type { RunRecord } from '../../model/records.js';
 import { isEnded } from '../../model/statuses.js';
-import { cancelMessage } from '../cancel-message.js';
 import type { FlowDefinition, LeakPolicy } from '../definitions.js';
 import type { EndOfRun } from '../host.js';
+import { cancelMessage } from '../messages.js';
 import { newRun } from '../new-run.js';
+import { type RetryStrategy, retryDelayMs } from '../retry-strategy.js';
 import { runIdTaken } from '../run-id-taken.js';
 import { Operation, type OperationInit } from './operation.js';
 
 interface ChildInit {
   readonly definition: FlowDefinition;
   readonly leaks: LeakPolicy | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly retry: RetryStrategy | undefined;
 }
 
-/** A child run: it has a journal, an owner and a life of its own; this operation follows it to its end. */
+/**
+ * A child run: it has a journal, an owner and a life of its own; this operation follows it to its end.
+ *
+ * Where it is retried, each attempt is a run of its own: the first has the id of the operation, the others are numbered.
+ */
 export class CallFlow extends Operation {
   readonly #child: ChildInit;
-  #unfollow: (() => void) | undefined;
+  #beganAt = 0;
+  /** Calls off what it waits for: the child's end, or the time of the next attempt. */
+  #callOff: (() => void) | undefined;
+  #backingOff = false;
 
   constructor(init: OperationInit, child: ChildInit) {
     super(init);
@@ -25,22 +39,19 @@ export class CallFlow extends Operation {
   }
 
   protected dispatch(): void {
-    const { run, entry } = this;
-    const record = newRun(run.host, {
-      id: entry.childRunId as string,
-      definition: this.#child.definition,
-      input: entry.input as string,
-      digest: entry.digest,
-      leaks: this.#child.leaks,
-      parent: { runId: run.id, operationId: entry.id },
-    });
-    run.host.group.create(record, (taken) => this.#created(record, taken));
-    this.write();
+    const { nextAt } = this.#notes;
+    if (nextAt === undefined) this.#begin();
+    else this.#waitUntil(nextAt);
   }
 
   /** Asks the child to cancel itself: its outcome comes when it has. */
   override requestCancel(reason: string | undefined): void {
-    this.#send(reason === undefined ? {} : { reason });
+    if (!this.#backingOff) {
+      this.#send(reason === undefined ? {} : { reason });
+      return;
+    }
+    this.#callOff?.();
+    this.run.complete(this, 'CANCELLED', this.codec.encodeError(cancellation(whatIs(this.entry), reason)));
   }
 
   override get cancelsAtOnce(): boolean {
@@ -60,11 +71,37 @@ export class CallFlow extends Operation {
   /** A run of its own already. */
   override outlive(): void {
     this.run.forget(this);
-    this.leave(cancellation(`the wait for run ${this.entry.childRunId}`, 'its scope has ended'));
+    this.leave(cancellation(`the wait for run ${this.#runId}`, 'its scope has ended'));
   }
 
   protected release(): void {
-    this.#unfollow?.();
+    this.#callOff?.();
+  }
+
+  get #notes(): AttemptNotes {
+    return decodeAttempts(this.entry.attempts);
+  }
+
+  get #runId(): string {
+    return attemptRunId(this.entry.childRunId as string, this.#notes.failures + 1);
+  }
+
+  #begin(): void {
+    const { run, entry } = this;
+    const { definition, leaks, timeoutMs } = this.#child;
+    this.#backingOff = false;
+    this.#beganAt = run.host.clock.now();
+    const record = newRun(run.host, {
+      id: this.#runId,
+      definition,
+      input: entry.input as string,
+      digest: entry.digest,
+      leaks,
+      timeoutMs: timeoutMs ?? definition.timeoutMs,
+      parent: { runId: run.id, operationId: entry.id },
+    });
+    run.host.group.create(record, (taken) => this.#created(record, taken));
+    this.write();
   }
 
   #created(record: RunRecord, taken: RunRecord | undefined): void {
@@ -77,15 +114,53 @@ export class CallFlow extends Operation {
     } else if (taken !== undefined && isEnded(taken.status)) {
       this.#ended({ status: taken.status, outcome: taken.outcome as string });
     } else {
-      this.#unfollow = host.follow(record.id, (end) => this.#ended(end));
+      this.#callOff = host.follow(record.id, (end) => this.#ended(end));
     }
   }
 
-  #ended(end: EndOfRun): void {
-    this.run.complete(this, end.status, end.outcome);
+  #ended({ status, outcome }: EndOfRun): void {
+    const { entry, run } = this;
+    const strategy = this.#child.retry ?? this.#child.definition.retry;
+    if (status !== 'FAILED' || strategy === undefined) {
+      entry.attempts = finalAttempts(this.#notes, status);
+      run.complete(this, status, outcome);
+      return;
+    }
+    const failedAt = run.host.clock.now();
+    const attempt = this.#notes.failures + 1;
+    const notes = withFailure(this.#notes, { attempt, error: outcome, startedAt: this.#beganAt, failedAt });
+    const decided = this.#decide(strategy, outcome, attempt);
+    if (decided.delayMs !== undefined) {
+      const nextAt = failedAt + decided.delayMs;
+      entry.attempts = encodeAttempts({ ...notes, nextAt });
+      this.write();
+      this.#waitUntil(nextAt);
+      return;
+    }
+    entry.attempts = finalAttempts(notes, status);
+    run.complete(this, status, decided.outcome);
+  }
+
+  /** When to make another attempt, or what it has come to. */
+  #decide(strategy: RetryStrategy, outcome: string, attempt: number): { readonly delayMs?: number | undefined; readonly outcome: string } {
+    const error = this.codec.decodeError(outcome);
+    if (error instanceof NonRetryableError) return { outcome };
+    try {
+      return { delayMs: retryDelayMs(strategy, error, attempt, () => whatIs(this.entry)), outcome };
+    } catch (broken) {
+      return { outcome: this.codec.encodeError(broken) };
+    }
+  }
+
+  #waitUntil(nextAt: number): void {
+    this.#backingOff = true;
+    this.#callOff = this.run.host.setAlarm(nextAt, () => {
+      this.entry.attempts = encodeAttempts({ ...this.#notes, nextAt: undefined });
+      this.#begin();
+    });
   }
 
   #send(payload: Parameters<typeof cancelMessage>[1]): void {
-    this.run.host.send(cancelMessage(this.entry.childRunId as string, payload));
+    this.run.host.send(cancelMessage(this.#runId, payload));
   }
 }

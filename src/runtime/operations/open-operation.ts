@@ -7,10 +7,12 @@ import { Batch } from './batch.js';
 import { encodeBatchInput } from './batch-policy.js';
 import { CallAction } from './call-action.js';
 import { CallFlow } from './call-flow.js';
+import { AwaitEvent, Callback } from './event.js';
 import { mapShape } from './map.js';
 import type { Operation, OperationRun } from './operation.js';
 import { parallelShape } from './parallel.js';
 import { Timer } from './timer.js';
+import { WaitForCondition } from './wait-for-condition.js';
 
 /** Makes the operation that was asked for and gives it its id: what cannot be stored is refused before that. */
 export function openOperation(run: OperationRun, place: FlowPlace, request: OperationRequest, engineCodec: Codec): Operation {
@@ -23,14 +25,24 @@ export function openOperation(run: OperationRun, place: FlowPlace, request: Oper
       const digest = codec.digest(request.args, input);
       const id = place.scope.nextOperationId();
       const init = { run, place, codec, id, kind, name, digest, input };
-      if (kind === 'action') return new CallAction(init, request.definition, request.policy);
-      const { definition, leaks, id: futureId = childRunId(run.id, id) } = request;
-      return new CallFlow({ ...init, futureId }, { definition, leaks });
+      if (kind === 'action') {
+        const { definition, policy, poll } = request;
+        return poll === undefined ? new CallAction(init, definition, policy) : new WaitForCondition(init, { definition, policy, poll });
+      }
+      const { definition, leaks, timeoutMs, retry, id: futureId = childRunId(run.id, id) } = request;
+      return new CallFlow({ ...init, futureId }, { definition, leaks, timeoutMs, retry });
     }
     case 'timer': {
       const digest = engineCodec.own.digest(request.due, JSON.stringify(request.due));
       const id = place.scope.nextOperationId();
       return new Timer({ run, place, codec: engineCodec.own, id, kind, name, digest, input: null }, request.due);
+    }
+    case 'event': {
+      const id = place.scope.nextOperationId();
+      const { callback } = request;
+      const digest = callback === undefined ? 'event' : 'callback';
+      const init = { run, place, codec: engineCodec, id, kind, name, digest, input: null };
+      return callback === undefined ? new AwaitEvent(init) : new Callback(init, callback);
     }
     case 'parallel':
     case 'map': {

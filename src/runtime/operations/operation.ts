@@ -6,6 +6,7 @@ import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus, OperationKind } from '../../model/statuses.js';
 import type { FlowPlace } from '../current-scope.js';
 import type { RunHost } from '../host.js';
+import type { Mailbox } from '../mailbox.js';
 import type { Scope, ScopeMember } from '../scope.js';
 
 /** What an operation asks of the run it belongs to. */
@@ -32,6 +33,8 @@ export interface OperationRun {
   complete(operation: Operation, status: EndStatus, text: string): void;
   /** Does something when the whole journal has been delivered: at once if it has. */
   whenCurrent(step: () => void): void;
+  /** Messages from outside, and who waits for them. */
+  readonly mailbox: Mailbox<Operation>;
   /** What an action gives to the services it calls, so that they can tell a repetition. */
   idempotencyKey(operationId: string): string;
 }

@@ -1,0 +1,60 @@
+import { UsageError } from '../errors/errors.js';
+import { checkOptions, DURATION, isText, type OptionTable, TEXT } from '../errors/options.js';
+import type { DurableFuture } from '../futures/durable-future.js';
+import { requireDuration } from '../futures/future.js';
+import type { Duration } from '../model/duration.js';
+import { requireFlowPlace } from './place.js';
+
+/** Options of `callback`. */
+export interface CallbackOptions {
+  /** What the operation is called in journals and logs. Default `callback`. */
+  readonly name?: string;
+  /** How long it is waited for: after that it has failed with a `TimeoutError`. Default: no limit. */
+  readonly timeout?: Duration;
+  /** How long it is waited for `engine.heartbeat(token)`, from the start and from each on. Default: no limit. */
+  readonly heartbeatTimeout?: Duration;
+}
+
+/** A callback that was asked for. */
+export interface Callback<T> {
+  /** Whoever has it can complete the callback, once, from any process: `engine.complete(token, value)` or `engine.fail(token, error)`. */
+  readonly token: string;
+  readonly future: DurableFuture<T>;
+}
+
+const CALLBACK_OPTIONS: OptionTable = { name: TEXT, timeout: DURATION, heartbeatTimeout: DURATION };
+
+/**
+ * Waits for a message that `engine.send(runId, name, value)` sends to this run. Each message goes to one event: the one of its name that waits longest,
+ * or, when none does, the next that is asked for.
+ *
+ * @throws {UsageError} `INVALID_ARGUMENT`, or when called outside of a flow.
+ * @example
+ * const { done } = await wait([event<string>('answer'), sleep.start('3d')], FIRST_COMPLETED);
+ */
+export function event<T = unknown>(name: string): DurableFuture<T> {
+  if (!isText(name)) throw new UsageError('INVALID_ARGUMENT', 'event(name): the name must be a text that is not empty');
+  const place = requireFlowPlace(`event("${name}")`);
+  return place.run.start({ kind: 'event', name }, place, event) as unknown as DurableFuture<T>;
+}
+
+/**
+ * Asks somebody outside for a value: give them the token. They may use it as soon as it exists; the first answer counts.
+ *
+ * @throws {UsageError} `INVALID_OPTION` or `INVALID_DURATION`, or when called outside of a flow.
+ * @example
+ * const { token, future } = callback<boolean>({ timeout: '3d' });
+ * await mailApprover(token);
+ * const approved = await future;
+ */
+export function callback<T = unknown>(options: CallbackOptions = {}): Callback<T> {
+  checkOptions('callback()', options, CALLBACK_OPTIONS);
+  const { name = 'callback', timeout, heartbeatTimeout } = options;
+  const limits = {
+    timeoutMs: timeout === undefined ? undefined : requireDuration(timeout, 'callback(): timeout'),
+    heartbeatTimeoutMs: heartbeatTimeout === undefined ? undefined : requireDuration(heartbeatTimeout, 'callback(): heartbeatTimeout'),
+  };
+  const place = requireFlowPlace('callback()');
+  const future = place.run.start({ kind: 'event', name, callback: limits }, place, callback);
+  return { token: place.run.callbackToken(future.id), future: future as unknown as DurableFuture<T> };
+}

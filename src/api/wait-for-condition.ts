@@ -1,0 +1,88 @@
+import { findStartable } from '../engine/startables.js';
+import { UsageError } from '../errors/errors.js';
+import { checkOptions, DURATION, isFunction, type OptionTable, TEXT } from '../errors/options.js';
+import type { DurableFuture } from '../futures/durable-future.js';
+import { requireDuration } from '../futures/future.js';
+import type { EntryPoint } from '../futures/leak-ledger.js';
+import type { Duration } from '../model/duration.js';
+import type { ActionDefinition } from '../runtime/definitions.js';
+import type { Action } from './action.js';
+import { attemptPolicy } from './attempt-options.js';
+import { requireFlowPlace } from './place.js';
+
+/** Whether to look again, and after how long. Default: at once. */
+export interface PollDecision {
+  readonly continue: boolean;
+  readonly delay?: Duration;
+}
+
+/** Options of `waitForCondition`. */
+export interface WaitForConditionOptions<S> {
+  /** The state that the first look is given. */
+  readonly initial: S;
+  /** Decides after each look. `attempt` counts them, from 1. */
+  readonly strategy: (state: S, attempt: number) => PollDecision;
+  /** How long to go on, waits included: after that it has failed with a `TimeoutError`. Default: no limit. */
+  readonly timeout?: Duration;
+  /** What the operation is called in journals and logs. Default: the action's name. */
+  readonly name?: string;
+}
+
+/** Waits for a condition; `start` gives a future of it. */
+export interface WaitForCondition {
+  <S>(look: Action<[S], S>, options: WaitForConditionOptions<S>): Promise<S>;
+  start<S>(look: Action<[S], S>, options: WaitForConditionOptions<S>): DurableFuture<S>;
+}
+
+const OPTIONS: OptionTable = {
+  initial: [() => true, 'a state'],
+  strategy: [isFunction, 'a function of the state and the number of the look'],
+  timeout: DURATION,
+  name: TEXT,
+};
+
+function begin(caller: string, look: unknown, options: WaitForConditionOptions<unknown>, entryPoint?: EntryPoint): DurableFuture<unknown> {
+  const definition = requireAction(caller, look);
+  checkOptions(caller, options, OPTIONS);
+  const { initial, strategy, timeout, name = definition.name } = options;
+  if (!isFunction(strategy))
+    throw new UsageError('INVALID_OPTION', `${caller}: the option "strategy" is required: a function of the state`);
+  const limit = timeout === undefined ? {} : { scheduleTimeout: timeout };
+  const policy = attemptPolicy(caller, limit, definition.policy);
+  const next = (state: unknown, count: number): number | undefined => {
+    const decision: unknown = strategy(state, count);
+    if (typeof decision !== 'object' || decision === null || typeof (decision as PollDecision).continue !== 'boolean') {
+      throw new UsageError('INVALID_ARGUMENT', `${caller}: the strategy must return { continue: boolean, delay?: duration }`);
+    }
+    const { continue: goOn, delay = 0 } = decision as PollDecision;
+    return goOn ? requireDuration(delay, `${caller}: the delay that the strategy returned`) : undefined;
+  };
+  const place = requireFlowPlace(caller);
+  return place.run.start({ kind: 'action', definition, name, args: [initial], policy, poll: { next } }, place, entryPoint);
+}
+
+const start = ((look: unknown, options: WaitForConditionOptions<unknown>) =>
+  begin('waitForCondition.start()', look, options, start)) as WaitForCondition['start'];
+
+/**
+ * Calls an action with the state it found last, again and again, until the strategy says that this is the state that was waited for: its outcome. The waits
+ * in between are durable, and only the last look is kept.
+ *
+ * @throws {UsageError} `NOT_STARTABLE`, `INVALID_OPTION` or `INVALID_DURATION`, or when called outside of a flow.
+ * @throws {TimeoutError} `ACTION_TIMEOUT`
+ * @example
+ * const job = await waitForCondition(lookAtJob, {
+ *   initial: { id: 'job-1', done: false },
+ *   strategy: ({ done }) => ({ continue: !done, delay: '30s' }),
+ * });
+ */
+export const waitForCondition: WaitForCondition = Object.assign(
+  async (look: unknown, options: WaitForConditionOptions<unknown>) => begin('waitForCondition()', look, options).result(),
+  { start },
+) as WaitForCondition;
+
+function requireAction(caller: string, look: unknown): ActionDefinition {
+  const definition = findStartable(look)?.definition;
+  if (definition?.kind === 'action') return definition;
+  throw new UsageError('NOT_STARTABLE', `${caller} takes an action that is given the last state and returns the next`);
+}

@@ -1,0 +1,35 @@
+import { hash } from 'node:crypto';
+import { UsageError } from '../errors/errors.js';
+
+/** What a token stands for: a callback of a run, and the proof that it was given out. */
+export interface CallbackAddress {
+  readonly runId: string;
+  readonly operationId: string;
+  readonly secret: string;
+}
+
+const SEPARATOR = '\n';
+
+/** The token of a callback: whoever has it can complete it, and nobody can guess it who does not know the run's seed. */
+export function callbackToken(address: CallbackAddress): string {
+  const { runId, operationId, secret } = address;
+  return Buffer.from([secret, operationId, runId].join(SEPARATOR)).toString('base64url');
+}
+
+/** @throws {UsageError} `INVALID_TOKEN` when it is none. */
+export function readCallbackToken(token: unknown, caller: string): CallbackAddress {
+  if (typeof token === 'string') {
+    const [secret, operationId, ...runId] = Buffer.from(token, 'base64url').toString().split(SEPARATOR);
+    if (secret !== undefined && operationId !== undefined && runId.length > 0) return { secret, operationId, runId: runId.join(SEPARATOR) };
+  }
+  throw invalidToken(caller);
+}
+
+export function invalidToken(caller: string): UsageError {
+  return new UsageError('INVALID_TOKEN', `${caller}: this is no token that callback() has given out; pass it on whole, as it is`);
+}
+
+/** What proves that a token was given out by the run of this seed. */
+export function callbackSecret(seed: string, operationId: string): string {
+  return hash('sha256', `${seed}:callback:${operationId}`, 'base64url').slice(0, 22);
+}

@@ -1,0 +1,33 @@
+import type { AttemptNotes } from '../../journal/attempt-notes.js';
+import type { ActionDefinition, AttemptPolicy, PollPolicy } from '../definitions.js';
+import { CallAction } from './call-action.js';
+import type { OperationInit } from './operation.js';
+
+interface WaitInit {
+  readonly definition: ActionDefinition;
+  readonly policy: AttemptPolicy;
+  readonly poll: PollPolicy;
+}
+
+/** An action that is called again and again with the state it found last, until that is the one that is waited for. Only the last look is kept. */
+export class WaitForCondition extends CallAction {
+  readonly #poll: PollPolicy;
+
+  constructor(init: OperationInit, { definition, policy, poll }: WaitInit) {
+    super(init, definition, policy);
+    this.#poll = poll;
+  }
+
+  override async call(notes: AttemptNotes): Promise<unknown> {
+    if (notes.polls === undefined) return super.call(notes);
+    return this.callWith([this.codec.decode(notes.polls.state)]);
+  }
+
+  again(value: unknown, { polls }: AttemptNotes): AttemptNotes | undefined {
+    const count = (polls?.count ?? 0) + 1;
+    const state = this.encode(value);
+    const delayMs = this.#poll.next(this.codec.decode(state), count);
+    if (delayMs === undefined) return undefined;
+    return { failures: 0, kept: [], polls: { count, state }, nextAt: this.host.clock.now() + delayMs };
+  }
+}

@@ -1,0 +1,123 @@
+import { CancelledError, TimeoutError } from '../errors/errors.js';
+import { cancellation } from '../futures/future.js';
+import { type Entry, newEntry } from '../journal/group-commit.js';
+import { CANCEL_ENTRY_ID, messageEntryId } from '../journal/numbering.js';
+import { assertNever } from '../model/assert-never.js';
+import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
+import type { EndStatus } from '../model/statuses.js';
+import type { BodyEnd } from './body-end.js';
+import { callbackSecret } from './callback-token.js';
+import type { RunHost } from './host.js';
+import { Mailbox } from './mailbox.js';
+import { type CallbackPayload, readCallback, readCancel, readEvent } from './messages.js';
+import type { Operation } from './operations/operation.js';
+
+/** Why a run is cancelled: a reason, or its limit. */
+type CancelRequest = string | null | { readonly timeoutMs: number };
+
+interface RunInboxInit {
+  readonly record: RunRecord;
+  readonly host: RunHost;
+  readonly timeoutMs: number | undefined;
+  /** Whether the run's cancellation was recorded before. */
+  readonly cancelRecorded: boolean;
+  /** How messages call the run. */
+  readonly what: string;
+  /** Gives what came from outside its place in the order. */
+  conclude(entry: Entry, status: EndStatus, text: string): void;
+  /** Whoever is to complete a callback is still at it. */
+  heartbeat(operationId: string): void;
+}
+
+/**
+ * What comes to a run from outside: requests to cancel it, its time-out, messages for its events, answers to its callbacks.
+ *
+ * Owns: whether it is to be cancelled, and messages that nobody has asked for. Does not own: their order (the journal gives it).
+ *
+ *   I1  Whatever comes in has an entry of its own before it has an effect; the first request to cancel the run counts.
+ */
+export class RunInbox {
+  readonly mailbox: Mailbox<Operation> = new Mailbox();
+  readonly #init: RunInboxInit;
+  #cancelRequested: boolean;
+  /** The run's limit, once that has run out and been delivered. */
+  #timedOutMs: number | undefined;
+  #callOffLimit: (() => void) | undefined;
+
+  constructor(init: RunInboxInit) {
+    this.#init = init;
+    this.#cancelRequested = init.cancelRecorded;
+  }
+
+  get cancelRequested(): boolean {
+    return this.#cancelRequested;
+  }
+
+  /** The run begins: its time is limited from its creation on. */
+  arm(): void {
+    const { record, host, timeoutMs } = this.#init;
+    if (timeoutMs === undefined || this.#cancelRequested) return;
+    this.#callOffLimit = host.setAlarm(record.createdAt + timeoutMs, () => this.#takeCancel({ timeoutMs }));
+  }
+
+  /** The run is over, here at least. */
+  disarm(): void {
+    this.#callOffLimit?.();
+  }
+
+  take(message: InboxMessage): void {
+    switch (message.kind) {
+      case 'cancel': {
+        const request = readCancel(message, this.#init.record);
+        if (request !== undefined) this.#takeCancel(request.reason ?? null);
+        return;
+      }
+      case 'event': {
+        const { name, value } = readEvent(message);
+        this.#conclude({ id: messageEntryId(message.id), kind: 'message', name, input: null }, 'SUCCEEDED', value);
+        return;
+      }
+      case 'callback':
+        this.#takeCallback(messageEntryId(message.id), readCallback(message));
+        return;
+      default:
+        assertNever(message.kind);
+    }
+  }
+
+  /** A request to cancel the run is delivered. */
+  cancellation({ outcome }: OperationRecord): CancelledError {
+    const request = JSON.parse(outcome as string) as CancelRequest;
+    if (typeof request !== 'object' || request === null) return cancellation(this.#init.what, request ?? undefined);
+    this.#timedOutMs = request.timeoutMs;
+    return cancellation(this.#init.what, tookTooLong(request.timeoutMs));
+  }
+
+  /** A run that was cancelled for its time-out has failed by that. */
+  endOf(bodyEnd: BodyEnd): BodyEnd {
+    if (this.#timedOutMs === undefined || bodyEnd.ok || !(bodyEnd.error instanceof CancelledError)) return bodyEnd;
+    return { ok: false, error: new TimeoutError('FLOW_TIMEOUT', `${this.#init.what}: ${tookTooLong(this.#timedOutMs)}`) };
+  }
+
+  #takeCallback(id: string, { operationId, secret, end }: CallbackPayload): void {
+    const { record, heartbeat } = this.#init;
+    if (secret !== callbackSecret(record.seed, operationId)) return;
+    if (end === undefined) heartbeat(operationId);
+    else this.#conclude({ id, kind: 'message', name: 'callback', input: operationId }, end.status, end.text);
+  }
+
+  #takeCancel(request: CancelRequest): void {
+    if (this.#cancelRequested) return;
+    this.#cancelRequested = true;
+    this.#conclude({ id: CANCEL_ENTRY_ID, kind: 'cancel', name: 'cancel', input: null }, 'SUCCEEDED', JSON.stringify(request));
+  }
+
+  #conclude(entry: Pick<Entry, 'id' | 'kind' | 'name' | 'input'>, status: EndStatus, text: string): void {
+    const { record, host, conclude } = this.#init;
+    conclude(newEntry({ ...entry, runId: record.id, digest: '', startedAt: host.clock.now() }), status, text);
+  }
+}
+
+function tookTooLong(limitMs: number): string {
+  return `it took longer than its timeout of ${limitMs} ms`;
+}

@@ -353,6 +353,10 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     else gate(operation.entry, () => this.#settled(operation, status, text));
   }
 
+  tellFinished(operation: Operation, status: EndStatus, text: string): void {
+    this.#notices.operationFinished(operation, status, text);
+  }
+
   idempotencyKey(operationId: string): string {
     return this.#options.idempotencyKey ?? `${this.id}/${operationId}`;
   }

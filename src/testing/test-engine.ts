@@ -6,14 +6,16 @@ import { Engine, type EngineParts } from '../engine/engine.js';
 import type { EngineOptions } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import { StorageError, UsageError } from '../errors/errors.js';
-import { checkOptions, givenOptions, hasMethods, isBoolean, type OptionTable } from '../errors/options.js';
+import { checkOptions, givenOptions, hasMethods, isBoolean, isText, type OptionTable } from '../errors/options.js';
 import { requireDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
 import type { Logger } from '../model/logger.js';
 import type { RunRecord } from '../model/records.js';
+import { callbackSecret, callbackToken } from '../runtime/callback-token.js';
 import type { EngineEvents } from '../runtime/events.js';
 import { memoryStore } from '../store/memory-store.js';
 import type { Store } from '../store/store.js';
+import { Answers, type Question } from './answers.js';
 import { type BegunAction, type Mockable, type MockOptions, Mocks, type Sequence, type StandIn } from './mocks.js';
 import { kitCodec, replayProblem } from './replays.js';
 import { type RunReport, runReport } from './run-report.js';
@@ -80,11 +82,16 @@ export class TestEngine extends Engine {
   readonly #serdes: Serdes | undefined;
 
   readonly #leaks: EngineEvents['leak'][] = [];
+  readonly #answers: Answers = new Answers((question, answer) => this.#give(question, answer));
 
   constructor(options: EngineOptions, kit: Kit) {
     super(options, { clock: kit.clock, bodyOf: (definition) => kit.mocks.bodyOf(definition), newSeed: seedOf, gate: kit.gate });
     this.#kit = kit;
     this.on('leak', (leak) => this.#leaks.push(leak));
+    this.on('operation:started', (operation) => {
+      if (operation.kind === 'event') this.#answers.asked(operation);
+    });
+    this.on('operation:finished', (operation) => this.#answers.over(operation));
     this.#serdes = options.serdes;
   }
 
@@ -110,6 +117,16 @@ export class TestEngine extends Engine {
     standIn: StandIn<A, NoInfer<R>> | Sequence<StandIn<A, NoInfer<R>>>,
     options?: MockOptions<A>,
   ): (() => void) => this.#kit.mocks.add('mock()', target, standIn, options);
+
+  /**
+   * Answers the `event` or `callback` of this name that has waited longest, of whatever run, with a value or an error; when none waits, the next that does.
+   *
+   * @throws {UsageError} `INVALID_ARGUMENT` or `VALUE_NOT_SERIALIZABLE`.
+   */
+  readonly answer = async (name: string, answer: unknown): Promise<void> => {
+    if (!isText(name)) throw new UsageError('INVALID_ARGUMENT', 'answer(name, value): the name must be a text that is not empty');
+    await this.#answers.answer(name, answer);
+  };
 
   /** Takes all mocks away. */
   readonly restore = (): void => this.#kit.mocks.clear();
@@ -207,6 +224,22 @@ export class TestEngine extends Engine {
       for (const each of off) each();
     };
     return { promise, forget };
+  }
+
+  async #give({ runId, operationId, name }: Question, answer: unknown): Promise<void> {
+    // Writes what the run has asked for.
+    await this.get(runId);
+    const [[record], journal] = await Promise.all([this.#kit.store.getRuns([runId]), this.#kit.store.loadJournal(runId)]);
+    const isCallback = journal.find(({ id }) => id === operationId)?.digest === 'callback';
+    if (!isCallback) {
+      if (answer instanceof Error)
+        throw new UsageError('INVALID_ARGUMENT', `answer("${name}", error): an event cannot fail; answer it with a value`);
+      await this.send(runId, name, answer);
+      return;
+    }
+    const { seed } = record as RunRecord;
+    const token = callbackToken({ runId, operationId, secret: callbackSecret(seed, operationId) });
+    await (answer instanceof Error ? this.fail(token, answer) : this.complete(token, answer));
   }
 
   /** What the store has of a run by now. @throws {UsageError} `RUN_NOT_FOUND` */

@@ -25,7 +25,12 @@ abstract class Messaged extends Operation {
     const { id: input, status, outcome, finishedAt } = message;
     const known = this.recovered && entry.status === status;
     Object.assign(entry, { status, outcome, finishedAt, input });
-    if (!known) run.whenCurrent(() => this.write());
+    if (!known) {
+      run.whenCurrent(() => {
+        this.write();
+        run.tellFinished(this, status as EndStatus, outcome as string);
+      });
+    }
     return this.future.settle({ status: status as EndStatus, text: outcome as string, codec: this.codec });
   }
 }

@@ -31,6 +31,8 @@ export interface OperationRun {
   branchEnded(branch: EndedBranch): void;
   /** The operation's outcome: it goes into the journal, and is delivered when its turn comes. */
   complete(operation: Operation, status: EndStatus, text: string): void;
+  /** It has come to its end in this process, without an outcome of its own. */
+  tellFinished(operation: Operation, status: EndStatus, text: string): void;
   /** Does something when the whole journal has been delivered: at once if it has. */
   whenCurrent(step: () => void): void;
   /** Messages from outside, and who waits for them. */

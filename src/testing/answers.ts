@@ -1,0 +1,58 @@
+/** An event or callback that waits to be answered. */
+export interface Question {
+  readonly runId: string;
+  readonly operationId: string;
+  readonly name: string;
+}
+
+/** Gives an answer to whom it was asked by. */
+export type Give = (question: Question, answer: unknown) => Promise<void>;
+
+/**
+ * The events and callbacks of one engine that nobody has answered, and the answers that nobody has asked for, by name.
+ *
+ *   N1  Questions and answers of one name meet in the order in which they came up.
+ */
+export class Answers {
+  readonly #give: Give;
+  readonly #questions = new Map<string, Map<string, Question>>();
+  readonly #answers = new Map<string, unknown[]>();
+
+  constructor(give: Give) {
+    this.#give = give;
+  }
+
+  /** Something waits. An answer that is there already is given. */
+  asked(question: Question): void {
+    const { name } = question;
+    const answers = this.#answers.get(name);
+    if (answers === undefined || answers.length === 0) {
+      const questions = this.#questions.get(name) ?? new Map<string, Question>();
+      this.#questions.set(name, questions.set(keyOf(question), question));
+      return;
+    }
+    // It may be over by now: then there is nobody to tell.
+    this.#give(question, answers.shift()).catch(() => undefined);
+  }
+
+  /** It waits no longer. */
+  over(question: Question): void {
+    this.#questions.get(question.name)?.delete(keyOf(question));
+  }
+
+  /** Answers what has waited longest under this name, or else the next that will. */
+  async answer(name: string, answer: unknown): Promise<void> {
+    const questions = this.#questions.get(name);
+    const [question] = questions?.values() ?? [];
+    if (question === undefined) {
+      this.#answers.set(name, [...(this.#answers.get(name) ?? []), answer]);
+      return;
+    }
+    this.over(question);
+    await this.#give(question, answer);
+  }
+}
+
+function keyOf({ runId, operationId }: Question): string {
+  return `${runId} ${operationId}`;
+}

@@ -1,5 +1,5 @@
-// Packs the built library, installs the tarball into an empty project, and uses it there as its users do: by `import`, by `require`, and
-// from TypeScript under `nodenext` and `bundler`.
+// Packs the built library, installs the tarball into an empty project, and uses it there as its users do: by `import`, by `require`, in tests of
+// `node:test`, and from TypeScript under `nodenext` and `bundler`.
 //
 //   node test/package/check-tarball.mjs [--skip-types]
 //
@@ -41,6 +41,55 @@ run().catch((error) => {
   console.error(error);
   process.exitCode = 1;
 });
+`;
+
+// The testing kit under the test runner of Node.
+const kitTest = `import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { action, flow, map, memoryStore, sleep } from 'perdure';
+import { assertReplays, crashEverywhere, createTestEngine, explore, sequence, storeConformance } from 'perdure/testing';
+
+const charge = action('charge', async (cents) => 'receipt of ' + cents);
+const order = flow('order', async (cents) => {
+  const receipts = (await map([cents, cents + 1], charge)).getResults();
+  await sleep('3d');
+  return receipts;
+});
+let count = 0;
+const counting = flow('counting', async () => {
+  count += 1;
+  return count;
+});
+
+test('mock, calls and assertReplays', async () => {
+  const engine = createTestEngine();
+  engine.mock(charge, sequence('first', 'second'), { latency: (cents) => cents });
+  const { result, journal } = await engine.run(order, [400]);
+  assert.deepEqual(result, ['first', 'second']);
+  assert.deepEqual(engine.calls(charge), [[400], [401]]);
+  await engine.assertReplays();
+  await engine.close();
+  await assertReplays(order, JSON.parse(JSON.stringify(journal)));
+});
+
+test('crashEverywhere', async () => {
+  const { crashes } = await crashEverywhere(order, [400], { faults: { slow: 1, failingCommit: true, lostWorker: true } });
+  assert.ok(crashes > 4);
+  await assert.rejects(crashEverywhere(counting, []), assert.AssertionError);
+});
+
+test('explore', async () => {
+  const { orders } = await explore(order, [400], { seed: 1, runs: 20, invariant: ({ status }) => assert.equal(status, 'SUCCEEDED') });
+  assert.equal(orders, 2);
+  await assert.rejects(explore(counting, [], { runs: 2 }), assert.AssertionError);
+});
+
+for (const { area, name, run } of storeConformance) {
+  test(area + ': ' + name, () => {
+    const store = memoryStore();
+    return run(() => store);
+  });
+}
 `;
 
 // Explicit types on what the library returns: a type that silently became `any` fails the check.
@@ -120,6 +169,15 @@ function checkProgram(project, file) {
   step(`${file}: {"result":42}`);
 }
 
+function checkKit(project) {
+  writeFileSync(join(project, 'kit.test.mjs'), kitTest);
+  const { stdout } = sh(process.execPath, ['--test', '--test-reporter=tap', 'kit.test.mjs'], project);
+  const passed = Number(/^# pass (\d+)$/m.exec(stdout)?.[1]);
+  // Three of its own, and at least one of the store's.
+  if (!(passed > 3)) throw new Error(`kit.test.mjs has ${passed} tests that passed:\n${stdout}`);
+  step(`kit.test.mjs under node:test: ${passed} passed`);
+}
+
 function checkTypes(project, name) {
   const tsconfig = join(project, `tsconfig.${name}.json`);
   writeJson(tsconfig, { compilerOptions: { ...compilerOptions, ...tsconfigs[name] }, files: ['consumer.ts'] });
@@ -157,6 +215,7 @@ function check(scratch) {
   );
   checkProgram(project, 'import.mjs');
   checkProgram(project, 'require.cjs');
+  checkKit(project);
 
   if (skipTypes) return;
   writeFileSync(join(project, 'consumer.ts'), consumer);

@@ -2,6 +2,7 @@ export { type Action, type ActionCall, type ActionMethodOptions, type ActionOpti
 export type { AttemptOptions } from './api/attempt-options.js';
 export type { BatchOptions } from './api/batch-options.js';
 export { actionContext, type FlowContext, flowContext } from './api/contexts.js';
+export { continueAsNew } from './api/continue-as-new.js';
 export { type Callback, type CallbackOptions, callback, event } from './api/event.js';
 export { type Flow, type FlowCall, type FlowMethodOptions, type FlowOptions, flow } from './api/flow.js';
 export { type ItemStartable, type MapFunction, type MapItems, type MapOptions, map } from './api/map.js';
@@ -16,6 +17,7 @@ export {
   type ParallelResult,
   parallel,
 } from './api/parallel.js';
+export { patched } from './api/patched.js';
 export { shield } from './api/shield.js';
 export { type Sleep, sleep, sleepUntil } from './api/sleep.js';
 export { type Startable, startable } from './api/startable.js';
@@ -29,10 +31,15 @@ export {
 } from './api/wait-for-condition.js';
 export { type ErrorClass, registerError } from './codec/error-registry.js';
 export type { Serdes } from './codec/serdes.js';
+export type { CheckReport, Mismatch } from './engine/check.js';
 export type { Engine, StartableFlow, StartOptions } from './engine/engine.js';
 export type { EngineListener } from './engine/events.js';
+export type { FailedAttemptInfo, OperationInfo } from './engine/operations-tree.js';
 export type { EngineOptions } from './engine/options.js';
+export type { Retention } from './engine/retention.js';
+export type { RunDetails } from './engine/run-details.js';
 export type { ListFilter, RunInfo } from './engine/run-info.js';
+export type { PendingOperation } from './engine/waiting.js';
 export { ERROR_CODES, type ErrorCode } from './errors/codes.js';
 export {
   CancelledError,
@@ -66,7 +73,7 @@ export {
 export type { DurableFuture, WaitLimit } from './futures/durable-future.js';
 export type { Duration } from './model/duration.js';
 export type { LogFields, Logger } from './model/logger.js';
-export type { EntryKind, InboxMessage, OperationRecord, RunEnd, RunRecord } from './model/records.js';
+export type { EntryKind, InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from './model/records.js';
 export type {
   BatchItemStatus,
   BlockedCode,

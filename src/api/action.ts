@@ -91,9 +91,10 @@ function makeAction(name: string, body: Body, options: ActionOptions | undefined
 
 function callableAction(definition: ActionDefinition, options: ActionCall): Action<unknown[], unknown> {
   const policy = attemptPolicy(`action "${definition.name}".with()`, options, definition.policy);
+  const call = { name: options.name ?? definition.name, serdes: options.serdes, policy };
   return makeCallable<ActionCall, Action<unknown[], unknown>>({
     name: definition.name,
-    startable: { definition },
+    startable: { definition, options: call },
     begin(args, entryPoint) {
       const place = flowPlace(`action "${definition.name}"`);
       if (place === undefined) {
@@ -102,8 +103,7 @@ function callableAction(definition: ActionDefinition, options: ActionCall): Acti
           `action "${definition.name}" was called outside of any flow, where nothing would record it; call it in a function wrapped with flow()`,
         );
       }
-      const { name = definition.name, serdes } = options;
-      return place.run.start({ kind: 'action', definition, name, args, serdes, policy }, place, entryPoint);
+      return place.run.start({ kind: 'action', definition, args, ...call }, place, entryPoint);
     },
     withOptions(more) {
       checkOptions(`action "${definition.name}".with()`, more, CALL_OPTIONS);

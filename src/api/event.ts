@@ -56,5 +56,5 @@ export function callback<T = unknown>(options: CallbackOptions = {}): Callback<T
   };
   const place = requireFlowPlace('callback()');
   const future = place.run.start({ kind: 'event', name, callback: limits }, place, callback);
-  return { token: place.run.callbackToken(future.id), future: future as unknown as DurableFuture<T> };
+  return { token: place.run.inbox.callbackToken(future.id), future: future as unknown as DurableFuture<T> };
 }

@@ -1,11 +1,10 @@
-import { findStartable } from '../engine/startables.js';
+import { findStartable, type StartableAction } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
 import { checkOptions, DURATION, isFunction, type OptionTable, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import { requireDuration } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Duration } from '../model/duration.js';
-import type { ActionDefinition } from '../runtime/definitions.js';
 import type { Action } from './action.js';
 import { attemptPolicy } from './attempt-options.js';
 import { requireFlowPlace } from './place.js';
@@ -42,13 +41,13 @@ const OPTIONS: OptionTable = {
 };
 
 function begin(caller: string, look: unknown, options: WaitForConditionOptions<unknown>, entryPoint?: EntryPoint): DurableFuture<unknown> {
-  const definition = requireAction(caller, look);
+  const { definition, options: call } = requireAction(caller, look);
   checkOptions(caller, options, OPTIONS);
-  const { initial, strategy, timeout, name = definition.name } = options;
-  if (!isFunction(strategy))
+  if (!isFunction(options?.strategy))
     throw new UsageError('INVALID_OPTION', `${caller}: the option "strategy" is required: a function of the state`);
+  const { initial, strategy, timeout, name = call.name } = options;
   const limit = timeout === undefined ? {} : { scheduleTimeout: timeout };
-  const policy = attemptPolicy(caller, limit, definition.policy);
+  const policy = attemptPolicy(caller, limit, call.policy);
   const next = (state: unknown, count: number): number | undefined => {
     const decision: unknown = strategy(state, count);
     if (typeof decision !== 'object' || decision === null || typeof (decision as PollDecision).continue !== 'boolean') {
@@ -58,7 +57,7 @@ function begin(caller: string, look: unknown, options: WaitForConditionOptions<u
     return goOn ? requireDuration(delay, `${caller}: the delay that the strategy returned`) : undefined;
   };
   const place = requireFlowPlace(caller);
-  return place.run.start({ kind: 'action', definition, name, args: [initial], policy, poll: { next } }, place, entryPoint);
+  return place.run.start({ kind: 'action', definition, ...call, name, args: [initial], policy, poll: { next } }, place, entryPoint);
 }
 
 const start = ((look: unknown, options: WaitForConditionOptions<unknown>) =>
@@ -81,8 +80,8 @@ export const waitForCondition: WaitForCondition = Object.assign(
   { start },
 ) as WaitForCondition;
 
-function requireAction(caller: string, look: unknown): ActionDefinition {
-  const definition = findStartable(look)?.definition;
-  if (definition?.kind === 'action') return definition;
+function requireAction(caller: string, look: unknown): StartableAction {
+  const startable = findStartable(look);
+  if (startable?.definition.kind === 'action') return startable as StartableAction;
   throw new UsageError('NOT_STARTABLE', `${caller} takes an action that is given the last state and returns the next`);
 }

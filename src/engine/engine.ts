@@ -6,32 +6,37 @@ import { checkOptions, DURATION, givenOptions, isText, POLICY, TEXT } from '../e
 import type { DurableFuture } from '../futures/durable-future.js';
 import { requireDuration, requireReason } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
-import type { InboxMessage, RunRecord } from '../model/records.js';
+import type { RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
-import { callbackSecret, invalidToken, readCallbackToken } from '../runtime/callback-token.js';
 import { currentPlace, outsidePlaces } from '../runtime/current-scope.js';
 import type { FlowDefinition } from '../runtime/definitions.js';
 import { ENGINE_EVENTS, type EngineEvents, plainError } from '../runtime/events.js';
 import { holdRejections } from '../runtime/held-rejections.js';
 import type { RunHost } from '../runtime/host.js';
-import { type CallbackPayload, callbackMessage, cancelMessage, eventMessage } from '../runtime/messages.js';
 import { newRun, newRunId } from '../runtime/new-run.js';
 import { runIdTaken } from '../runtime/run-id-taken.js';
 import type { Store } from '../store/store.js';
 import { Worker } from '../worker/worker.js';
+import { type CheckReport, checkRuns } from './check.js';
 import { chooseStore } from './choose-store.js';
 import { type CurrentEngine, enterEngine, leaveEngine } from './current.js';
 import { EngineEmitter, type EngineListener } from './events.js';
+import { forkOf } from './fork.js';
 import { guarded, jsonLogger } from './json-logger.js';
+import { type OperationInfo, type OperationsSource, operationsTree } from './operations-tree.js';
 import { checkEngineOptions, type EngineOptions } from './options.js';
+import { Outbox } from './outbox.js';
 import { registry } from './registry.js';
+import { checkRetention, prune, type Retention } from './retention.js';
 import { RootFuture, type RootFutureHost } from './root-future.js';
-import { checkListFilter, type ListFilter, type RunInfo, runInfo } from './run-info.js';
+import { type RunDetails, runDetails } from './run-details.js';
+import { checkListFilter, type ListFilter, type RunInfo, runInfo, runNotFound } from './run-info.js';
 import { type FlowCallOptions, requireFlow } from './startables.js';
 
 const DEFAULT_MAX_VALUE_BYTES = 4 * 1024 * 1024;
 const DEFAULT_LEASE_MS = 30_000;
 const DEFAULT_CLOSE_MS = 10_000;
+const DEFAULT_MAX_RESIDENT_RUNS = 10_000;
 
 /** Options of `engine.start`. */
 export interface StartOptions {
@@ -78,6 +83,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   readonly #clock: Clock;
   readonly #roots = new Set<RootFuture>();
   readonly #rootHost: RootFutureHost;
+  readonly #outbox: Outbox;
   readonly #releases: (() => void)[] = [];
   #refusal: Error | undefined;
   #closing: Promise<void> | undefined;
@@ -101,6 +107,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       leaks: options.leaks ?? 'warn',
       nonDurableAwait: options.nonDurableAwait ?? 'warn',
       leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS,
+      tidy: options.retention && (async () => void (await prune(this.#store, options.retention as Retention, this.#clock.now()))),
+      maxResidentRuns: options.maxResidentRuns ?? DEFAULT_MAX_RESIDENT_RUNS,
       retry: options.retry,
       maxConcurrentActions: options.maxConcurrentActions,
       bodyOf: parts.bodyOf,
@@ -108,12 +116,18 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       gate: parts.gate,
       onFailure: (error) => this.#failed(error),
     });
+    this.#outbox = new Outbox({
+      store: this.#store,
+      codec: this.#codec,
+      ready: () => this.#ready(),
+      sent: () => this.#worker.checkInbox(),
+    });
     this.#rootHost = {
       clock: this.#clock,
       requestCancel: (runId, reason) =>
-        void this.#requestCancel(runId, reason).catch((error: unknown) =>
-          logger.warn(`run ${runId} was not cancelled: ${plainError(error).message}`, { runId }),
-        ),
+        void this.#outbox
+          .cancel(runId, reason)
+          .catch((error: unknown) => logger.warn(`run ${runId} was not cancelled: ${plainError(error).message}`, { runId })),
       forget: (root) => this.#roots.delete(root),
     };
     if (options.default !== false) enterEngine(this);
@@ -165,6 +179,23 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     return root.future;
   }
 
+  /**
+   * Starts a new run that goes on where another was before the outcome of an operation: what was recorded by then is taken over, the rest is done again by
+   * the present code of the same version. The other run stays as it is.
+   *
+   * @returns The new run's future; it rejects with `RUN_NOT_FOUND`, `INVALID_ARGUMENT` (no such operation) or `FLOW_NOT_REGISTERED`.
+   * @throws {UsageError} `INVALID_ARGUMENT`
+   */
+  fork<T = unknown>(runId: string, operationId: string): DurableFuture<T> {
+    this.#admit('engine.fork()');
+    requireRunId(runId, 'engine.fork(runId, operationId)');
+    if (!isText(operationId))
+      throw new UsageError('INVALID_ARGUMENT', 'engine.fork(runId, operationId): the operation has an id, such as "3"');
+    const root = this.#newRoot(newRunId(this.#clock.now()), '', this.#codec);
+    this.#fork(root, runId, operationId).catch((error: unknown) => root.abandon(error as Error));
+    return root.future as unknown as DurableFuture<T>;
+  }
+
   /** The future of a run, whoever started it and executes it. It rejects with `RUN_NOT_FOUND` when there is none of this id. */
   future<T = unknown>(runId: string): DurableFuture<T> {
     this.#admit('engine.future()');
@@ -173,11 +204,17 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     return root.future as unknown as DurableFuture<T>;
   }
 
-  /** @throws {UsageError} `RUN_NOT_FOUND` */
-  async get(runId: string): Promise<RunInfo> {
+  /** Tells of a run, and what it waits for. @throws {UsageError} `RUN_NOT_FOUND` */
+  async get(runId: string): Promise<RunDetails> {
     this.#admit('engine.get()');
     const record = await this.#find(requireRunId(runId, 'engine.get(runId)'));
-    return runInfo(record, this.#codecOf(record));
+    return runDetails(record, { ...this.operationsSource, codec: this.#codecOf(record) });
+  }
+
+  /** All that a run and its child runs have asked for, as a tree, with attempts and outcomes. @throws {UsageError} `RUN_NOT_FOUND` */
+  async operations(runId: string): Promise<OperationInfo[]> {
+    this.#admit('engine.operations()');
+    return operationsTree(this.operationsSource, await this.#find(requireRunId(runId, 'engine.operations(runId)')));
   }
 
   /** The runs that meet all conditions, newest first. */
@@ -197,7 +234,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     this.#admit('engine.cancel()');
     requireRunId(runId, 'engine.cancel(runId)');
     requireReason(reason, 'engine.cancel(runId, reason)');
-    return this.#requestCancel(runId, reason);
+    return this.#outbox.cancel(runId, reason);
   }
 
   /**
@@ -210,8 +247,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     this.#admit('engine.send()');
     requireRunId(runId, 'engine.send(runId, name)');
     if (!isText(name)) throw new UsageError('INVALID_ARGUMENT', 'engine.send(runId, name): the name must be a text that is not empty');
-    const text = this.#codec.encode(value, () => `the value for event "${name}" of run ${runId}`);
-    await this.#deliver(eventMessage(runId, { name, value: text }));
+    await this.#outbox.event(runId, name, value);
   }
 
   /**
@@ -221,8 +257,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    */
   async complete(token: string, value?: unknown): Promise<void> {
     this.#admit('engine.complete()');
-    const text = this.#codec.encode(value, () => 'the value for a callback');
-    await this.#answer('engine.complete(token, value)', token, { status: 'SUCCEEDED', text });
+    await this.#outbox.complete('engine.complete(token, value)', token, value);
   }
 
   /**
@@ -232,7 +267,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    */
   async fail(token: string, error: unknown): Promise<void> {
     this.#admit('engine.fail()');
-    await this.#answer('engine.fail(token, error)', token, { status: 'FAILED', text: this.#codec.encodeError(error) });
+    await this.#outbox.fail('engine.fail(token, error)', token, error);
   }
 
   /**
@@ -242,7 +277,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    */
   async heartbeat(token: string): Promise<void> {
     this.#admit('engine.heartbeat()');
-    await this.#answer('engine.heartbeat(token)', token);
+    await this.#outbox.heartbeat('engine.heartbeat(token)', token);
   }
 
   /**
@@ -258,6 +293,34 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     if (status === undefined) throw runNotFound(runId);
     if (status !== 'BLOCKED') throw new UsageError('RUN_NOT_BLOCKED', `run ${runId} is ${status}; only a BLOCKED run can be retried`);
     await this.#worker.claim();
+  }
+
+  /**
+   * Replays all stored runs of a flow, of whatever version and status, against the code of this process, and executes nothing: run it before a release, on
+   * a copy of the store or on the store itself.
+   *
+   * @returns What the present code does not replay.
+   * @throws {UsageError} `NOT_STARTABLE`
+   */
+  async check(flow: StartableFlow<never, unknown>): Promise<CheckReport> {
+    this.#admit('engine.check()');
+    const { name } = requireFlow(flow, 'engine.check(flow)').definition;
+    await this.#ready();
+    const runs = await this.#store.listRuns({ flow: name, limit: Number.MAX_SAFE_INTEGER });
+    return checkRuns({ runs, codec: this.#codec, loadJournal: (runId) => this.#store.loadJournal(runId) });
+  }
+
+  /**
+   * Deletes runs that have ended, with their journals and their children. The option `retention` of `open()` does so now and then.
+   *
+   * @returns How many runs are gone, children included.
+   * @throws {UsageError} `INVALID_OPTION` or `INVALID_DURATION`
+   */
+  async prune(retention: Retention): Promise<number> {
+    this.#admit('engine.prune()');
+    checkRetention('engine.prune()', retention);
+    await this.#ready();
+    return prune(this.#store, retention, this.#clock.now());
   }
 
   /** Listens to an event; returns what stops it. A listener that throws is logged and disturbs nobody. */
@@ -346,6 +409,27 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     this.#followRun(root, taken ?? record);
   }
 
+  async #fork(root: RootFuture, runId: string, operationId: string): Promise<void> {
+    const run = await this.#find(runId);
+    const definition = registry.find(run.flow, run.version);
+    if (definition === undefined) {
+      throw new UsageError(
+        'FLOW_NOT_REGISTERED',
+        `engine.fork(): version ${run.version} of flow "${run.flow}" is not registered in this process`,
+      );
+    }
+    const { workerId, group } = this.#worker;
+    const journal = await this.#store.loadJournal(runId);
+    const fork = forkOf({ run, journal, operationId, id: root.runId, workerId, nowMs: this.#clock.now() });
+    const codec = this.#codecOf(run);
+    root.known(run.flow, codec);
+    for (const entry of fork.journal) group.entry(entry);
+    group.create(fork.record, () => {
+      this.#worker.begin(fork.record, fork.journal);
+      this.#followRun(root, fork.record);
+    });
+  }
+
   async #attach(root: RootFuture): Promise<void> {
     const record = await this.#find(root.runId);
     root.known(record.flow, this.#codecOf(record));
@@ -357,32 +441,9 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       root.ended({ status, outcome: outcome as string });
       return;
     }
-    root.isRecorded();
+    // Where runs come faster than they go, this holds up whoever starts them.
+    this.#worker.whenRoom(() => root.isRecorded());
     this.#worker.followCommitted(id, (end) => root.ended(end));
-  }
-
-  async #requestCancel(runId: string, reason: string | undefined): Promise<boolean> {
-    await this.#ready();
-    const status = await this.#store.send(cancelMessage(runId, reason === undefined ? {} : { reason }));
-    if (status === undefined) throw runNotFound(runId);
-    this.#worker.checkInbox();
-    return !isEnded(status);
-  }
-
-  async #answer(caller: string, token: string, end?: CallbackPayload['end']): Promise<void> {
-    const { runId, operationId, secret } = readCallbackToken(token, caller);
-    await this.#ready();
-    const [record] = await this.#store.getRuns([runId]);
-    if (record === undefined || callbackSecret(record.seed, operationId) !== secret) throw invalidToken(caller);
-    await this.#deliver(callbackMessage(runId, { operationId, secret, ...(end === undefined ? {} : { end }) }));
-  }
-
-  async #deliver(message: InboxMessage): Promise<void> {
-    await this.#ready();
-    const status = await this.#store.send(message);
-    if (status === undefined) throw runNotFound(message.runId);
-    if (isEnded(status)) throw new UsageError('RUN_FINISHED', `run ${message.runId} is ${status}: nothing can be sent to it any more`);
-    this.#worker.checkInbox();
   }
 
   async #find(runId: string): Promise<RunRecord> {
@@ -397,6 +458,13 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     await this.open();
     await new Promise<void>((resolve) => this.#clock.macrotask(resolve));
     await this.#worker.group.flush();
+  }
+
+  /** What operations are read from by now. */
+  protected get operationsSource(): OperationsSource {
+    const { limiter } = this.#worker;
+    const queued: OperationsSource['queued'] = (runId, operationId) => limiter.waits(runId, operationId);
+    return { store: this.#store, codec: this.#codec, nowMs: this.#clock.now(), queued };
   }
 
   #codecOf(record: RunRecord): Codec {
@@ -420,8 +488,4 @@ function refuseInFlow(what: string): void {
 function requireRunId(runId: unknown, caller: string): string {
   if (isText(runId)) return runId;
   throw new UsageError('INVALID_ARGUMENT', `${caller}: the run's id must be a text that is not empty`);
-}
-
-function runNotFound(runId: string): UsageError {
-  return new UsageError('RUN_NOT_FOUND', `there is no run ${runId} in this store`);
 }

@@ -14,6 +14,7 @@ import type { Logger } from '../model/logger.js';
 import type { LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
 import type { RetryStrategy } from '../runtime/retry-strategy.js';
 import type { Store } from '../store/store.js';
+import { checkRetention, type Retention } from './retention.js';
 
 /** How an engine is opened. */
 export interface EngineOptions {
@@ -29,6 +30,13 @@ export interface EngineOptions {
   readonly retry?: RetryStrategy;
   /** How many bodies of actions run at once in this engine. Default: any number. */
   readonly maxConcurrentActions?: number;
+  /**
+   * How many runs stay in memory. Beyond that, runs that only wait for what is far away leave it until that is due, and `recorded()` of new ones waits for
+   * room. Default 10,000.
+   */
+  readonly maxResidentRuns?: number;
+  /** Which runs that have ended are deleted, now and then. Default: none. */
+  readonly retention?: Retention;
   /** How values become text and come back. Default: superjson, with a check. */
   readonly serdes?: Serdes;
   /** The largest encoded value, in bytes. Default 4 MiB. */
@@ -60,6 +68,8 @@ const TABLE: OptionTable = {
   leaks: POLICY,
   nonDurableAwait: POLICY,
   retry: RETRY_OPTION,
+  retention: [(value) => typeof value === 'object' && value !== null, "an object such as { age: '30d', count: 10_000 }"],
+  maxResidentRuns: [isPositiveInteger, 'a whole number above 0'],
   maxConcurrentActions: [isPositiveInteger, 'a whole number above 0'],
   serdes: SERDES_OPTION,
   maxValueBytes: [isPositiveInteger, 'a whole number of bytes above 0'],
@@ -70,4 +80,5 @@ const TABLE: OptionTable = {
 /** @throws {UsageError} `INVALID_OPTION` when an option is unknown or of the wrong kind. */
 export function checkEngineOptions(options: EngineOptions | undefined): void {
   checkOptions('open()', options, TABLE);
+  if (options?.retention !== undefined) checkRetention('open(): retention', options.retention);
 }

@@ -1,4 +1,5 @@
 import type { Codec } from '../codec/codec.js';
+import { UsageError } from '../errors/errors.js';
 import { checkOptions, isOneOf, isPositiveInteger, isText } from '../errors/options.js';
 import type { RunRecord } from '../model/records.js';
 import { type BlockedCode, RUN_STATUSES, type RunStatus } from '../model/statuses.js';
@@ -59,4 +60,8 @@ export function runInfo(record: RunRecord, codec: Codec): RunInfo {
   };
   if (status === 'SUCCEEDED') Object.defineProperty(info, 'result', { get: () => codec.decode(outcome as string), enumerable: true });
   return info;
+}
+
+export function runNotFound(runId: string): UsageError {
+  return new UsageError('RUN_NOT_FOUND', `there is no run ${runId} in this store`);
 }

@@ -1,10 +1,24 @@
+import type { Serdes } from '../codec/serdes.js';
 import { UsageError } from '../errors/errors.js';
-import type { ActionDefinition, FlowDefinition } from '../runtime/definitions.js';
+import type { ActionDefinition, AttemptPolicy, FlowDefinition } from '../runtime/definitions.js';
 
 /** What stands behind a function that `flow()` or `action()` made. */
 export type Startable =
   | { readonly definition: FlowDefinition; readonly versionGiven: boolean; readonly options: FlowCallOptions }
-  | { readonly definition: ActionDefinition };
+  | StartableAction;
+
+/** What stands behind a function that `action()` made. */
+export interface StartableAction {
+  readonly definition: ActionDefinition;
+  readonly options: ActionCallOptions;
+}
+
+/** What `action.with()` keeps for the call. */
+export interface ActionCallOptions {
+  readonly name: string;
+  readonly serdes?: Serdes | undefined;
+  readonly policy: AttemptPolicy;
+}
 
 /** What `flow.with()` keeps for the start. */
 export interface FlowCallOptions {

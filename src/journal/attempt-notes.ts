@@ -16,6 +16,8 @@ export interface AttemptNotes {
   readonly kept: readonly FailedAttempt[];
   /** When the next is due; left out while one is under way. */
   readonly nextAt?: number | undefined;
+  /** How many there may be, where the strategy says so. */
+  readonly maxAttempts?: number | undefined;
   /** Where an attempt may be made once only: when the one under way began. */
   readonly begunAt?: number | undefined;
   /** Of a callback: when its last sign of life came. */
@@ -44,8 +46,8 @@ export function withFailure({ failures, kept, heartbeat, polls }: AttemptNotes, 
   return { failures: failures + 1, kept: [...kept, failed].slice(-KEPT), heartbeat, polls };
 }
 
-/** What is kept of them when the operation has its outcome: nothing, when the first attempt was the only one. */
-export function finalAttempts({ failures, kept, polls }: AttemptNotes, status: 'SUCCEEDED' | 'FAILED' | 'CANCELLED'): string | null {
-  const only = failures === 0 || (failures === 1 && status === 'FAILED');
+/** What is kept of them when the operation has its outcome: nothing, when the first attempt was the only one and that is its outcome. */
+export function finalAttempts({ failures, kept, polls }: AttemptNotes, outcome: string): string | null {
+  const only = failures === 0 || (failures === 1 && kept[0]?.error === outcome);
   return only && polls === undefined ? null : encodeAttempts({ failures, kept, polls });
 }

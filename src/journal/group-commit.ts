@@ -1,5 +1,5 @@
 import type { Clock } from '../clock/clock.js';
-import type { InboxMessage, OperationRecord, RunEnd, RunRecord } from '../model/records.js';
+import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
 import type { Store } from '../store/store.js';
 
 /** A journal entry while its run lives: its owner changes it, and hands it over whenever it is to be written. */
@@ -44,6 +44,8 @@ interface Batch {
   readonly entries: Set<Entry>;
   /** Entries with an outcome in this batch: they get the commit's time. */
   readonly outcomes: Entry[];
+  readonly restarts: RunRestart[];
+  readonly suspends: RunSuspension[];
   readonly ends: EndDraft[];
   readonly messages: InboxMessage[];
   readonly taken: number[];
@@ -115,6 +117,20 @@ export class GroupCommit {
     this.entry(entry, committed);
   }
 
+  /** The run begins anew: what is written of it from now on belongs to that. */
+  restart(restart: RunRestart, committed: () => void): void {
+    this.#batch.restarts.push(restart);
+    this.#batch.committed.push(committed);
+    this.#schedule();
+  }
+
+  /** The run leaves memory, and goes on when it is claimed. */
+  suspend(suspension: RunSuspension, committed: () => void): void {
+    this.#batch.suspends.push(suspension);
+    this.#batch.committed.push(committed);
+    this.#schedule();
+  }
+
   end(end: EndDraft, committed: () => void): void {
     this.#batch.ends.push(end);
     this.#batch.committed.push(committed);
@@ -162,6 +178,8 @@ export class GroupCommit {
         workerId,
         creates: [...made.values()].map((creation) => creation.record),
         operations: [...batch.entries],
+        restarts: batch.restarts,
+        suspends: batch.suspends,
         ends: batch.ends.map((end) => stamped(end, now)),
         messages: batch.messages,
         taken: batch.taken,
@@ -202,13 +220,15 @@ export class GroupCommit {
 }
 
 function emptyBatch(): Batch {
-  return { creations: [], entries: new Set(), outcomes: [], ends: [], messages: [], taken: [], committed: [] };
+  return { creations: [], entries: new Set(), outcomes: [], restarts: [], suspends: [], ends: [], messages: [], taken: [], committed: [] };
 }
 
 function isEmpty(batch: Batch): boolean {
   return (
     batch.creations.length === 0 &&
     batch.entries.size === 0 &&
+    batch.restarts.length === 0 &&
+    batch.suspends.length === 0 &&
     batch.ends.length === 0 &&
     batch.messages.length === 0 &&
     batch.taken.length === 0

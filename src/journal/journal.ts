@@ -1,5 +1,5 @@
 import type { NonDeterminismError } from '../errors/errors.js';
-import type { OperationRecord } from '../model/records.js';
+import { isOperation, type OperationRecord } from '../model/records.js';
 import { insideEndedBranch } from './branch-notes.js';
 import { CANCEL_ENTRY_ID } from './numbering.js';
 import { mismatch, missing, type OperationIdentity, type ReplayedRun } from './replay-check.js';
@@ -25,12 +25,16 @@ export class Journal {
   readonly cancelRecorded: boolean;
   /** Whether there are branches whose bodies are not run again. */
   readonly skipsBranches: boolean;
+  /** The changes of code that the run has. */
+  readonly patches: ReadonlySet<string>;
   readonly #recorded: Map<string, OperationRecord>;
   /** Messages that were taken in branches whose bodies are not run again. */
   readonly #spent = new Set<string>();
   #queue: OperationRecord[];
   #head = 0;
   #loaded: number;
+  /** Those of them that the flow's code brought about. */
+  #loadedOutcomes: number;
   /** Whether an outcome of this process was delivered: all that an unchanged flow was to ask for again lies behind. */
   #live = false;
   #nextSeq: number;
@@ -40,12 +44,14 @@ export class Journal {
     this.#run = run;
     this.#queue = loaded.filter((record) => record.seq !== null);
     this.#loaded = this.#queue.length;
+    this.#loadedOutcomes = this.#queue.filter(isOperation).length;
     this.#nextSeq = (this.#queue.at(-1)?.seq ?? 0) + 1;
     this.cancelRecorded = loaded.some((record) => record.id === CANCEL_ENTRY_ID);
     const skipped = options?.whole === true ? undefined : insideEndedBranch(loaded);
     this.skipsBranches = skipped !== undefined;
     const expected = loaded.filter((record) => isOperation(record) && skipped?.(record) !== true);
     this.#recorded = new Map(expected.map((record) => [record.id, record]));
+    this.patches = new Set(loaded.filter(({ kind }) => kind === 'patch').map(({ name }) => name));
     for (const record of loaded) {
       if (record.kind === 'event' && record.input !== null && skipped?.(record) === true) this.#spent.add(record.input);
     }
@@ -53,7 +59,7 @@ export class Journal {
 
   /** Whether anything of an earlier execution lies ahead: an outcome to deliver, or a start to come to. */
   get replaying(): boolean {
-    return this.#loaded > 0 || (this.#recorded.size > 0 && !this.#live);
+    return this.#loadedOutcomes > 0 || (this.#recorded.size > 0 && !this.#live);
   }
 
   /** Whether something is recorded that the flow has not asked for. */
@@ -82,8 +88,10 @@ export class Journal {
     if (record === undefined) return undefined;
     if (this.#recorded.has(record.id)) return missing(this.#run, record, 'waiting');
     this.#head += 1;
-    if (this.#loaded > 0) this.#loaded -= 1;
-    else this.#live = true;
+    if (this.#loaded > 0) {
+      this.#loaded -= 1;
+      if (isOperation(record)) this.#loadedOutcomes -= 1;
+    } else this.#live = true;
     if (this.#head === this.#queue.length) {
       this.#queue = [];
       this.#head = 0;
@@ -94,6 +102,11 @@ export class Journal {
   /** Whether a message was taken where nobody will ask for it again. */
   isSpent(messageId: string): boolean {
     return this.#spent.has(messageId);
+  }
+
+  /** What came in and was not delivered. */
+  get undelivered(): readonly OperationRecord[] {
+    return this.#queue.slice(this.#head);
   }
 
   /** An outcome of this process was committed. */
@@ -115,9 +128,4 @@ export class Journal {
     }
     return undefined;
   }
-}
-
-/** Whether the flow asked for it: all else came from outside. */
-function isOperation({ kind }: OperationRecord): boolean {
-  return kind !== 'cancel' && kind !== 'message';
 }

@@ -30,5 +30,10 @@ export function messageEntryId(messageId: number): string {
   return `message-${messageId}`;
 }
 
+/** The entry of a change of code. */
+export function patchEntryId(name: string): string {
+  return `patch-${name}`;
+}
+
 /** The entry of a cancel request that took effect; there is at most one in a journal. */
 export const CANCEL_ENTRY_ID = 'cancel';

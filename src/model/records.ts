@@ -22,10 +22,17 @@ export interface RunRecord {
   readonly blockedCode: BlockedCode | null;
   readonly createdAt: number;
   readonly finishedAt: number | null;
+  /** `SUSPENDED` runs: when they go on by themselves; `null` for those that wait for others only, and for all that are not suspended. */
+  readonly wakeAt: number | null;
 }
 
-/** What a journal entry records: an operation, a cancel request that took effect, or a message that was taken in. */
-export type EntryKind = OperationKind | 'cancel' | 'message';
+/** What a journal entry records: an operation, a cancel request that took effect, a message that was taken in, or a change of code that the run has. */
+export type EntryKind = OperationKind | 'cancel' | 'message' | 'patch';
+
+/** Whether an entry is of something that the flow asked for. */
+export function isOperation({ kind }: { readonly kind: EntryKind }): boolean {
+  return kind !== 'cancel' && kind !== 'message' && kind !== 'patch';
+}
 
 /** One entry of a run's journal: an operation's start, later overwritten in place by its outcome. */
 export interface OperationRecord {
@@ -63,6 +70,21 @@ export interface RunEnd {
   readonly outcome: string;
   readonly blockedCode: BlockedCode | null;
   readonly finishedAt: number | null;
+}
+
+/** A run that begins anew under its id, with an empty journal but for what is given. */
+export interface RunRestart extends Pick<RunRecord, 'input' | 'seed' | 'options'> {
+  readonly runId: string;
+  readonly operations: readonly OperationRecord[];
+}
+
+/** A run that leaves memory while all that it waits for is far away. */
+export interface RunSuspension {
+  readonly runId: string;
+  /** When it goes on by itself; `null`: only when something is sent to it, or a child of it ends. */
+  readonly wakeAt: number | null;
+  /** Ids of the runs whose ends it waits for. */
+  readonly children: readonly string[];
 }
 
 /** What others send to a run. `payload` is JSON. */

@@ -2,7 +2,8 @@
  * The statuses of the design, and the rules about them. This is their only home.
  *
  * Run:        RUNNING, owned from its creation → SUCCEEDED | FAILED | CANCELLED. PENDING: released, until somebody claims it. BLOCKED, until `retry` or a
- *             registration ends that. SUSPENDED is reserved for runs that leave memory while they wait.
+ *             registration ends that. SUSPENDED: without an owner while all that it waits for is far away; RUNNING when that is due and somebody claims it,
+ *             PENDING when something is sent to it or a child of it has ended.
  * Operation:  STARTED → SUCCEEDED | FAILED | CANCELLED.
  * Batch item: NOT_STARTED → STARTED → SUCCEEDED | FAILED; what it is when its batch is complete, it stays.
  */

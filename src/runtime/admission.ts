@@ -1,4 +1,4 @@
-import { UsageError } from '../errors/errors.js';
+import { type CancelledError, UsageError } from '../errors/errors.js';
 import { type Named, whatIs } from '../model/named.js';
 import { currentPlace, type FlowPlace } from './current-scope.js';
 import type { Operation } from './operations/operation.js';
@@ -125,4 +125,9 @@ export class Admission {
       `${whatIs(future)} belongs to run ${this.#run.id} of flow "${this.#run.flow}" and can be ${verb} in that run only; from outside, use engine.future(runId)`,
     );
   }
+}
+
+/** Why nothing more can be started or waited for here, if that is so. */
+export function cancellationOf({ scope, shielded }: FlowPlace): CancelledError | undefined {
+  return shielded ? undefined : scope.cancelled;
 }

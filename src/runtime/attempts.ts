@@ -7,7 +7,7 @@ import { runAt } from './current-scope.js';
 import type { AttemptPolicy } from './definitions.js';
 import { plainError } from './events.js';
 import type { RunHost } from './host.js';
-import { retryDelayMs } from './retry-strategy.js';
+import { mostAttempts, retryDelayMs } from './retry-strategy.js';
 
 /** What is tried: a call of an action. */
 export interface Tried {
@@ -91,6 +91,11 @@ export class Attempts {
     else this.#queue();
   }
 
+  /** When the next attempt is due, while none is under way or waits for a place. */
+  get restsUntil(): number | undefined {
+    return this.#notes.nextAt;
+  }
+
   /** Nobody asks for the outcome any more. */
   stop(reason: Error): void {
     if (this.#over) return;
@@ -104,8 +109,8 @@ export class Attempts {
   }
 
   #queue(): void {
-    const { host, action, concurrency, runId } = this.#of;
-    this.#callOff = host.limiter.acquire({ action, limit: concurrency, runId }, (release) => this.#granted(release));
+    const { host, action, concurrency, runId, operationId } = this.#of;
+    this.#callOff = host.limiter.acquire({ action, limit: concurrency, runId, operationId }, (release) => this.#granted(release));
   }
 
   #granted(release: () => void): void {
@@ -223,17 +228,21 @@ export class Attempts {
     const failedAt = host.clock.now();
     this.#notes = this.#withFailure(error);
     let delayMs: number | undefined;
+    let maxAttempts: number | undefined;
     let final = error;
     try {
       const strategy = policy.retry ?? host.retry;
       const asked = strategy !== undefined && !(error instanceof NonRetryableError);
-      if (asked) delayMs = retryDelayMs(strategy, thrownError(error), attempt, () => `action "${name}"`);
+      if (asked) {
+        delayMs = retryDelayMs(strategy, thrownError(error), attempt, () => `action "${name}"`);
+        maxAttempts = mostAttempts(strategy);
+      }
     } catch (broken) {
       final = broken;
     }
     this.#tell(attempt, error, delayMs === undefined ? undefined : failedAt + delayMs);
     if (delayMs === undefined) this.#finallyFailed(final);
-    else this.#goOnWith({ ...this.#notes, nextAt: failedAt + delayMs });
+    else this.#goOnWith({ ...this.#notes, nextAt: failedAt + delayMs, maxAttempts });
   }
 
   #withFailure(error: unknown): AttemptNotes {

@@ -16,9 +16,11 @@ export interface FlowRun {
   readonly log: Logger;
   /** The commit time of the last delivered outcome; the run's creation time at first. Never goes back. */
   readonly now: number;
+  /** Gives out the tokens of its callbacks. */
+  readonly inbox: { callbackToken(operationId: string): string };
+  /** The changes of code that it has. */
+  readonly patches: { has(id: string): boolean };
   start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint): Future<unknown>;
-  /** The token of a callback that was started. */
-  callbackToken(operationId: string): string;
   waitPlace(place: FlowPlace): WaitPlace;
   shield<T>(place: FlowPlace, body: () => Promise<T> | T): Promise<T>;
   /** A promise of this run rejected, and nobody handles it: it is held until its scope ends. */

@@ -28,6 +28,7 @@ export class Delivery {
   readonly #due = new Set<TurnTaker>();
   #scheduled = false;
   #paused = false;
+  #turns = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -37,6 +38,16 @@ export class Delivery {
   wake(run: TurnTaker): void {
     this.#due.add(run);
     this.#schedule();
+  }
+
+  /** Whether the run will have a turn. */
+  awaits(run: TurnTaker): boolean {
+    return this.#due.has(run);
+  }
+
+  /** How many macrotasks with turns there have been. */
+  get turns(): number {
+    return this.#turns;
   }
 
   /** The run takes no more turns. */
@@ -57,6 +68,7 @@ export class Delivery {
 
   #turn(): void {
     this.#scheduled = false;
+    this.#turns += 1;
     const runs: TurnTaker[] = [];
     for (const run of this.#due) {
       this.#due.delete(run);

@@ -2,7 +2,7 @@ import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
 import type { GroupCommit } from '../journal/group-commit.js';
 import type { Logger } from '../model/logger.js';
-import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
+import type { InboxMessage, OperationRecord, RunRecord, RunRestart } from '../model/records.js';
 import type { EndStatus } from '../model/statuses.js';
 import type { ActionDefinition, Body, FlowDefinition, LeakPolicy, NonDurableAwaitPolicy } from './definitions.js';
 import type { Delivery } from './delivery.js';
@@ -24,6 +24,21 @@ export interface Resident {
   leave(reason: Error): void;
 }
 
+/** A run that may leave memory while it rests. */
+export interface Resting {
+  readonly id: string;
+  /**
+   * When it goes on by itself, if it could leave this process until then (milliseconds since the epoch); `null`: when something comes for it. `undefined`:
+   * something of it is under way here.
+   */
+  readonly restUntil: number | null | undefined;
+  /** The runs whose ends it waits for. */
+  readonly awaitedRuns: readonly string[];
+  /** When it had its last turn: a number of the delivery. */
+  readonly lastTurn: number;
+  leave(reason: Error): void;
+}
+
 /** What a run needs of the worker that owns it. */
 export interface RunHost {
   readonly workerId: string;
@@ -42,6 +57,9 @@ export interface RunHost {
   /** Something that goes on without its run: it gets the messages for the run it has become, and hears when this process lets go. */
   adopt(runId: string, resident: Resident): void;
 
+  /** Whether a run is in the memory of this process. */
+  isResident(runId: string): boolean;
+
   /** The run has been delivered all that an earlier execution recorded, and what it waits for is under way. */
   caughtUp(runId: string): void;
 
@@ -56,6 +74,9 @@ export interface RunHost {
 
   /** Writes the run's end, and tells its followers. */
   end(runId: string, end: EndOfRun, committed?: () => void): void;
+
+  /** Writes that the run begins anew, and begins it. */
+  continueAsNew(record: RunRecord, restart: RunRestart): void;
 
   /** Writes that the run is blocked, and why (an encoded error). */
   block(runId: string, reason: string, committed: () => void): void;

@@ -5,6 +5,8 @@ export interface PlaceRequest {
   readonly action: string;
   readonly limit: number | undefined;
   readonly runId: string;
+  /** The call, for `waits`. */
+  readonly operationId?: string;
 }
 
 /** Called when there is a place; gives it back by the function it is given. */
@@ -21,19 +23,51 @@ const nothing = (): void => {};
 export class Limiter {
   readonly #all: Gate | undefined;
   readonly #actions = new Map<string, Gate>();
+  /** The calls that wait. */
+  readonly #waiting = new Set<string>();
+  #closed = false;
 
   /** @param most - Of all actions together; `undefined`: any number. */
   constructor(most: number | undefined) {
     this.#all = most === undefined ? undefined : new Gate(most);
   }
 
+  /** From now on nobody gets a place. */
+  close(): void {
+    this.#closed = true;
+  }
+
   /** Grants a place, at once if there is one. Returns what calls the request off while it waits, and does nothing afterwards. */
-  acquire({ action, limit, runId }: PlaceRequest, granted: Granted): () => void {
-    const own = limit === undefined ? undefined : this.#gate(action, limit);
-    if (own === undefined && this.#all === undefined) {
-      granted(nothing);
+  acquire(request: PlaceRequest, onGranted: Granted): () => void {
+    if (this.#closed) return nothing;
+    const { runId, operationId, limit } = request;
+    if (limit === undefined && this.#all === undefined) {
+      onGranted(nothing);
       return nothing;
     }
+    const granted: Granted = (release) => {
+      if (!this.#closed) onGranted(release);
+    };
+    if (operationId === undefined) return this.#enter(request, granted);
+    const call = callKey(runId, operationId);
+    this.#waiting.add(call);
+    const leave = this.#enter(request, (release) => {
+      this.#waiting.delete(call);
+      granted(release);
+    });
+    return () => {
+      this.#waiting.delete(call);
+      leave();
+    };
+  }
+
+  /** Whether a call waits for a place. */
+  waits(runId: string, operationId: string): boolean {
+    return this.#waiting.has(callKey(runId, operationId));
+  }
+
+  #enter({ action, limit, runId }: PlaceRequest, granted: Granted): () => void {
+    const own = limit === undefined ? undefined : this.#gate(action, limit);
     const all = this.#all;
     if (own === undefined) return (all as Gate).enter(runId, granted);
     if (all === undefined) return own.enter(runId, granted);
@@ -63,7 +97,7 @@ export class Limiter {
   #gate(action: string, limit: number): Gate {
     const known = this.#actions.get(action);
     if (known !== undefined) {
-      known.limit = limit;
+      known.limitTo(limit);
       return known;
     }
     const gate = new Gate(limit);
@@ -72,19 +106,30 @@ export class Limiter {
   }
 }
 
+function callKey(runId: string, operationId: string): string {
+  return `${operationId} ${runId}`;
+}
+
 /** So many places, and who waits for them, by run. */
 class Gate {
-  limit: number;
+  #limit: number;
   #taken = 0;
   readonly #waiting = new Map<string, Set<Granted>>();
 
   constructor(limit: number) {
-    this.limit = limit;
+    this.#limit = limit;
+  }
+
+  /** The action was replaced by one with another limit: whoever waits has the first use of new places. */
+  limitTo(limit: number): void {
+    if (limit === this.#limit) return;
+    this.#limit = limit;
+    this.#next();
   }
 
   /** Returns what calls it off: nothing happens by that once a place was granted. */
   enter(runId: string, granted: Granted): () => void {
-    if (this.#taken < this.limit) {
+    if (this.#taken < this.#limit) {
       this.#grant(granted);
       return nothing;
     }
@@ -107,7 +152,7 @@ class Gate {
   }
 
   #next(): void {
-    while (this.#taken < this.limit) {
+    while (this.#taken < this.#limit) {
       const [first] = this.#waiting;
       if (first === undefined) return;
       const [runId, queue] = first;

@@ -10,6 +10,17 @@ export interface RunOptions {
   readonly idempotencyKey?: string | undefined;
   /** How long it may take, from its creation. */
   readonly timeoutMs?: number | undefined;
+  /** Of a run that has begun anew: which time it is, and when that began. */
+  readonly generation?: Generation | undefined;
+  /** Of a run that goes on from a place in another: which, and where that began. */
+  readonly forkOf?: { readonly runId: string; readonly beganAt: number } | undefined;
+}
+
+export interface Generation {
+  /** From 2. */
+  readonly number: number;
+  /** Milliseconds since the epoch. */
+  readonly beganAt: number;
 }
 
 /** Digits of the time in a run's id: enough for some thousand years. */
@@ -35,7 +46,6 @@ interface NewRun {
 /** The record that creates a run of this worker, now. */
 export function newRun(host: Pick<RunHost, 'workerId' | 'clock' | 'newSeed'>, run: NewRun): RunRecord {
   const { leaks, idempotencyKey, timeoutMs } = run;
-  const options = JSON.stringify({ leaks, idempotencyKey, timeoutMs } satisfies RunOptions);
   return {
     id: run.id,
     flow: run.definition.name,
@@ -44,7 +54,7 @@ export function newRun(host: Pick<RunHost, 'workerId' | 'clock' | 'newSeed'>, ru
     input: run.input,
     digest: run.digest,
     seed: host.newSeed(run.id),
-    options: options === '{}' ? null : options,
+    options: encodeRunOptions({ leaks, idempotencyKey, timeoutMs }),
     parentRunId: run.parent?.runId ?? null,
     parentOperationId: run.parent?.operationId ?? null,
     workerId: host.workerId,
@@ -52,7 +62,19 @@ export function newRun(host: Pick<RunHost, 'workerId' | 'clock' | 'newSeed'>, ru
     blockedCode: null,
     createdAt: host.clock.now(),
     finishedAt: null,
+    wakeAt: null,
   };
+}
+
+export function encodeRunOptions(options: RunOptions): string | null {
+  const text = JSON.stringify(options);
+  return text === '{}' ? null : text;
+}
+
+/** When the time of a run begins, as its code knows it. */
+export function beganAt(record: RunRecord): number {
+  const { generation, forkOf } = runOptions(record);
+  return generation?.beganAt ?? forkOf?.beganAt ?? record.createdAt;
 }
 
 export function runOptions(record: RunRecord): RunOptions {

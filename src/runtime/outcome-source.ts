@@ -20,6 +20,10 @@ export interface OutcomeSource {
   start(operation: OperationIdentity): OperationRecord | NonDeterminismError | undefined;
   /** The next outcome in order, if one is there; the difference, when it belongs to an operation that a waiting flow never asked for. */
   next(): OperationRecord | NonDeterminismError | undefined;
+  /** The changes of code that are recorded of the run. */
+  readonly patches: ReadonlySet<string>;
+  /** What has its place in the order and was not delivered. */
+  readonly undelivered: readonly OperationRecord[];
   /** Whether a message was taken in a branch whose body is not run again. */
   isSpent(messageId: string): boolean;
   /** The difference, when the flow has ended and something recorded was never asked for. */

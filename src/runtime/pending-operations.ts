@@ -35,6 +35,27 @@ export class PendingOperations {
     if (this.#operations.delete(operation.entry.id) && works(operation)) this.#working -= 1;
   }
 
+  /**
+   * When the first of them goes on by itself, or the run's limit runs out; `null` when all wait for others; `undefined` when something is under way here, or
+   * nothing can come at all.
+   */
+  restUntil(limitAt: number | null): number | null | undefined {
+    if (this.#working === 0) return undefined;
+    let first = limitAt;
+    for (const operation of this.#operations.values()) {
+      if (!works(operation)) continue;
+      const until = operation.restsUntil;
+      if (until === undefined) return undefined;
+      if (until !== null && (first === null || until < first)) first = until;
+    }
+    return first;
+  }
+
+  /** The runs whose ends are waited for. */
+  get awaitedRuns(): string[] {
+    return [...this.#operations.values()].flatMap(({ awaitedRunId }) => awaitedRunId ?? []);
+  }
+
   /** The run leaves this process. */
   leaveAll(reason: Error): void {
     for (const operation of this.#operations.values()) operation.leave(reason);

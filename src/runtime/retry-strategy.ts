@@ -13,6 +13,11 @@ export interface RetryDecision {
 /** Decides after a failed attempt. `attempt` is its number, from 1. It is asked once for each: what it decides is recorded. */
 export type RetryStrategy = (error: Error, attempt: number) => RetryDecision;
 
+/** A strategy that says how many attempts there are at most, for those who ask what a run waits for. */
+interface LimitedStrategy extends RetryStrategy {
+  readonly maxAttempts?: number;
+}
+
 /** How much of a delay is left to chance: nothing, all of it, or its second half. */
 export type Jitter = 'NONE' | 'FULL' | 'HALF';
 
@@ -53,12 +58,13 @@ export function createRetryStrategy(options: RetryOptions = {}): RetryStrategy {
   const initialMs = requireDuration(initialDelay, 'createRetryStrategy(): initialDelay');
   const maxMs = requireDuration(maxDelay, 'createRetryStrategy(): maxDelay');
   const worthIt = predicate(retryable);
-  return (error, attempt) => {
+  const strategy: RetryStrategy = (error, attempt) => {
     if (attempt >= maxAttempts || !worthIt(error)) return GIVE_UP;
     // The rate to a high power is `Infinity`, and no delay at all stays none.
     const delayMs = initialMs === 0 ? 0 : Math.min(maxMs, initialMs * backoffRate ** (attempt - 1));
     return { retry: true, delay: jittered(delayMs, jitter) };
   };
+  return Object.assign(strategy, { maxAttempts });
 }
 
 /** Strategies for usual cases. */
@@ -83,13 +89,15 @@ export const RetryPresets: {
     checkOptions('RetryPresets.linear()', options, { maxAttempts: TABLE['maxAttempts'] as OptionTable[string], increment: DURATION });
     const { maxAttempts = 5, increment = '1s' } = options;
     const incrementMs = requireDuration(increment, 'RetryPresets.linear(): increment');
-    return (_error, attempt) => (attempt >= maxAttempts ? GIVE_UP : { retry: true, delay: attempt * incrementMs });
+    const strategy: RetryStrategy = (_error, attempt) => (attempt >= maxAttempts ? GIVE_UP : { retry: true, delay: attempt * incrementMs });
+    return Object.assign(strategy, { maxAttempts });
   },
   fixed: (options = {}) => {
     checkOptions('RetryPresets.fixed()', options, { maxAttempts: TABLE['maxAttempts'] as OptionTable[string], delay: DURATION });
     const { maxAttempts = 5, delay = '5s' } = options;
     const delayMs = requireDuration(delay, 'RetryPresets.fixed(): delay');
-    return (_error, attempt) => (attempt >= maxAttempts ? GIVE_UP : { retry: true, delay: delayMs });
+    const strategy: RetryStrategy = (_error, attempt) => (attempt >= maxAttempts ? GIVE_UP : { retry: true, delay: delayMs });
+    return Object.assign(strategy, { maxAttempts });
   },
   critical: () => createRetryStrategy({ maxAttempts: 10, initialDelay: '1s', maxDelay: '60s', backoffRate: 1.5, jitter: 'NONE' }),
 };
@@ -102,6 +110,11 @@ export function retryDelayMs(strategy: RetryStrategy, error: Error, attempt: num
   }
   const { retry, delay = 0 } = decision as RetryDecision;
   return retry ? requireDuration(delay, `the delay that the retry strategy of ${what()} returned`) : undefined;
+}
+
+/** How many attempts a strategy allows, to be noted with a failed one; `undefined` where it does not say, or there is no limit. */
+export function mostAttempts({ maxAttempts }: LimitedStrategy): number | undefined {
+  return Number.isSafeInteger(maxAttempts) ? maxAttempts : undefined;
 }
 
 function isAttempts(value: unknown): boolean {

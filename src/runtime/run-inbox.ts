@@ -6,7 +6,7 @@ import { assertNever } from '../model/assert-never.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
 import type { EndStatus } from '../model/statuses.js';
 import type { BodyEnd } from './body-end.js';
-import { callbackSecret } from './callback-token.js';
+import { callbackSecret, callbackToken } from './callback-token.js';
 import type { RunHost } from './host.js';
 import { Mailbox } from './mailbox.js';
 import { type CallbackPayload, readCallback, readCancel, readEvent } from './messages.js';
@@ -39,6 +39,8 @@ interface RunInboxInit {
 export class RunInbox {
   readonly mailbox: Mailbox<Operation> = new Mailbox();
   readonly #init: RunInboxInit;
+  /** Messages for events that this process took in, until they are delivered. */
+  readonly #underWay = new Map<string, OperationRecord>();
   #cancelRequested: boolean;
   /** The run's limit, once that has run out and been delivered. */
   #timedOutMs: number | undefined;
@@ -49,15 +51,27 @@ export class RunInbox {
     this.#cancelRequested = init.cancelRecorded;
   }
 
+  /** The token of a callback of this run. */
+  callbackToken(operationId: string): string {
+    const { id: runId, seed } = this.#init.record;
+    return callbackToken({ runId, operationId, secret: callbackSecret(seed, operationId) });
+  }
+
   get cancelRequested(): boolean {
     return this.#cancelRequested;
   }
 
+  /** When its limit runs out; `null` without one. */
+  get dueAt(): number | null {
+    const { record, timeoutMs } = this.#init;
+    return timeoutMs === undefined || this.#cancelRequested ? null : record.createdAt + timeoutMs;
+  }
+
   /** The run begins: its time is limited from its creation on. */
   arm(): void {
-    const { record, host, timeoutMs } = this.#init;
-    if (timeoutMs === undefined || this.#cancelRequested) return;
-    this.#callOffLimit = host.setAlarm(record.createdAt + timeoutMs, () => this.#takeCancel({ timeoutMs }));
+    const { host, timeoutMs } = this.#init;
+    const { dueAt } = this;
+    if (dueAt !== null) this.#callOffLimit = host.setAlarm(dueAt, () => this.#takeCancel({ timeoutMs: timeoutMs as number }));
   }
 
   /** The run is over, here at least. */
@@ -74,7 +88,8 @@ export class RunInbox {
       }
       case 'event': {
         const { name, value } = readEvent(message);
-        this.#conclude({ id: messageEntryId(message.id), kind: 'message', name, input: null }, 'SUCCEEDED', value);
+        const entry = this.#conclude({ id: messageEntryId(message.id), kind: 'message', name, input: null }, 'SUCCEEDED', value);
+        this.#underWay.set(entry.id, entry);
         return;
       }
       case 'callback':
@@ -83,6 +98,24 @@ export class RunInbox {
       default:
         assertNever(message.kind);
     }
+  }
+
+  /** A message for an event is delivered. Returns whom it is for, if anybody waits for it. */
+  deliver(message: OperationRecord): Operation | undefined {
+    this.#underWay.delete(message.id);
+    return this.mailbox.deliver(message);
+  }
+
+  /**
+   * The messages that nobody has asked for, in their order, as a run that begins anew finds them.
+   *
+   * @param undelivered - What has its place in the order and was not delivered.
+   */
+  unread(undelivered: readonly OperationRecord[]): OperationRecord[] {
+    const ahead = undelivered.filter(({ kind, input }) => kind === 'message' && input === null);
+    const unread = new Map([...this.mailbox.unread, ...ahead, ...this.#underWay.values()].map((message) => [message.id, message]));
+    const now = this.#init.host.clock.now();
+    return [...unread.values()].map((message, index) => ({ ...message, seq: index + 1, finishedAt: message.finishedAt ?? now }));
   }
 
   /** A request to cancel the run is delivered. */
@@ -112,9 +145,11 @@ export class RunInbox {
     this.#conclude({ id: CANCEL_ENTRY_ID, kind: 'cancel', name: 'cancel', input: null }, 'SUCCEEDED', JSON.stringify(request));
   }
 
-  #conclude(entry: Pick<Entry, 'id' | 'kind' | 'name' | 'input'>, status: EndStatus, text: string): void {
+  #conclude(start: Pick<Entry, 'id' | 'kind' | 'name' | 'input'>, status: EndStatus, text: string): Entry {
     const { record, host, conclude } = this.#init;
-    conclude(newEntry({ ...entry, runId: record.id, digest: '', startedAt: host.clock.now() }), status, text);
+    const entry = newEntry({ ...start, runId: record.id, digest: '', startedAt: host.clock.now() });
+    conclude(entry, status, text);
+    return entry;
   }
 }
 

@@ -6,16 +6,20 @@ import { leakMessage } from './leak-report.js';
 import type { Operation } from './operations/operation.js';
 import type { Scope } from './scope.js';
 
+/** From so many operations on a journal is long. */
+const MANY_OPERATIONS = 10_000;
+
 /**
  * What a run tells its listeners and the log. It decides nothing.
  *
- *   N1  Of awaits that are not durable, and of a standstill, it tells once a run.
+ *   N1  Of awaits that are not durable, of a standstill and of a long journal it tells once an execution.
  */
 export class RunNotices {
   readonly #run: { readonly id: string; readonly flow: string; readonly version: number };
   readonly #host: RunHost;
   #toldOfAwait = false;
   #toldOfStandstill = false;
+  #operations = 0;
 
   constructor(run: { readonly id: string; readonly flow: string; readonly version: number }, host: RunHost) {
     this.#run = run;
@@ -26,6 +30,16 @@ export class RunNotices {
     const { events } = this.#host;
     const { id: runId, flow, version } = this.#run;
     if (events.wants('run:started')) events.emit('run:started', { runId, flow, version, recovered });
+  }
+
+  /** The flow asks for one more operation, or asks for it again. */
+  operationAskedFor(): void {
+    this.#operations += 1;
+    if (this.#operations !== MANY_OPERATIONS) return;
+    this.#host.logger.warn(
+      `${this.what} has asked for ${MANY_OPERATIONS} operations: each replay goes through all of them; let it begin anew with continueAsNew() now and then, or give parts of it to child flows`,
+      this.#names(),
+    );
   }
 
   operationFinished(operation: Operation, status: EndStatus, text: string): void {

@@ -4,26 +4,26 @@ import type { WaitPlace } from '../futures/conditions.js';
 import { type Abortable, cancellation, type Future } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Entry } from '../journal/group-commit.js';
-import { ROOT_SCOPE } from '../journal/numbering.js';
+import { childRunId, ROOT_SCOPE } from '../journal/numbering.js';
 import type { Logger } from '../model/logger.js';
 import { whatIs } from '../model/named.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
 import type { EndStatus } from '../model/statuses.js';
-import { Admission } from './admission.js';
-import { type BodyEnd, recordedEnd, runBody } from './body-end.js';
-import { callbackSecret, callbackToken } from './callback-token.js';
+import { Admission, cancellationOf } from './admission.js';
+import { type BodyEnd, runBody } from './body-end.js';
 import { contextLogger } from './context-logger.js';
 import { currentPlace, type FlowPlace, type FlowRun, runAt } from './current-scope.js';
 import type { FlowDefinition, OperationRequest } from './definitions.js';
 import type { TurnTaker } from './delivery.js';
-import type { RunHost } from './host.js';
-import type { Mailbox } from './mailbox.js';
-import { type RunOptions, runOptions } from './new-run.js';
+import type { Resting, RunHost } from './host.js';
+import { beganAt, type RunOptions, runOptions } from './new-run.js';
 import type { Callback } from './operations/event.js';
 import { openOperation } from './operations/open-operation.js';
 import type { EndedBranch, Operation, OperationRun } from './operations/operation.js';
 import type { OutcomeSource } from './outcome-source.js';
+import { Patches } from './patches.js';
 import { PendingOperations } from './pending-operations.js';
+import { endingOf } from './run-end.js';
 import { RunInbox } from './run-inbox.js';
 import { RunNotices } from './run-notices.js';
 import { Scope } from './scope.js';
@@ -60,11 +60,12 @@ interface Step {
  *   R6  A replay that did not run the bodies of branches that had ended, and comes to nothing or to something else than what is recorded, is done over
  *       with them: the code may wait for what these bodies did.
  */
-export class Run implements TurnTaker, FlowRun, OperationRun {
+export class Run implements TurnTaker, FlowRun, OperationRun, Resting {
   readonly id: string;
   readonly flow: string;
   readonly version: number;
   readonly host: RunHost;
+  lastTurn = 0;
   readonly #record: RunRecord;
   readonly #definition: FlowDefinition;
   readonly #options: RunOptions;
@@ -76,8 +77,9 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   #caughtUp = false;
   /** The body has ended, in an earlier turn. */
   #ending = false;
-  readonly #notices: RunNotices;
-  readonly #inbox: RunInbox;
+  readonly notices: RunNotices;
+  readonly inbox: RunInbox;
+  readonly patches: Patches;
   readonly #pending = new PendingOperations();
   /** What waits for the end of the journal (R3). */
   #steps: Step[] = [];
@@ -102,33 +104,30 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#codec = host.codec.withSerdes(definition.serdes);
     this.#outcomes = outcomes;
     this.#recovered = recovered;
-    this.#now = record.createdAt;
-    this.#notices = new RunNotices(this, host);
-    this.#inbox = new RunInbox({
+    this.#now = beganAt(record);
+    this.patches = new Patches(record.id, host, outcomes);
+    this.notices = new RunNotices(this, host);
+    this.inbox = new RunInbox({
       record,
       host,
       timeoutMs: this.#options.timeoutMs,
       cancelRecorded: outcomes.cancelRecorded,
-      what: this.#notices.what,
+      what: this.notices.what,
       conclude: (entry, status, text) => this.#conclude(entry, status, text),
-      heartbeat: (operationId) => this.whenCurrent(() => (this.#pending.find(operationId) as Callback | undefined)?.heartbeat()),
+      heartbeat: (operationId) => this.#heartbeat(operationId),
     });
-    this.#admission = new Admission(this, this.#notices);
+    this.#admission = new Admission(this, this.notices);
     this.#scopeEnds = new ScopeEnds({
       leaks: this.#options.leaks ?? definition.leaks ?? host.leaks,
-      notices: this.#notices,
+      notices: this.notices,
       now: () => host.clock.now(),
     });
-    this.#scope = new Scope({ path: ROOT_SCOPE, seed: record.seed, run: this.#notices.what });
+    this.#scope = new Scope({ path: ROOT_SCOPE, seed: record.seed, run: this.notices.what });
     this.#place = { kind: 'flow', run: this, scope: this.#scope, shielded: false };
   }
 
   get urgent(): boolean {
-    return this.#inbox.cancelRequested;
-  }
-
-  get mailbox(): Mailbox<Operation> {
-    return this.#inbox.mailbox;
+    return this.inbox.cancelRequested;
   }
 
   get skipsBranches(): boolean {
@@ -148,9 +147,20 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     return this.#now;
   }
 
+  get restUntil(): number | null | undefined {
+    const quiet = this.#state === 'running' && this.#bodyEnd === undefined && this.#steps.length === 0 && this.#inFlight === 0;
+    const arrived = (this.#caughtUp || !this.#recovered) && !this.#outcomes.hasNext && !this.host.delivery.awaits(this);
+    return quiet && arrived ? this.#pending.restUntil(this.inbox.dueAt) : undefined;
+  }
+
+  get awaitedRuns(): string[] {
+    return this.#pending.awaitedRuns;
+  }
+
   // Turns.
 
   beginTurn(): void {
+    this.lastTurn = this.host.delivery.turns;
     this.#admission.beginTurn();
     if (this.#state === 'ready') {
       this.#begin();
@@ -194,16 +204,16 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     }
     if (this.#pending.working === 0 && this.#inFlight === 0) {
       if (this.skipsBranches) this.#startOver();
-      else this.#notices.standstill(this.#lastStarted === undefined ? null : whatIs(this.#lastStarted));
+      else this.notices.standstill(this.#lastStarted === undefined ? null : whatIs(this.#lastStarted));
     }
     return false;
   }
 
   #begin(): void {
     this.#state = 'running';
-    this.#notices.started(this.#recovered);
+    this.notices.started(this.#recovered);
     this.#admission.resumes(this.#scope);
-    this.#inbox.arm();
+    this.inbox.arm();
     const body = (): unknown => this.host.bodyOf(this.#definition)(...(this.#codec.decode(this.#record.input) as unknown[]));
     runBody(this.#place, body, (end) => this.#bodyEnded(end));
   }
@@ -230,7 +240,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   /** Whom a message is for, if anybody waits for it by now. */
   #addressee(message: OperationRecord): Operation | undefined {
     if (message.input !== null) return this.#pending.find(message.input);
-    return this.#outcomes.isSpent(message.id) ? undefined : this.mailbox.deliver(message);
+    return this.#outcomes.isSpent(message.id) ? undefined : this.inbox.deliver(message);
   }
 
   // What the flow's code asks for.
@@ -245,6 +255,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     const operation = openOperation(this, place, request, this.host.codec);
     const { future } = operation;
     this.#lastStarted = operation.entry;
+    this.notices.operationAskedFor();
     if (this.#state === 'halted') return operation;
     const cancelled = cancellationOf(place);
     if (cancelled !== undefined) {
@@ -255,10 +266,6 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     place.scope.ledger.add(operation.entry.id, future, entryPoint);
     operation.begin();
     return operation;
-  }
-
-  callbackToken(operationId: string): string {
-    return callbackToken({ runId: this.id, operationId, secret: callbackSecret(this.#record.seed, operationId) });
   }
 
   waitPlace(place: FlowPlace): WaitPlace {
@@ -273,7 +280,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#admission.requireOpen(place, 'entering a shield');
     const leave = place.scope.enterShield();
     try {
-      return await runAt({ ...place, shielded: true }, body);
+      return await runAt({ ...place, shielded: true }, async () => body());
     } finally {
       leave();
       this.#wake();
@@ -282,7 +289,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   holdRejection(promise: Promise<unknown>, reason: unknown, scope: Scope): void {
     if (this.#state === 'ended' || this.#state === 'left') {
-      this.#notices.lateRejection(reason);
+      this.notices.lateRejection(reason);
       return;
     }
     this.#scopeEnds.hold(promise, reason, scope);
@@ -353,12 +360,13 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     else gate(operation.entry, () => this.#settled(operation, status, text));
   }
 
-  tellFinished(operation: Operation, status: EndStatus, text: string): void {
-    this.#notices.operationFinished(operation, status, text);
+  idempotencyKey(operationId: string): string {
+    return this.#options.idempotencyKey ?? this.childRunId(operationId);
   }
 
-  idempotencyKey(operationId: string): string {
-    return this.#options.idempotencyKey ?? `${this.id}/${operationId}`;
+  childRunId(operationId: string): string {
+    const generation = this.#options.generation?.number ?? 1;
+    return childRunId(generation === 1 ? this.id : `${this.id}#${generation}`, operationId);
   }
 
   whenCurrent(perform: () => void): void {
@@ -371,7 +379,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
   /** A message for this run: it goes into the journal, once. Returns whether the run has it. */
   receive(message: InboxMessage): boolean {
     if (this.#state !== 'running' && this.#state !== 'ready') return false;
-    this.#inbox.take(message);
+    this.inbox.take(message);
     return true;
   }
 
@@ -398,7 +406,14 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   #settled(operation: Operation, status: EndStatus, text: string): void {
     if (this.#state !== 'running' || operation.stopped) return;
-    this.#conclude(operation.entry, status, text, () => this.#notices.operationFinished(operation, status, text));
+    this.#conclude(operation.entry, status, text, () => this.notices.operationFinished(operation, status, text));
+  }
+
+  /** Noted with the message, if what it is for is known by now. */
+  #heartbeat(operationId: string): void {
+    const callback = this.#pending.find(operationId) as Callback | undefined;
+    if (callback !== undefined) callback.heartbeat();
+    else this.whenCurrent(() => (this.#pending.find(operationId) as Callback | undefined)?.heartbeat());
   }
 
   /** Gives the entry its outcome and the next place in the order; once that is durable, it is to be delivered. */
@@ -427,11 +442,10 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   #deliverCancel(record: OperationRecord): boolean {
     this.#admission.resumes(this.#scope);
-    return this.#scope.cancel(this.#inbox.cancellation(record));
+    return this.#scope.cancel(this.inbox.cancellation(record));
   }
 
-  #end(ended: BodyEnd): void {
-    const bodyEnd = this.#inbox.endOf(ended);
+  #end(bodyEnd: BodyEnd): void {
     const difference = this.#outcomes.end();
     if (difference !== undefined) {
       this.#disagree(difference);
@@ -441,12 +455,18 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
     this.#takeSteps();
     this.#scope.outliveAll();
     this.#state = 'ended';
-    this.#inbox.disarm();
+    this.inbox.disarm();
     this.#admission.close('has ended');
     this.host.delivery.forget(this);
-    const { status: recorded, text: outcome, error } = recordedEnd(bodyEnd, leakFailure, this.#codec, () => this.#notices.what);
-    const status = !bodyEnd.ok && bodyEnd.error instanceof CancelledError ? 'CANCELLED' : recorded;
-    this.host.end(this.id, { status, outcome }, () => this.#notices.finished(status, error));
+    const { host, id } = this;
+    const [record, codec, scope, inbox, { undelivered }] = [this.#record, this.#codec, this.#scope, this.inbox, this.#outcomes];
+    const ending = endingOf({ record, host, codec, scope, inbox, undelivered, bodyEnd, leakFailure });
+    if (ending.kind === 'continues') {
+      host.continueAsNew(record, ending.restart);
+      return;
+    }
+    const { status, outcome, error } = ending;
+    host.end(id, { status, outcome }, () => this.notices.finished(status, error));
   }
 
   /** Whether code of this run waits for nothing durable. */
@@ -461,13 +481,13 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   /** Another execution takes this one's place. */
   #startOver(): void {
-    this.#halt('halted', new CancelledError(`${this.#notices.what} is replayed from the beginning`));
+    this.#halt('halted', new CancelledError(`${this.notices.what} is replayed from the beginning`));
     this.host.startOver(this.#record);
   }
 
   #halt(state: 'halted' | 'left', reason: Error): void {
     this.#state = state;
-    this.#inbox.disarm();
+    this.inbox.disarm();
     this.host.delivery.forget(this);
     this.#pending.leaveAll(reason);
     this.#steps = [];
@@ -475,11 +495,6 @@ export class Run implements TurnTaker, FlowRun, OperationRun {
 
   #block(error: NonDeterminismError): void {
     this.#halt('halted', error);
-    this.host.block(this.id, this.#codec.encodeError(error), () => this.#notices.blocked(error));
+    this.host.block(this.id, this.#codec.encodeError(error), () => this.notices.blocked(error));
   }
-}
-
-/** Why nothing more can be started or waited for here, if that is so. */
-function cancellationOf({ scope, shielded }: FlowPlace): CancelledError | undefined {
-  return shielded ? undefined : scope.cancelled;
 }

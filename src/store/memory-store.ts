@@ -1,5 +1,5 @@
 import { StorageError } from '../errors/errors.js';
-import type { InboxMessage, OperationRecord, RunEnd, RunRecord } from '../model/records.js';
+import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
 import type { RunStatus } from '../model/statuses.js';
 import { isEnded } from '../model/statuses.js';
 import type { CommitBatch, RunFilter, Store } from './store.js';
@@ -48,6 +48,7 @@ class MemoryStore implements Store {
   readonly #owned = new Map<string, Set<StoredRun>>();
   #opened = 0;
   #lastMessageId = 0;
+  #created = 0;
 
   async open(): Promise<void> {
     this.#opened += 1;
@@ -99,6 +100,7 @@ class MemoryStore implements Store {
 
   async claimRuns(query: {
     workerId: string;
+    nowMs: number;
     flows: readonly { readonly flow: string; readonly version: number }[];
     limit: number;
   }): Promise<{ claimed: RunRecord[]; blocked: RunRecord[] }> {
@@ -110,16 +112,26 @@ class MemoryStore implements Store {
     for (const stored of [...this.#orphans].sort((a, b) => a.n - b.n)) {
       const { run } = stored;
       if (run.blockedCode === 'NON_DETERMINISM') continue;
+      if (run.status === 'SUSPENDED' && (run.wakeAt ?? Number.POSITIVE_INFINITY) > query.nowMs) continue;
       if (known(run)) {
         if (claimed.length >= query.limit) continue;
-        this.#change(stored, { status: 'RUNNING', workerId: query.workerId, blockedCode: null, outcome: null });
+        this.#change(stored, { status: 'RUNNING', workerId: query.workerId, blockedCode: null, outcome: null, wakeAt: null });
         claimed.push({ ...stored.run });
       } else if (run.status !== 'BLOCKED') {
-        this.#change(stored, { status: 'BLOCKED', blockedCode: 'FLOW_NOT_REGISTERED', outcome: null });
+        this.#change(stored, { status: 'BLOCKED', blockedCode: 'FLOW_NOT_REGISTERED', outcome: null, wakeAt: null });
         blocked.push({ ...stored.run });
       }
     }
     return { claimed, blocked };
+  }
+
+  async nextWakeAt(): Promise<number | null> {
+    this.#checkOpen();
+    let first: number | null = null;
+    for (const { run } of this.#orphans) {
+      if (run.status === 'SUSPENDED' && run.wakeAt !== null && (first === null || run.wakeAt < first)) first = run.wakeAt;
+    }
+    return first;
   }
 
   async loadJournal(runId: string): Promise<OperationRecord[]> {
@@ -139,6 +151,8 @@ class MemoryStore implements Store {
       else taken.push({ ...stored.run });
     }
     for (const entry of batch.operations) this.#write(entry);
+    for (const restart of batch.restarts) this.#restart(restart);
+    for (const suspension of batch.suspends) this.#suspend(suspension);
     for (const end of batch.ends) this.#end(end);
     for (const message of batch.messages) this.#add(message);
     for (const id of batch.taken) this.#inbox.delete(id);
@@ -175,6 +189,24 @@ class MemoryStore implements Store {
     return copies(found);
   }
 
+  async prune({ endedBefore, keep, limit }: { endedBefore: number | null; keep: number | null; limit: number }): Promise<number> {
+    this.#checkOpen();
+    const roots = [...this.#runs.values()].filter(
+      ({ run }) => isEnded(run.status) && (run.parentRunId === null || !this.#runs.has(run.parentRunId)),
+    );
+    const beyond = new Set(keep === null ? [] : roots.slice(0, Math.max(0, roots.length - keep)));
+    const old = (run: RunRecord): boolean => endedBefore !== null && (run.finishedAt as number) < endedBefore;
+    const doomed = roots.filter((stored) => beyond.has(stored) || old(stored.run)).slice(0, limit);
+    const gone = new Set(doomed.map(({ run }) => run.id));
+    // Children come after their parents in the order of creation.
+    for (const { run } of this.#runs.values()) if (isEnded(run.status) && gone.has(run.parentRunId ?? '')) gone.add(run.id);
+    for (const id of gone) {
+      this.#runs.delete(id);
+      this.#journals.delete(id);
+    }
+    return gone.size;
+  }
+
   async unblock(runId: string): Promise<RunStatus | undefined> {
     this.#checkOpen();
     const stored = this.#runs.get(runId);
@@ -184,10 +216,10 @@ class MemoryStore implements Store {
     return status;
   }
 
-  /** One object serves every engine that shares it, so it cannot tell whose change was seen by whom. Looking costs little here. */
+  /** One object serves every engine that shares it, so it cannot tell whose change was seen by whom: with one engine there is nobody else. */
   async changedElsewhere(): Promise<boolean> {
     this.#checkOpen();
-    return true;
+    return this.#opened > 1 || this.#workers.size > 1;
   }
 
   #checkOpen(): void {
@@ -204,13 +236,13 @@ class MemoryStore implements Store {
     return worker;
   }
 
-  /** Every end must be of an unfinished run of this worker's, counting the runs this very batch creates (S2, S3, S6). */
-  #checkEnds({ workerId, creates, ends }: CommitBatch): void {
-    if (ends.length === 0) return;
+  /** Every end, every suspension and every new beginning must be of an unfinished run of this worker's, counting the runs this very batch creates (S2, S3, S6). */
+  #checkEnds({ workerId, creates, ends, restarts, suspends }: CommitBatch): void {
+    if (ends.length + restarts.length + suspends.length === 0) return;
     const given = new Set<string>();
     const created = new Map<string, RunRecord>();
     for (const run of creates) if (!created.has(run.id)) created.set(run.id, run);
-    for (const { runId } of ends) {
+    for (const { runId } of [...restarts, ...suspends, ...ends]) {
       const run = this.#runs.get(runId)?.run ?? created.get(runId);
       if (run === undefined || run.workerId !== workerId || isEnded(run.status) || given.has(runId)) {
         throw new StorageError(
@@ -223,7 +255,8 @@ class MemoryStore implements Store {
   }
 
   #create(run: RunRecord): void {
-    const stored: StoredRun = { n: this.#runs.size, run: { ...run } };
+    this.#created += 1;
+    const stored: StoredRun = { n: this.#created, run: { ...run } };
     this.#runs.set(run.id, stored);
     this.#file(stored);
   }
@@ -235,11 +268,20 @@ class MemoryStore implements Store {
     journal.set(entry.id, { ...entry });
   }
 
+  #restart({ runId, input, seed, options, operations }: RunRestart): void {
+    const stored = this.#runs.get(runId);
+    if (stored === undefined) return;
+    this.#change(stored, { input, seed, options });
+    this.#journals.delete(runId);
+    for (const entry of operations) this.#write(entry);
+  }
+
   #end({ runId, status, outcome, blockedCode, finishedAt }: RunEnd): void {
     const stored = this.#runs.get(runId);
     if (stored === undefined) return;
     this.#change(stored, { status, outcome, blockedCode, finishedAt, workerId: null });
     if (status === 'BLOCKED') return;
+    this.#wake(stored.run.parentRunId);
     for (const message of this.#inbox.values()) if (message.runId === runId) this.#inbox.delete(message.id);
   }
 
@@ -248,7 +290,23 @@ class MemoryStore implements Store {
     if (status === undefined || isEnded(status)) return status;
     this.#lastMessageId += 1;
     this.#inbox.set(this.#lastMessageId, { ...message, id: this.#lastMessageId });
-    return status;
+    return this.#wake(message.runId) ? 'PENDING' : status;
+  }
+
+  #suspend({ runId, wakeAt, children }: RunSuspension): void {
+    const stored = this.#runs.get(runId);
+    if (stored === undefined) return;
+    this.#change(stored, { status: 'SUSPENDED', wakeAt, workerId: null });
+    const ended = children.some((id) => isEnded(this.#runs.get(id)?.run.status ?? 'PENDING'));
+    if (ended || [...this.#inbox.values()].some((message) => message.runId === runId)) this.#wake(runId);
+  }
+
+  /** Something has come for a run. Returns whether it was suspended. */
+  #wake(runId: string | null): boolean {
+    const stored = this.#runs.get(runId ?? '');
+    if (stored?.run.status !== 'SUSPENDED') return false;
+    this.#change(stored, { status: 'PENDING', wakeAt: null });
+    return true;
   }
 
   #releaseRuns(workerId: string): void {

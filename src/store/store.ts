@@ -1,4 +1,4 @@
-import type { InboxMessage, OperationRecord, RunEnd, RunRecord } from '../model/records.js';
+import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
 import type { BlockedCode, RunStatus } from '../model/statuses.js';
 
 /**
@@ -44,14 +44,18 @@ export interface Store {
 
   /**
    * Takes up to `limit` unfinished runs without a living owner whose flow and version are in `flows`, oldest first: they become `RUNNING` and
-   * the worker's own. A run that is `BLOCKED` is taken only if its code is `FLOW_NOT_REGISTERED`. Other unfinished orphans become `BLOCKED` with
-   * that code; `blocked` has those that were not so before. Fenced.
+   * the worker's own. A run that is `BLOCKED` is taken only if its code is `FLOW_NOT_REGISTERED`, one that is `SUSPENDED` only if its `wakeAt` has come.
+   * Other such orphans become `BLOCKED` with that code; `blocked` has those that were not so before. Fenced.
    */
   claimRuns(query: {
     workerId: string;
+    nowMs: number;
     flows: readonly { readonly flow: string; readonly version: number }[];
     limit: number;
   }): Promise<{ claimed: RunRecord[]; blocked: RunRecord[] }>;
+
+  /** When the first `SUSPENDED` run is to go on by itself; `null` when none is. */
+  nextWakeAt(): Promise<number | null>;
 
   /** The whole journal of a run: outcomes in `seq` order first, then entries without `seq` in no order that matters. */
   loadJournal(runId: string): Promise<OperationRecord[]>;
@@ -62,7 +66,10 @@ export interface Store {
    */
   commit(batch: CommitBatch): Promise<RunRecord[]>;
 
-  /** Puts a message into a run's inbox unless the run has ended; returns the run's status then, `undefined` for an unknown id. */
+  /**
+   * Puts a message into a run's inbox unless the run has ended; one that is `SUSPENDED` becomes `PENDING`. Returns the run's status then, `undefined` for
+   * an unknown id.
+   */
   send(message: InboxMessage): Promise<RunStatus | undefined>;
 
   /** Messages waiting for unfinished runs this worker owns, in order of arrival. */
@@ -73,6 +80,12 @@ export interface Store {
 
   /** Runs in order of creation, newest first. */
   listRuns(filter: RunFilter): Promise<RunRecord[]>;
+
+  /**
+   * Deletes runs that have ended, with their journals and their ended children: up to `limit` of those that nobody started, or whose parent is gone, and
+   * that ended before `endedBefore`, or are not among the `keep` that were created last. Returns how many runs are gone, children included.
+   */
+  prune(query: { endedBefore: number | null; keep: number | null; limit: number }): Promise<number>;
 
   /** Makes a `BLOCKED` run `PENDING` without an owner; returns the status it had, `undefined` for an unknown id; other statuses stay. */
   unblock(runId: string): Promise<RunStatus | undefined>;
@@ -87,7 +100,11 @@ export interface CommitBatch {
   readonly creates: readonly RunRecord[];
   /** Inserted, or overwriting the entry of the same run and id. An entry without `seq` never overwrites one with. */
   readonly operations: readonly OperationRecord[];
-  /** Ends, and blockings: the run loses its owner; an ended run loses its inbox. */
+  /** Runs of this worker that begin anew: what they have in their journals by then is dropped. */
+  readonly restarts: readonly RunRestart[];
+  /** Runs of this worker that become `SUSPENDED` without an owner; `PENDING` at once when something lies in their inbox, or a run they wait for has ended. */
+  readonly suspends: readonly RunSuspension[];
+  /** Ends, and blockings: the run loses its owner; an ended run loses its inbox, and a parent of it that is `SUSPENDED` becomes `PENDING`. */
   readonly ends: readonly RunEnd[];
   /** Sent like `send`: dropped when the run is unknown or has ended. */
   readonly messages: readonly InboxMessage[];

@@ -5,8 +5,8 @@ export interface Question {
   readonly name: string;
 }
 
-/** Gives an answer to whom it was asked by. */
-export type Give = (question: Question, answer: unknown) => Promise<void>;
+/** Gives an answer to whom it was asked by. Returns whether that still waited. */
+export type Give = (question: Question, answer: unknown) => Promise<boolean>;
 
 /**
  * The events and callbacks of one engine that nobody has answered, and the answers that nobody has asked for, by name.
@@ -31,8 +31,11 @@ export class Answers {
       this.#questions.set(name, questions.set(keyOf(question), question));
       return;
     }
-    // It may be over by now: then there is nobody to tell.
-    this.#give(question, answers.shift()).catch(() => undefined);
+    const answer = answers.shift();
+    this.#give(question, answer)
+      .then((given) => (given ? undefined : this.answer(name, answer)))
+      // There is nobody to tell.
+      .catch(() => undefined);
   }
 
   /** It waits no longer. */
@@ -42,14 +45,12 @@ export class Answers {
 
   /** Answers what has waited longest under this name, or else the next that will. */
   async answer(name: string, answer: unknown): Promise<void> {
-    const questions = this.#questions.get(name);
-    const [question] = questions?.values() ?? [];
-    if (question === undefined) {
-      this.#answers.set(name, [...(this.#answers.get(name) ?? []), answer]);
-      return;
+    const questions = this.#questions.get(name) ?? [];
+    for (const [, question] of questions) {
+      this.over(question);
+      if (await this.#give(question, answer)) return;
     }
-    this.over(question);
-    await this.#give(question, answer);
+    this.#answers.set(name, [...(this.#answers.get(name) ?? []), answer]);
   }
 }
 

@@ -1,4 +1,5 @@
 import { AssertionError } from 'node:assert';
+import { endText, otherEnd } from '../engine/replay-problem.js';
 import { UsageError } from '../errors/errors.js';
 import { checkOptions, hasMethods, isBoolean, isFunction, isPositiveInteger, type OptionTable } from '../errors/options.js';
 import { isEnded } from '../model/statuses.js';
@@ -6,7 +7,7 @@ import { memoryStore } from '../store/memory-store.js';
 import type { Store } from '../store/store.js';
 import { brokenBy, type Invariant } from './invariant.js';
 import type { BegunAction } from './mocks.js';
-import { endText, otherEnd } from './replays.js';
+import { kitCodec } from './replays.js';
 import { type TestEngine, type TestEngineOptions, testEngine } from './test-engine.js';
 import { flawsOf, historyOf } from './well-formed.js';
 import { type CommitPoint, crashingStore, failingStore, reapedStore, slowStore, withCommit } from './wrapped-store.js';
@@ -33,7 +34,7 @@ export interface CrashOptions<R = unknown> {
   /** Makes the store of each run, empty and not open; it is opened and closed by one process after the other. Default: one in memory. */
   readonly store?: () => Store;
   /** How the engines are made. */
-  readonly engine?: Omit<TestEngineOptions, 'store' | 'startTime'>;
+  readonly engine?: Omit<TestEngineOptions, 'store' | 'startTime' | 'autoAdvance'>;
 }
 
 /** What `crashEverywhere` has done. */
@@ -170,7 +171,7 @@ class DisturbedRun<A extends readonly unknown[], R> {
     try {
       const report = await engine.run(this.#flow, this.#args, { id: RUN_ID });
       this.#broken = await brokenBy(this.#options.invariant, report);
-      return endText(report.journal[0], this.#options.engine?.serdes);
+      return endText(report.journal[0], kitCodec(this.#options.engine?.serdes));
     } finally {
       await engine.close({ timeout: 0 });
     }
@@ -206,13 +207,17 @@ class DisturbedRun<A extends readonly unknown[], R> {
     };
     const store = disturbed === undefined ? watched : disturbed.disturb(watched, disturbed.point, onFault);
     const startTime = this.#startTime === undefined ? {} : { startTime: this.#startTime };
-    const engine = testEngine({ ...options, ...startTime, store }, { onAction: (action) => this.#begun(action) });
+    const engine = testEngine({ ...options, ...startTime, autoAdvance: true, store }, { onAction: (action) => this.#begun(action) });
     setup?.(engine);
     return engine;
   }
 
   #begun({ runId, operationId, name }: BegunAction): void {
     if (this.#recorded.has(`${runId} ${operationId}`)) this.#repeated.push(`action "${name}" (${operationId}) of run ${runId}`);
+  }
+
+  #forget(runId: string): void {
+    for (const key of this.#recorded) if (key.startsWith(`${runId} `)) this.#recorded.delete(key);
   }
 
   /** The store, with its commits counted and what they record remembered. */
@@ -223,6 +228,8 @@ class DisturbedRun<A extends readonly unknown[], R> {
       const taken = await commit(batch);
       this.commits += 1;
       for (const key of ended) this.#recorded.add(key);
+      // A run that begins anew does everything again.
+      for (const { runId } of batch.restarts) this.#forget(runId);
       return taken;
     });
   }

@@ -21,7 +21,7 @@ export const JOURNAL_RULES: JournalRules = {
     const messages = new Set<string | null>(journal.filter(({ kind }) => kind === 'message').map(({ id }) => id));
     return journal.every(
       ({ seq, status, kind, input }) =>
-        seq !== null || status === 'STARTED' || status === 'CANCELLED' || (kind === 'event' && messages.has(input)),
+        seq !== null || status === 'STARTED' || status === 'CANCELLED' || kind === 'patch' || (kind === 'event' && messages.has(input)),
     );
   },
   'a message is taken once': ({ journal }) => {

@@ -1,3 +1,4 @@
+import type { RecordedRun } from '../engine/replay-problem.js';
 import { UsageError } from '../errors/errors.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 
@@ -5,7 +6,7 @@ import type { OperationRecord, RunRecord } from '../model/records.js';
 const FORMAT = 1;
 
 /** The first entry of a journal: the run itself, with its input, and its end when it has one. */
-export interface RunEntry extends Omit<RunRecord, 'workerId'> {
+export interface RunEntry extends Omit<RunRecord, 'workerId' | 'wakeAt'> {
   readonly kind: 'run';
   readonly format: typeof FORMAT;
 }
@@ -14,14 +15,8 @@ export interface RunEntry extends Omit<RunRecord, 'workerId'> {
 export type RunJournal = readonly [RunEntry, ...OperationRecord[]];
 
 /** The journal of a run, of a store's records. */
-export function runJournal({ workerId: _, ...run }: RunRecord, operations: readonly OperationRecord[]): RunJournal {
+export function runJournal({ workerId: _owner, wakeAt: _when, ...run }: RunRecord, operations: readonly OperationRecord[]): RunJournal {
   return [{ kind: 'run', format: FORMAT, ...run }, ...operations];
-}
-
-/** A run and its operations, as stores keep them. */
-export interface RecordedRun {
-  readonly run: RunRecord;
-  readonly operations: readonly OperationRecord[];
 }
 
 const RUN_TEXTS = ['id', 'flow', 'status', 'input', 'digest', 'seed'];
@@ -42,7 +37,7 @@ export function readJournal(caller: string, journal: readonly unknown[]): Record
     if (missing !== undefined) throw notAJournal(caller, `"${missing}" of entry ${index} is not a text`);
   }
   const { kind: _kind, format: _format, ...run } = first;
-  return { run: { ...run, workerId: null } as unknown as RunRecord, operations: operations as unknown as OperationRecord[] };
+  return { run: { ...run, workerId: null, wakeAt: null } as unknown as RunRecord, operations: operations as unknown as OperationRecord[] };
 }
 
 function notAJournal(caller: string, why: string): UsageError {

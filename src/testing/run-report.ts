@@ -1,39 +1,14 @@
 import { inspect } from 'node:util';
-import type { Codec } from '../codec/codec.js';
-import type { Serdes } from '../codec/serdes.js';
+import { type OperationInfo, type OperationsSource, operationsTree } from '../engine/operations-tree.js';
 import { registry } from '../engine/registry.js';
 import { UsageError } from '../errors/errors.js';
 import type { BatchResult } from '../futures/batch-result.js';
-import { splitBatchInput } from '../journal/batch-input.js';
-import { operationId, ROOT_SCOPE, scopeOf } from '../journal/numbering.js';
-import { defaultItemName } from '../model/item-name.js';
-import type { OperationRecord, RunRecord } from '../model/records.js';
-import { isBatch, type OperationKind, type OperationStatus, type RunStatus } from '../model/statuses.js';
-import { type BatchDecision, decidedResult } from '../runtime/operations/batch-decision.js';
-import type { Store } from '../store/store.js';
+import type { RunRecord } from '../model/records.js';
+import { isBatch, type RunStatus } from '../model/statuses.js';
 import { type RunJournal, runJournal } from './run-journal.js';
 
-/** One operation of a run, as its journal has it. */
-export interface OperationReport {
-  /** Scope path and ordinal, such as `3` or `4.0.2`. */
-  readonly id: string;
-  readonly kind: OperationKind;
-  readonly name: string;
-  readonly status: OperationStatus;
-  /** Tries of an action; 0 for everything else. */
-  readonly attempts: number;
-  readonly startedAt: Date;
-  /** Left out while it is not done. */
-  readonly finishedAt?: Date;
-  /** The arguments; of a `map` its items. */
-  readonly input?: unknown;
-  /** The value of one that succeeded. */
-  readonly output?: unknown;
-  /** The error of one that failed or was cancelled. */
-  readonly error?: Error;
-  /** The branches of a batch, the operations of a branch and those of a child run. */
-  readonly children: readonly OperationReport[];
-}
+/** One operation of a run, as `engine.operations` tells of it. */
+export type OperationReport = OperationInfo;
 
 /** What became of a run. */
 export interface RunReport<R> {
@@ -58,18 +33,10 @@ export interface RunReport<R> {
   print(): string;
 }
 
-interface ReportSource {
-  readonly store: Store;
-  readonly codec: Codec;
-  /** What the values of an action were written with: it may have been called by another name. */
-  serdesOf(runId: string, operationId: string): Serdes | undefined;
-}
-
 /** Reads what the store has of a run. */
-export async function runReport<R>(source: ReportSource, run: RunRecord): Promise<RunReport<R>> {
+export async function runReport<R>(source: OperationsSource, run: RunRecord): Promise<RunReport<R>> {
   const { store, codec } = source;
-  const journal = await store.loadJournal(run.id);
-  const operations = await operationsOf(source, journal);
+  const [journal, operations] = await Promise.all([store.loadJournal(run.id), operationsTree(source, run)]);
   const { id: runId, flow, status, outcome } = run;
   const runCodec = codec.withSerdes(registry.find(flow, run.version)?.serdes);
   const failed = status === 'FAILED' || status === 'CANCELLED' || status === 'BLOCKED';
@@ -99,120 +66,6 @@ export async function runReport<R>(source: ReportSource, run: RunRecord): Promis
   };
 }
 
-/** An operation that is being put into its place in the tree. */
-interface Node extends OperationReport {
-  readonly children: OperationReport[];
-}
-
-/** The entries of a run by their ids. */
-type Journal = ReadonlyMap<string, OperationRecord>;
-
-async function operationsOf(source: ReportSource, journal: readonly OperationRecord[]): Promise<OperationReport[]> {
-  const records = journal.filter(({ kind }) => kind !== 'cancel' && kind !== 'message').sort((a, b) => comparePaths(a.id, b.id));
-  const roots: OperationReport[] = [];
-  const byId = new Map(records.map((record) => [record.id, record]));
-  const childIds = records.flatMap(({ childRunId }) => (childRunId === null ? [] : [childRunId]));
-  const children = new Map((await source.store.getRuns(childIds)).map((run) => [run.id, run]));
-  const nodes = new Map<string, Node>();
-  for (const record of records) {
-    const child = children.get(record.childRunId ?? '');
-    const node = nodeOf(record, source.codec.withSerdes(source.serdesOf(record.runId, record.id) ?? serdesOf(record, child)), byId);
-    if (child !== undefined) node.children.push(...(await operationsOf(source, await source.store.loadJournal(child.id))));
-    nodes.set(record.id, node);
-    const parentId = scopeOf(record.id);
-    if (parentId === ROOT_SCOPE) roots.push(node);
-    else parentOf(parentId, nodes, { first: record, byId }).children.push(node);
-  }
-  return roots;
-}
-
-/** What its values were written with, unless the call had a serdes of its own. */
-function serdesOf({ kind, name }: OperationRecord, child: RunRecord | undefined): Serdes | undefined {
-  if (kind === 'action') return registry.findAction(name)?.serdes;
-  return child === undefined ? undefined : registry.find(child.flow, child.version)?.serdes;
-}
-
-/** The node of a branch that has no entry, since it is not done, is made from what it did. */
-function parentOf(
-  id: string,
-  nodes: Map<string, Node>,
-  { first, byId }: { readonly first: OperationRecord; readonly byId: Journal },
-): Node {
-  const known = nodes.get(id);
-  if (known !== undefined) return known;
-  const batchId = scopeOf(id);
-  const node: Node = {
-    id,
-    kind: 'branch',
-    name: branchNames(byId.get(batchId) as OperationRecord, byId)(Number(id.slice(batchId.length + 1))),
-    status: 'STARTED',
-    attempts: 0,
-    startedAt: new Date(first.startedAt),
-    children: [],
-  };
-  nodes.set(id, node);
-  nodes.get(batchId)?.children.push(node);
-  return node;
-}
-
-/** What a batch calls its branches: one of a `map` that has not ended has not recorded what its `itemNamer` made. */
-function branchNames({ id, kind, input }: OperationRecord, byId: Journal): (index: number) => string {
-  const names = kind === 'parallel' ? (JSON.parse(splitBatchInput(input as string).content) as readonly string[]) : [];
-  return (index) => byId.get(operationId(id, index))?.name ?? names[index] ?? defaultItemName('map', index);
-}
-
-function nodeOf(record: OperationRecord, codec: Codec, byId: Journal): Node {
-  const { id, kind, name, status, startedAt, finishedAt, outcome } = record;
-  return {
-    id,
-    kind: kind as OperationKind,
-    name,
-    status,
-    attempts: kind === 'action' ? 1 : 0,
-    startedAt: new Date(startedAt),
-    ...(finishedAt === null ? {} : { finishedAt: new Date(finishedAt) }),
-    ...inputOf(record, codec),
-    ...(status === 'SUCCEEDED' && outcome !== null ? { output: outputOf(record, codec, byId) } : {}),
-    ...((status === 'FAILED' || status === 'CANCELLED') && outcome !== null ? { error: codec.decodeError(outcome) } : {}),
-    children: [],
-  };
-}
-
-function inputOf({ kind, input }: OperationRecord, codec: Codec): { readonly input?: unknown } {
-  if (input === null || kind === 'branch' || kind === 'event') return {};
-  const text = isBatch(kind) ? splitBatchInput(input).content : input;
-  return { input: kind === 'parallel' ? JSON.parse(text) : decoded(text, codec) };
-}
-
-function outputOf(record: OperationRecord, codec: Codec, byId: Journal): unknown {
-  const { id, kind, outcome } = record;
-  if (kind === 'timer') return undefined;
-  if (!isBatch(kind)) return decoded(outcome as string, codec);
-  return decidedResult(JSON.parse(outcome as string) as BatchDecision, {
-    codec: { decode: (text) => decoded(text, codec), decodeError: (text) => codec.decodeError(text) },
-    nameOf: branchNames(record, byId),
-    outcomeOf: (index) => byId.get(operationId(id, index))?.outcome as string,
-  });
-}
-
-/** The value of a text; the text itself where it was written with a serdes that only the call knows. */
-function decoded(text: string, codec: Codec): unknown {
-  try {
-    return codec.decode(text);
-  } catch {
-    return text;
-  }
-}
-
-function comparePaths(a: string, b: string): number {
-  const [left, right] = [a.split('.').map(Number), b.split('.').map(Number)];
-  for (let at = 0; at < Math.min(left.length, right.length); at += 1) {
-    const difference = (left[at] as number) - (right[at] as number);
-    if (difference !== 0) return difference;
-  }
-  return left.length - right.length;
-}
-
 function* flat(operations: readonly OperationReport[]): Generator<OperationReport> {
   for (const operation of operations) {
     yield operation;
@@ -227,10 +80,12 @@ function printed(operations: readonly OperationReport[], indent: string): string
   return operations.map((operation) => `${indent}${line(operation)}\n${printed(operation.children, `${indent}  `)}`).join('');
 }
 
-function line({ id, kind, name, status, startedAt, finishedAt, output, error }: OperationReport): string {
+function line({ id, kind, name, status, attempts, startedAt, finishedAt, output, error, waitsFor }: OperationReport): string {
+  const tries = attempts > 1 ? ` ${attempts} attempts` : '';
   const took = finishedAt === undefined ? '' : ` ${finishedAt.getTime() - startedAt.getTime()} ms`;
   const outcome = error === undefined ? shown(output) : ` ${error.name}: ${error.message.split('\n')[0]}`;
-  return `${id} ${kind} "${name}" ${status}${took}${outcome}`;
+  const waits = waitsFor === undefined ? '' : ` waits for ${waitsFor}`;
+  return `${id} ${kind} "${name}" ${status}${tries}${took}${outcome}${waits}`;
 }
 
 function textOf(value: unknown): string {

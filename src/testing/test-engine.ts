@@ -5,6 +5,7 @@ import type { Serdes } from '../codec/serdes.js';
 import { Engine, type EngineParts } from '../engine/engine.js';
 import type { EngineOptions } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
+import { replayProblem } from '../engine/replay-problem.js';
 import { StorageError, UsageError } from '../errors/errors.js';
 import { checkOptions, givenOptions, hasMethods, isBoolean, isText, type OptionTable } from '../errors/options.js';
 import { requireDuration } from '../futures/future.js';
@@ -17,7 +18,7 @@ import { memoryStore } from '../store/memory-store.js';
 import type { Store } from '../store/store.js';
 import { Answers, type Question } from './answers.js';
 import { type BegunAction, type Mockable, type MockOptions, Mocks, type Sequence, type StandIn } from './mocks.js';
-import { kitCodec, replayProblem } from './replays.js';
+import { kitCodec } from './replays.js';
 import { type RunReport, runReport } from './run-report.js';
 import { historyOf } from './well-formed.js';
 import { wrappedStore } from './wrapped-store.js';
@@ -161,7 +162,7 @@ export class TestEngine extends Engine {
     for (const run of runs.values()) {
       const definition = registry.find(run.flow, run.version);
       if (definition === undefined || this.#kit.mocks.mocked(definition)) continue;
-      const problem = await replayProblem({ run, operations: journals.get(run.id) ?? [] }, definition, this.#serdes);
+      const problem = await replayProblem({ run, operations: journals.get(run.id) ?? [] }, definition, kitCodec(this.#serdes));
       if (problem !== undefined) throw new AssertionError(problem);
     }
   };
@@ -226,30 +227,31 @@ export class TestEngine extends Engine {
     return { promise, forget };
   }
 
-  async #give({ runId, operationId, name }: Question, answer: unknown): Promise<void> {
+  async #give({ runId, operationId, name }: Question, answer: unknown): Promise<boolean> {
     // Writes what the run has asked for.
     await this.get(runId);
     const [[record], journal] = await Promise.all([this.#kit.store.getRuns([runId]), this.#kit.store.loadJournal(runId)]);
-    const isCallback = journal.find(({ id }) => id === operationId)?.digest === 'callback';
-    if (!isCallback) {
+    const asked = journal.find(({ id }) => id === operationId);
+    // It was cancelled, which nobody tells.
+    if (asked !== undefined && asked.status !== 'STARTED') return false;
+    if (asked?.digest !== 'callback') {
       if (answer instanceof Error)
         throw new UsageError('INVALID_ARGUMENT', `answer("${name}", error): an event cannot fail; answer it with a value`);
       await this.send(runId, name, answer);
-      return;
+      return true;
     }
     const { seed } = record as RunRecord;
     const token = callbackToken({ runId, operationId, secret: callbackSecret(seed, operationId) });
     await (answer instanceof Error ? this.fail(token, answer) : this.complete(token, answer));
+    return true;
   }
 
   /** What the store has of a run by now. @throws {UsageError} `RUN_NOT_FOUND` */
   async report<R = unknown>(runId: string): Promise<RunReport<R>> {
     await this.get(runId);
     const [record] = await this.#kit.store.getRuns([runId]);
-    return runReport<R>(
-      { store: this.#kit.store, codec: kitCodec(this.#serdes), serdesOf: (...of) => this.#kit.mocks.serdesOf(...of) },
-      record as RunRecord,
-    );
+    const serdesOf = (...of: [string, string]): Serdes | undefined => this.#kit.mocks.serdesOf(...of);
+    return runReport<R>({ ...this.operationsSource, codec: kitCodec(this.#serdes), serdesOf }, record as RunRecord);
   }
 }
 

@@ -3,6 +3,7 @@ import { decodeAttempts } from '../journal/attempt-notes.js';
 import { attemptRunId } from '../journal/numbering.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
+import { runOptions } from '../runtime/new-run.js';
 import type { Store } from '../store/store.js';
 import { BATCH_RULES } from './batch-rules.js';
 import { JOURNAL_RULES, type JournalCase, type JournalRules } from './journal-rules.js';
@@ -40,21 +41,30 @@ const RUN_RULES: Readonly<Record<string, (given: RunCase) => boolean>> = {
 
 /** When a run fits the other runs. */
 const WORLD_RULES: Readonly<Record<string, (given: WorldCase) => boolean>> = {
-  'every child that was started exists': ({ journal, runs }) =>
-    journal.every(({ childRunId }) => childRunId === null || runs.has(childRunId)),
-  'every child has the entry that started it': ({ run, journals }) =>
+  'every child that was started exists': ({ run, journal, runs }) =>
+    isForked(run) || journal.every(({ childRunId }) => childRunId === null || runs.has(childRunId)),
+  'every child has the entry that started it': ({ run, runs, journals }) =>
     run.parentRunId === null ||
+    runs.get(run.parentRunId)?.options?.includes('"generation"') === true ||
     (journals.get(run.parentRunId) ?? []).some(
       ({ id, childRunId }) => id === run.parentOperationId && childRunId !== null && run.id.startsWith(childRunId),
     ),
-  "a child's outcome is its run's": ({ outcomes, runs }) =>
+  "a child's outcome is its run's": ({ run, outcomes, runs }) =>
+    isForked(run) ||
     outcomes.every(({ kind, childRunId, status, outcome, attempts }) => {
       const { failures } = decodeAttempts(attempts);
+      // It was cancelled before there was another attempt.
+      if (status === 'CANCELLED' && failures > 0) return true;
       const last = Math.max(1, status === 'FAILED' ? failures : failures + 1);
       const child = runs.get(attemptRunId(childRunId ?? '', last));
       return kind !== 'flow' || (outcome as string).includes('RUN_ID_TAKEN') || (child?.status === status && child.outcome === outcome);
     }),
 };
+
+/** What a run has before it was forked, another has done. */
+function isForked(run: RunRecord): boolean {
+  return runOptions(run).forkOf !== undefined;
+}
 
 export async function historyOf(store: Store): Promise<History> {
   const runs = await store.listRuns({ limit: 1_000_000 });

@@ -4,6 +4,8 @@ import type { Clock } from '../clock/clock.js';
 const CHECK_MS = 50;
 /** How often it looks for dead workers and for runs that nobody owns. */
 const REAP_MS = 1_000;
+/** How often it tidies up. */
+const TIDY_MS = 600_000;
 
 interface PeriodicCheckOptions {
   readonly clock: Clock;
@@ -13,11 +15,13 @@ interface PeriodicCheckOptions {
   readonly look: () => Promise<void>;
   readonly reap: () => Promise<void>;
   readonly heartbeat: () => Promise<void>;
+  /** Left out where nothing is to be tidied up. */
+  readonly tidy?: (() => Promise<void>) | undefined;
   readonly onFailure: (error: unknown) => void;
 }
 
 /**
- * The one periodic check of an engine: a look, a search for the dead, and a heartbeat, each when it is due.
+ * The one periodic check of an engine: a look, a search for the dead, a heartbeat, and tidying up, each when it is due.
  *
  *   P1  One check at a time; the next is timed when the last has ended.
  */
@@ -28,6 +32,7 @@ export class PeriodicCheck {
   #background = true;
   #nextReapMs = 0;
   #nextHeartbeatMs = 0;
+  #nextTidyMs = 0;
 
   constructor(options: PeriodicCheckOptions) {
     this.#options = options;
@@ -63,7 +68,7 @@ export class PeriodicCheck {
 
   async #check(): Promise<void> {
     this.#cancel = undefined;
-    const { clock, look, reap, heartbeat, onFailure } = this.#options;
+    const { clock, look, reap, heartbeat, tidy, onFailure } = this.#options;
     try {
       const now = clock.now();
       if (now >= this.#nextHeartbeatMs) {
@@ -74,6 +79,10 @@ export class PeriodicCheck {
       if (now >= this.#nextReapMs) {
         this.#nextReapMs = now + this.#reapMs();
         await reap();
+      }
+      if (tidy !== undefined && now >= this.#nextTidyMs) {
+        this.#nextTidyMs = now + TIDY_MS;
+        await tidy();
       }
     } catch (error) {
       onFailure(error);

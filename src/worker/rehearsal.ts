@@ -18,6 +18,8 @@ export type Rehearsed =
   | ({ readonly kind: 'ended' } & EndOfRun)
   /** It asked for all that is recorded, and waits for what is not. */
   | { readonly kind: 'waits' }
+  /** It begins anew. */
+  | { readonly kind: 'continues' }
   /** It asked for something else than is recorded; `error` is an encoded `NonDeterminismError`. */
   | { readonly kind: 'differs'; readonly error: string };
 
@@ -93,6 +95,10 @@ class Rehearsal implements RunHost {
     this.#finish({ kind: 'ended', ...end });
   }
 
+  continueAsNew(): void {
+    this.#finish({ kind: 'continues' });
+  }
+
   block(_runId: string, error: string): void {
     this.#finish({ kind: 'differs', error });
   }
@@ -120,6 +126,10 @@ class Rehearsal implements RunHost {
   begin(): void {}
 
   adopt(): void {}
+
+  isResident(): boolean {
+    return false;
+  }
 
   send(): void {}
 

@@ -5,19 +5,20 @@ import { CancelledError, StorageError } from '../errors/errors.js';
 import { GroupCommit } from '../journal/group-commit.js';
 import { Journal } from '../journal/journal.js';
 import type { Logger } from '../model/logger.js';
-import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
-import { isEnded } from '../model/statuses.js';
+import type { InboxMessage, OperationRecord, RunRecord, RunRestart } from '../model/records.js';
 import type { FlowDefinition, LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
 import { Delivery } from '../runtime/delivery.js';
 import { type EventSink, plainError } from '../runtime/events.js';
-import type { EndOfRun, Resident, RunHost } from '../runtime/host.js';
+import type { EndOfRun, Resident, Resting, RunHost } from '../runtime/host.js';
 import { Limiter } from '../runtime/limiter.js';
 import type { RetryStrategy } from '../runtime/retry-strategy.js';
 import { Run } from '../runtime/run.js';
 import type { Store } from '../store/store.js';
 import { Alarms } from './alarms.js';
-import { Followers } from './followers.js';
+import { Following } from './following.js';
 import { PeriodicCheck } from './periodic-check.js';
+import { Residency } from './residency.js';
+import { Wakeups } from './wakeups.js';
 
 /** The flows this process can run. */
 export interface FlowSource {
@@ -35,6 +36,10 @@ export interface WorkerOptions {
   readonly leaks: LeakPolicy;
   readonly nonDurableAwait: NonDurableAwaitPolicy;
   readonly leaseMs: number;
+  /** How many runs may stay in memory although they only wait for what is far away. */
+  readonly maxResidentRuns: number;
+  /** Done now and then. */
+  readonly tidy?: (() => Promise<void>) | undefined;
   /** Default: the definition's own body. */
   readonly bodyOf?: RunHost['bodyOf'] | undefined;
   /** Default: one that nobody can guess. */
@@ -85,11 +90,13 @@ export class Worker implements RunHost {
   readonly #leaseMs: number;
   readonly #onFailure: (error: unknown) => void;
   readonly #alarms: Alarms;
-  readonly #followers = new Followers();
+  readonly #following: Following;
   readonly #residents = new Map<string, Resident>();
   /** Runs that were claimed and have not come to where they were: alarms wait for them, so that timers fire in due order across runs. */
   readonly #catchingUp = new Set<string>();
   readonly #check: PeriodicCheck;
+  readonly #residency: Residency;
+  readonly #wakeups: Wakeups;
   readonly #attemptEnded: () => void;
   #state: 'idle' | 'working' | 'restarting' | 'draining' | 'stopped' | 'failed' = 'idle';
   #id = '';
@@ -99,11 +106,10 @@ export class Worker implements RunHost {
   #claimAgain = false;
   #restarting: Promise<void> | undefined;
   #endPause: (() => void) | undefined;
+  /** Whether this worker has suspended any run. */
+  #anyAsleep = false;
   /** Messages that runs of this worker have, and that lie in their inbox until the next commit. */
   readonly #taken = new Set<number>();
-  /** Runs that somebody follows and that are not resident; some of them have not been looked up since. */
-  readonly #elsewhere = new Set<string>();
-  #lookupDue = false;
 
   constructor(options: WorkerOptions) {
     this.clock = options.clock;
@@ -127,10 +133,29 @@ export class Worker implements RunHost {
     this.#check = new PeriodicCheck({
       clock: this.clock,
       leaseMs: this.#leaseMs,
-      keepsAlive: () => this.#elsewhere.size > 0,
+      keepsAlive: () => this.#following.anyElsewhere,
       look: () => this.#look(),
       reap: () => this.#reap(),
       heartbeat: () => this.#store.heartbeat(this.#id, this.clock.now()),
+      tidy: options.tidy,
+      onFailure: (error) => this.#storeFailed(error),
+    });
+    this.#following = new Following({
+      store: this.#store,
+      isResident: (runId) => this.#residents.has(runId),
+      onElsewhere: () => this.#check.keepAlive(),
+    });
+    this.#residency = new Residency({
+      clock: this.clock,
+      most: options.maxResidentRuns,
+      count: () => this.#residents.size,
+      runs: () => [...this.#residents.values()].filter((resident) => resident instanceof Run),
+      suspend: (run, wakeAt) => this.#suspend(run, wakeAt),
+    });
+    this.#wakeups = new Wakeups({
+      clock: this.clock,
+      nextWakeAt: () => this.#store.nextWakeAt(),
+      claim: () => this.claim(),
       onFailure: (error) => this.#storeFailed(error),
     });
     this.#attemptEnded = () => {
@@ -148,6 +173,7 @@ export class Worker implements RunHost {
     await this.#register();
     this.#check.start();
     await this.claim();
+    await this.#wakeups.look().catch((error: unknown) => this.#storeFailed(error));
   }
 
   /** Takes runs that nobody owns, as far as their flows are registered here. */
@@ -174,9 +200,12 @@ export class Worker implements RunHost {
     if (this.#state === 'stopped' || this.#state === 'failed') return;
     const registered = this.#state === 'working';
     this.#state = 'draining';
+    this.limiter.close();
     this.#endPause?.();
     await this.#restarting;
     this.#check.stop();
+    this.#wakeups.stop();
+    this.#residency.stop();
     this.delivery.pause();
     await this.#claiming;
     await this.group.flush();
@@ -191,12 +220,18 @@ export class Worker implements RunHost {
 
   /** Follows a run until its end is durable. Returns what calls it off. */
   followCommitted(runId: string, onEnd: (end: EndOfRun) => void): () => void {
-    return this.#follow(runId, 'committed', onEnd);
+    return this.#following.follow(runId, 'committed', onEnd);
   }
 
-  /** Messages for runs of this worker may have been written. */
+  /** Messages may have been written, for runs of this worker or for such as sleep. */
   checkInbox(): void {
     this.#readInbox().catch((error: unknown) => this.#storeFailed(error));
+    if (this.#anyAsleep) void this.claim();
+  }
+
+  /** Calls back when there is room for more runs. */
+  whenRoom(callback: () => void): void {
+    this.#residency.whenRoom(callback);
   }
 
   // What its runs ask for.
@@ -207,7 +242,9 @@ export class Worker implements RunHost {
    */
   begin(record: RunRecord, loaded?: readonly OperationRecord[], whole = false): void {
     const definition = this.#flows.find(record.flow, record.version);
-    if (this.#state !== 'working' || definition === undefined) {
+    // A creation that was reported as failed may be durable all the same: then the run may have been claimed by now.
+    const known = loaded === undefined && this.#residents.has(record.id);
+    if (this.#state !== 'working' || definition === undefined || known) {
       this.caughtUp(record.id);
       return;
     }
@@ -229,7 +266,12 @@ export class Worker implements RunHost {
 
   adopt(runId: string, resident: Resident): void {
     this.#residents.set(runId, resident);
-    this.#elsewhere.delete(runId);
+    this.#following.resides(runId);
+    this.#residency.entered();
+  }
+
+  isResident(runId: string): boolean {
+    return this.#residents.has(runId);
   }
 
   caughtUp(runId: string): void {
@@ -241,7 +283,7 @@ export class Worker implements RunHost {
   }
 
   follow(runId: string, onEnd: (end: EndOfRun) => void): () => void {
-    return this.#follow(runId, 'gathered', onEnd);
+    return this.#following.follow(runId, 'gathered', onEnd);
   }
 
   end(runId: string, end: EndOfRun, committed?: () => void): void {
@@ -249,7 +291,14 @@ export class Worker implements RunHost {
       this.#dismiss(runId);
       committed?.();
     });
-    this.#followers.gathered(runId, end);
+    this.#following.ends(runId, end);
+  }
+
+  continueAsNew(record: RunRecord, { runId, operations, ...change }: RunRestart): void {
+    this.group.restart({ runId, operations, ...change }, () => {
+      this.begin({ ...record, ...change }, operations);
+      this.checkInbox();
+    });
   }
 
   block(runId: string, reason: string, committed: () => void): void {
@@ -263,8 +312,25 @@ export class Worker implements RunHost {
   #dismiss(runId: string): void {
     this.caughtUp(runId);
     this.#residents.delete(runId);
-    this.#followers.committed(runId);
-    if (this.#followers.has(runId)) this.#followElsewhere(runId);
+    this.#following.ended(runId);
+    this.#residency.left();
+    // Its end may have woken its parent.
+    if (this.#anyAsleep) void this.claim();
+  }
+
+  /** The run leaves memory; whoever follows it hears of it when it is here again, or ends elsewhere. */
+  #suspend(run: Resting, wakeAt: number | null): void {
+    const { id: runId, awaitedRuns: children } = run;
+    run.leave(new CancelledError(`run ${runId} has left memory, and goes on when something is due`));
+    this.#residents.delete(runId);
+    this.#anyAsleep = true;
+    this.#following.sleeps(runId);
+    this.group.suspend({ runId, wakeAt, children }, () => {
+      if (wakeAt !== null) this.#wakeups.note(wakeAt);
+      this.#residency.left();
+      // Something may have come for it meanwhile.
+      void this.claim();
+    });
   }
 
   send(message: InboxMessage): void {
@@ -292,13 +358,19 @@ export class Worker implements RunHost {
     this.#claimAgain = false;
     let claimed: RunRecord[];
     do {
-      const claim = await this.#store.claimRuns({ workerId: this.#id, flows: this.#flows.all(), limit: CLAIM_LIMIT });
+      const claim = await this.#store.claimRuns({
+        workerId: this.#id,
+        nowMs: this.clock.now(),
+        flows: this.#flows.all(),
+        limit: CLAIM_LIMIT,
+      });
       claimed = claim.claimed;
       if (claimed.length > 0) this.#alarms.hold();
       for (const { id } of claimed) this.#catchingUp.add(id);
       for (const record of claimed) {
         const loaded = await this.#store.loadJournal(record.id);
-        if (record.workerId === this.#id) this.begin(record, loaded);
+        // A creation that was reported as failed, and was durable all the same, may have begun it meanwhile.
+        if (record.workerId === this.#id && !this.#residents.has(record.id)) this.begin(record, loaded);
         else this.caughtUp(record.id);
       }
       for (const record of claim.blocked) this.#reportUnregistered(record);
@@ -327,34 +399,10 @@ export class Worker implements RunHost {
     });
   }
 
-  #follow(runId: string, when: 'gathered' | 'committed', onEnd: (end: EndOfRun) => void): () => void {
-    const unfollow = this.#followers.follow(runId, when, onEnd);
-    if (!this.#residents.has(runId)) this.#followElsewhere(runId);
-    return () => {
-      unfollow();
-      if (!this.#followers.has(runId)) this.#elsewhere.delete(runId);
-    };
-  }
-
-  #followElsewhere(runId: string): void {
-    this.#elsewhere.add(runId);
-    this.#lookupDue = true;
-    this.#check.keepAlive();
-  }
-
   async #look(): Promise<void> {
     const changed = await this.#store.changedElsewhere();
     if (changed) await this.#readInbox();
-    if (changed || this.#lookupDue) await this.#lookUpFollowed();
-  }
-
-  async #lookUpFollowed(): Promise<void> {
-    this.#lookupDue = false;
-    if (this.#elsewhere.size === 0) return;
-    for (const { id, status, outcome } of await this.#store.getRuns([...this.#elsewhere])) {
-      if (!isEnded(status) || !this.#elsewhere.delete(id)) continue;
-      this.#followers.found(id, { status, outcome: outcome as string });
-    }
+    await this.#following.look(changed);
   }
 
   async #readInbox(): Promise<void> {
@@ -392,7 +440,7 @@ export class Worker implements RunHost {
     this.#taken.clear();
     this.#alarms.clear();
     this.#alarms.release();
-    for (const runId of this.#followers.forgetEnding()) this.#followElsewhere(runId);
+    this.#following.allLeft();
   }
 
   #storeFailed(error: unknown): void {

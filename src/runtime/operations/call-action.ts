@@ -2,7 +2,7 @@ import type { Codec } from '../../codec/codec.js';
 import { cancellation } from '../../futures/future.js';
 import { type AttemptNotes, encodeAttempts, finalAttempts } from '../../journal/attempt-notes.js';
 import { type Entry, newEntry } from '../../journal/group-commit.js';
-import { childRunId, operationId, ROOT_SCOPE } from '../../journal/numbering.js';
+import { operationId, ROOT_SCOPE } from '../../journal/numbering.js';
 import { whatIs } from '../../model/named.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
 import type { EndStatus } from '../../model/statuses.js';
@@ -110,6 +110,10 @@ export class CallAction extends Operation implements Resident, Tried {
     this.#attempts.begin(this.entry.attempts);
   }
 
+  override get restsUntil(): number | undefined {
+    return this.#attempts.restsUntil;
+  }
+
   protected release(reason: Error): void {
     this.#attempts.stop(reason);
   }
@@ -143,7 +147,7 @@ export class CallAction extends Operation implements Resident, Tried {
     }
     const digest = codec.digest(args, input);
     const record = newRun(host, {
-      id: childRunId(run.id, entry.id),
+      id: run.childRunId(entry.id),
       definition: detachedDefinition(this.#definition),
       input,
       digest,
@@ -163,7 +167,6 @@ export class CallAction extends Operation implements Resident, Tried {
     const [id, { input, digest }] = [operationId(ROOT_SCOPE, 0), record];
     const entry = newEntry({ runId: record.id, id, kind: 'action', name: this.#definition.name, digest, input, startedAt });
     this.#carrier = { record, entry };
-    if (attempts === null) return;
     entry.attempts = attempts;
     this.host.group.entry(entry);
   }
@@ -171,11 +174,12 @@ export class CallAction extends Operation implements Resident, Tried {
   /** A cancel request for the run that it has become. */
   receive(message: InboxMessage): boolean {
     if (message.kind !== 'cancel') return true;
-    const { record } = this.#carrier as Carrier;
+    const carrier = this.#carrier as Carrier;
+    const { record } = carrier;
     const request = readCancel(message, record);
     if (request === undefined || this.stopped) return true;
     const error = cancellation(`detached action "${this.entry.name}" (run ${record.id})`, request.reason);
-    this.host.end(record.id, { status: 'CANCELLED', outcome: this.codec.encodeError(error) });
+    this.#endCarrier(carrier, 'CANCELLED', this.codec.encodeError(error));
     this.stop(error);
     return true;
   }
@@ -186,11 +190,17 @@ export class CallAction extends Operation implements Resident, Tried {
   }
 
   #settle(status: Exclude<EndStatus, 'CANCELLED'>, text: string, notes: AttemptNotes): void {
-    if (this.#carrier !== undefined) {
-      this.host.end(this.#carrier.record.id, { status, outcome: text });
-      return;
-    }
-    this.entry.attempts = finalAttempts(notes, status);
-    this.run.complete(this, status, text);
+    const entry = this.#carrier?.entry ?? this.entry;
+    entry.attempts = finalAttempts(notes, text);
+    if (this.#carrier === undefined) this.run.complete(this, status, text);
+    else this.#endCarrier(this.#carrier, status, text);
+  }
+
+  /** The one operation of the run that it has become, and the run itself, come to their ends. */
+  #endCarrier({ record, entry }: Carrier, status: EndStatus, outcome: string): void {
+    const { host } = this;
+    Object.assign(entry, { status, outcome, seq: 1 });
+    host.group.outcome(entry, () => {});
+    host.end(record.id, { status, outcome });
   }
 }

@@ -9,7 +9,7 @@ import type { FlowDefinition, LeakPolicy } from '../definitions.js';
 import type { EndOfRun } from '../host.js';
 import { cancelMessage } from '../messages.js';
 import { newRun } from '../new-run.js';
-import { type RetryStrategy, retryDelayMs } from '../retry-strategy.js';
+import { mostAttempts, type RetryStrategy, retryDelayMs } from '../retry-strategy.js';
 import { runIdTaken } from '../run-id-taken.js';
 import { Operation, type OperationInit } from './operation.js';
 
@@ -31,6 +31,10 @@ export class CallFlow extends Operation {
   /** Calls off what it waits for: the child's end, or the time of the next attempt. */
   #callOff: (() => void) | undefined;
   #backingOff = false;
+  /** Whether the run is somebody else's child, or nobody's: its end tells its own parent only. */
+  #attached = false;
+  /** What is asked to cancel itself is not begun again. */
+  #cancelRequested = false;
 
   constructor(init: OperationInit, child: ChildInit) {
     super(init);
@@ -46,6 +50,7 @@ export class CallFlow extends Operation {
 
   /** Asks the child to cancel itself: its outcome comes when it has. */
   override requestCancel(reason: string | undefined): void {
+    this.#cancelRequested = true;
     if (!this.#backingOff) {
       this.#send(reason === undefined ? {} : { reason });
       return;
@@ -72,6 +77,17 @@ export class CallFlow extends Operation {
   override outlive(): void {
     this.run.forget(this);
     this.leave(cancellation(`the wait for run ${this.#runId}`, 'its scope has ended'));
+  }
+
+  /** A child that is executed here keeps its parent here; one that rests, or is elsewhere, wakes it by its end. */
+  override get restsUntil(): number | null | undefined {
+    if (this.#callOff === undefined) return undefined;
+    if (this.#backingOff) return this.#notes.nextAt;
+    return this.#attached || this.run.host.isResident(this.#runId) ? undefined : null;
+  }
+
+  override get awaitedRunId(): string | undefined {
+    return this.#backingOff ? undefined : this.#runId;
   }
 
   protected release(): void {
@@ -107,6 +123,7 @@ export class CallFlow extends Operation {
   #created(record: RunRecord, taken: RunRecord | undefined): void {
     const { host } = this.run;
     if (taken === undefined) host.begin(record);
+    else this.#attached = taken.parentRunId !== this.run.id;
     if (this.stopped) return;
     const error = taken && runIdTaken(record, taken, this.codec);
     if (error !== undefined) {
@@ -122,7 +139,7 @@ export class CallFlow extends Operation {
     const { entry, run } = this;
     const strategy = this.#child.retry ?? this.#child.definition.retry;
     if (status !== 'FAILED' || strategy === undefined) {
-      entry.attempts = finalAttempts(this.#notes, status);
+      entry.attempts = finalAttempts(this.#notes, outcome);
       run.complete(this, status, outcome);
       return;
     }
@@ -132,19 +149,19 @@ export class CallFlow extends Operation {
     const decided = this.#decide(strategy, outcome, attempt);
     if (decided.delayMs !== undefined) {
       const nextAt = failedAt + decided.delayMs;
-      entry.attempts = encodeAttempts({ ...notes, nextAt });
+      entry.attempts = encodeAttempts({ ...notes, nextAt, maxAttempts: mostAttempts(strategy) });
       this.write();
       this.#waitUntil(nextAt);
       return;
     }
-    entry.attempts = finalAttempts(notes, status);
+    entry.attempts = finalAttempts(notes, outcome);
     run.complete(this, status, decided.outcome);
   }
 
   /** When to make another attempt, or what it has come to. */
   #decide(strategy: RetryStrategy, outcome: string, attempt: number): { readonly delayMs?: number | undefined; readonly outcome: string } {
     const error = this.codec.decodeError(outcome);
-    if (error instanceof NonRetryableError) return { outcome };
+    if (this.#cancelRequested || error instanceof NonRetryableError) return { outcome };
     try {
       return { delayMs: retryDelayMs(strategy, error, attempt, () => whatIs(this.entry)), outcome };
     } catch (broken) {

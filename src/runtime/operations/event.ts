@@ -28,7 +28,7 @@ abstract class Messaged extends Operation {
     if (!known) {
       run.whenCurrent(() => {
         this.write();
-        run.tellFinished(this, status as EndStatus, outcome as string);
+        run.notices.operationFinished(this, status as EndStatus, outcome as string);
       });
     }
     return this.future.settle({ status: status as EndStatus, text: outcome as string, codec: this.codec });
@@ -38,10 +38,14 @@ abstract class Messaged extends Operation {
 /** An event: the first message of its name that nobody else has taken. */
 export class AwaitEvent extends Messaged {
   override begin(): void {
-    const message = this.run.mailbox.askFor(this.entry.name, this);
+    const message = this.run.inbox.mailbox.askFor(this.entry.name, this);
     if (message === undefined) return;
     this.run.forget(this);
     this.take(message);
+  }
+
+  override get restsUntil(): null {
+    return null;
   }
 
   protected dispatch(): void {
@@ -49,7 +53,7 @@ export class AwaitEvent extends Messaged {
   }
 
   protected release(): void {
-    this.run.mailbox.leave(this.entry.name, this);
+    this.run.inbox.mailbox.leave(this.entry.name, this);
   }
 }
 
@@ -57,6 +61,7 @@ export class AwaitEvent extends Messaged {
 export class Callback extends Messaged {
   readonly #limits: CallbackLimits;
   #callOff: (() => void) | undefined;
+  #dueAt: number | null | undefined;
 
   constructor(init: OperationInit, limits: CallbackLimits) {
     super(init);
@@ -68,7 +73,11 @@ export class Callback extends Messaged {
     if (this.stopped || this.entry.seq !== null || this.#limits.heartbeatTimeoutMs === undefined) return;
     this.entry.attempts = encodeAttempts({ ...NO_ATTEMPTS, heartbeatAt: this.run.host.clock.now() });
     this.write();
-    this.#arm();
+    if (this.#dueAt !== undefined) this.#arm();
+  }
+
+  override get restsUntil(): number | null | undefined {
+    return this.#dueAt;
   }
 
   protected dispatch(): void {
@@ -87,7 +96,8 @@ export class Callback extends Messaged {
     const { startedAt, attempts } = this.entry;
     const silentAt = (decodeAttempts(attempts).heartbeatAt ?? startedAt) + heartbeatTimeoutMs;
     const dueAt = Math.min(startedAt + timeoutMs, silentAt);
-    if (dueAt === Number.POSITIVE_INFINITY) return;
+    this.#dueAt = dueAt === Number.POSITIVE_INFINITY ? null : dueAt;
+    if (this.#dueAt === null) return;
     const why =
       dueAt < silentAt
         ? `was not completed within its timeout of ${timeoutMs} ms`

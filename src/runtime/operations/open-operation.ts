@@ -1,5 +1,4 @@
 import type { Codec } from '../../codec/codec.js';
-import { childRunId } from '../../journal/numbering.js';
 import { assertNever } from '../../model/assert-never.js';
 import type { FlowPlace } from '../current-scope.js';
 import type { OperationRequest } from '../definitions.js';
@@ -29,7 +28,7 @@ export function openOperation(run: OperationRun, place: FlowPlace, request: Oper
         const { definition, policy, poll } = request;
         return poll === undefined ? new CallAction(init, definition, policy) : new WaitForCondition(init, { definition, policy, poll });
       }
-      const { definition, leaks, timeoutMs, retry, id: futureId = childRunId(run.id, id) } = request;
+      const { definition, leaks, timeoutMs, retry, id: futureId = run.childRunId(id) } = request;
       return new CallFlow({ ...init, futureId }, { definition, leaks, timeoutMs, retry });
     }
     case 'timer': {

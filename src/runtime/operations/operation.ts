@@ -31,12 +31,14 @@ export interface OperationRun {
   branchEnded(branch: EndedBranch): void;
   /** The operation's outcome: it goes into the journal, and is delivered when its turn comes. */
   complete(operation: Operation, status: EndStatus, text: string): void;
-  /** It has come to its end in this process, without an outcome of its own. */
-  tellFinished(operation: Operation, status: EndStatus, text: string): void;
   /** Does something when the whole journal has been delivered: at once if it has. */
   whenCurrent(step: () => void): void;
   /** Messages from outside, and who waits for them. */
-  readonly mailbox: Mailbox<Operation>;
+  readonly inbox: { readonly mailbox: Mailbox<Operation> };
+  /** Told of operations that come to their ends without an outcome of their own. */
+  readonly notices: { operationFinished(operation: Operation, status: EndStatus, text: string): void };
+  /** The id of the run that an operation starts, if it is given none. */
+  childRunId(operationId: string): string;
   /** What an action gives to the services it calls, so that they can tell a repetition. */
   idempotencyKey(operationId: string): string;
 }
@@ -135,6 +137,19 @@ export abstract class Operation implements FutureOwner, ScopeMember {
 
   get detached(): boolean {
     return this.#detached;
+  }
+
+  /**
+   * When it goes on by itself, if nothing of it is under way in this process (milliseconds since the epoch); `null`: when something comes from elsewhere.
+   * `undefined`: its run has to stay.
+   */
+  get restsUntil(): number | null | undefined {
+    return undefined;
+  }
+
+  /** The run whose end it waits for. */
+  get awaitedRunId(): string | undefined {
+    return undefined;
   }
 
   /** Whether it is code that waits for nothing durable. */

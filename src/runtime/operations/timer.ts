@@ -15,6 +15,10 @@ export class Timer extends Operation {
     else this.write(() => this.#arm());
   }
 
+  override get restsUntil(): number | null | undefined {
+    return this.#callOff === undefined ? undefined : this.entry.dueAt;
+  }
+
   protected release(): void {
     this.#callOff?.();
   }

@@ -1,5 +1,5 @@
 import { StorageError } from '../../errors/errors.js';
-import type { OperationRecord, RunEnd, RunRecord } from '../../model/records.js';
+import type { OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../../model/records.js';
 import type { CommitBatch } from '../store.js';
 import { BulkStatement } from './bulk-statement.js';
 import type { Connection } from './connection.js';
@@ -7,7 +7,8 @@ import type { SqlValue } from './driver.js';
 import { checkFence, FENCE } from './fence.js';
 import type { Inbox } from './inbox.js';
 import { endValues, OPERATION_COLUMNS, operationValues, RUN_COLUMNS, runOf, runValues } from './rows.js';
-import { UNFINISHED } from './schema.js';
+import { WOKEN } from './run-table.js';
+import { ASLEEP, AWAKE } from './schema.js';
 
 /** From this size on, grouping costs less than it saves. */
 const WORTH_GROUPING = 20;
@@ -24,11 +25,26 @@ const WRITE_OPERATIONS = (rows: string): string =>
 const WRITE_ONE_OPERATION = `INSERT INTO perdure_operations (${OPERATION_COLUMNS.join(', ')})
    SELECT ${OPERATION_COLUMNS.map(() => '?').join(', ')} WHERE EXISTS (${FENCE}) ${OVERWRITE}`;
 
+const RESTART_RUN = `UPDATE perdure_runs SET input = ?, seed = ?, options = ? WHERE id = ? AND worker_id = ? AND ${AWAKE}`;
+
+const SUSPEND_RUNS = `UPDATE perdure_runs
+   SET status = 'SUSPENDED', worker_id = NULL, wake_at = json_extract(given.value, '$.wakeAt')
+   FROM json_each(?) AS given
+   WHERE perdure_runs.id = json_extract(given.value, '$.runId') AND perdure_runs.worker_id = ? AND perdure_runs.${AWAKE}`;
+const WAKE_CALLED = `UPDATE perdure_runs SET ${WOKEN}
+   WHERE id IN (SELECT value FROM json_each(?)) AND ${ASLEEP} AND id IN (SELECT run_id FROM perdure_inbox)`;
+const WAKE_WAITING = `UPDATE perdure_runs SET ${WOKEN}
+   WHERE ${ASLEEP} AND id IN (
+     SELECT json_extract(value, '$[0]') FROM json_each(?)
+     WHERE json_extract(value, '$[1]') IN (SELECT id FROM perdure_runs WHERE finished_at IS NOT NULL))`;
+const WAKE_PARENTS = `UPDATE perdure_runs SET ${WOKEN}
+   WHERE ${ASLEEP} AND id IN (SELECT parent_run_id FROM perdure_runs WHERE id IN (SELECT value FROM json_each(?)))`;
+
 const END_RUNS = (rows: string): string =>
   `UPDATE OR FAIL perdure_runs
    SET status = given.column2, outcome = given.column3, blocked_code = given.column4, finished_at = given.column5, worker_id = NULL
    FROM (VALUES ${rows}) AS given
-   WHERE perdure_runs.id = given.column1 AND perdure_runs.worker_id = ? AND perdure_runs.${UNFINISHED}`;
+   WHERE perdure_runs.id = given.column1 AND perdure_runs.worker_id = ? AND perdure_runs.${AWAKE}`;
 
 /**
  * Writes what a worker gathered: the path that every outcome takes.
@@ -58,6 +74,8 @@ export class CommitWriter {
       checkFence(this.#connection, batch.workerId);
       const taken = batch.creates.length === 0 ? [] : this.#create(batch.creates);
       if (batch.operations.length > 0) this.#operations.run(groupedByRun(batch.operations));
+      for (const restart of batch.restarts) this.#restart(batch.workerId, restart);
+      if (batch.suspends.length > 0) this.#suspend(batch.workerId, batch.suspends);
       if (batch.ends.length > 0) this.#end(batch.workerId, batch.ends);
       for (const message of batch.messages) this.#inbox.add(message);
       if (batch.taken.length > 0) this.#inbox.remove(batch.taken);
@@ -100,23 +118,52 @@ export class CommitWriter {
     return taken;
   }
 
+  /** It must find its run (S3). */
+  #restart(workerId: string, { runId, input, seed, options, operations }: RunRestart): void {
+    const found = this.#connection.statement(RESTART_RUN).run([input, seed, options, runId, workerId]).changes;
+    if (found !== 1) throw notOwned(workerId, [runId]);
+    this.#connection.statement('DELETE FROM perdure_operations WHERE run_id = ?').run([runId]);
+    if (operations.length > 0) this.#operations.run(operations);
+  }
+
+  /** Every suspension must find its run; one that something has come for meanwhile wakes at once. */
+  #suspend(workerId: string, suspends: readonly RunSuspension[]): void {
+    const given = JSON.stringify(suspends);
+    const found = this.#connection.statement(SUSPEND_RUNS).run([given, workerId]).changes;
+    const runIds = suspends.map(({ runId }) => runId);
+    if (found !== suspends.length) throw notOwned(workerId, runIds);
+    this.#connection.statement(WAKE_CALLED).run([JSON.stringify(runIds)]);
+    const waiting = suspends.flatMap(({ runId, children }) => children.map((child) => [runId, child]));
+    if (waiting.length > 0) this.#connection.statement(WAKE_WAITING).run([JSON.stringify(waiting)]);
+  }
+
   /** Every end must find its run; a run named twice counts once, so the second end is refused too (S6). */
   #end(workerId: string, ends: readonly RunEnd[]): void {
     if (this.#ends.run(ends, [workerId]) !== ends.length) {
-      const ids = ends.slice(0, 5).map((end) => end.runId);
-      throw new StorageError(
-        'FENCED',
-        `not all of these runs belong to worker ${workerId}, so none was ended: ${ids.join(', ')}${ends.length > 5 ? ', …' : ''}. ` +
-          'Nothing was written. Drop what this worker knows of them',
+      throw notOwned(
+        workerId,
+        ends.map((end) => end.runId),
       );
     }
     const ended = ends.filter((end) => end.status !== 'BLOCKED');
-    if (ended.length > 0) this.#inbox.removeOf(ended.map((end) => end.runId));
+    if (ended.length === 0) return;
+    const ids = ended.map((end) => end.runId);
+    this.#inbox.removeOf(ids);
+    const asleep = this.#connection.statement(`SELECT 1 AS found FROM perdure_runs WHERE ${ASLEEP} LIMIT 1`).get([]);
+    if (asleep !== undefined) this.#connection.statement(WAKE_PARENTS).run([JSON.stringify(ids)]);
   }
 }
 
-function isOneOperation({ creates, operations, ends, messages, taken }: CommitBatch): boolean {
-  return operations.length === 1 && creates.length === 0 && ends.length === 0 && messages.length === 0 && taken.length === 0;
+function isOneOperation({ creates, operations, restarts, suspends, ends, messages, taken }: CommitBatch): boolean {
+  return operations.length === 1 && creates.length + restarts.length + suspends.length + ends.length + messages.length + taken.length === 0;
+}
+
+function notOwned(workerId: string, runIds: readonly string[]): StorageError {
+  const ids = `${runIds.slice(0, 5).join(', ')}${runIds.length > 5 ? ', …' : ''}`;
+  return new StorageError(
+    'FENCED',
+    `not all of these runs belong to worker ${workerId}, so none was ended: ${ids}. Nothing was written. Drop what this worker knows of them`,
+  );
 }
 
 /**

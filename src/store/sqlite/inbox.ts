@@ -3,7 +3,8 @@ import type { RunStatus } from '../../model/statuses.js';
 import { isEnded } from '../../model/statuses.js';
 import type { Connection } from './connection.js';
 import { messageOf } from './rows.js';
-import { UNFINISHED } from './schema.js';
+import { WOKEN } from './run-table.js';
+import { AWAKE } from './schema.js';
 
 /** What was sent to runs and not yet taken. Every method is part of the caller's transaction. */
 export class Inbox {
@@ -21,7 +22,9 @@ export class Inbox {
     this.#connection
       .statement('INSERT INTO perdure_inbox (run_id, kind, payload) VALUES (?, ?, ?)')
       .run([message.runId, message.kind, message.payload]);
-    return status;
+    if (status !== 'SUSPENDED') return status;
+    this.#connection.statement(`UPDATE perdure_runs SET ${WOKEN} WHERE id = ?`).run([message.runId]);
+    return 'PENDING';
   }
 
   /** Messages of the unfinished runs of a worker. The inbox is short and the runs are many: hence the fixed order of the join. */
@@ -29,7 +32,7 @@ export class Inbox {
     return this.#connection
       .statement(
         `SELECT inbox.id, inbox.run_id, inbox.kind, inbox.payload FROM perdure_inbox AS inbox CROSS JOIN perdure_runs AS runs
-         WHERE runs.id = inbox.run_id AND runs.worker_id = ? AND runs.${UNFINISHED} ORDER BY inbox.id`,
+         WHERE runs.id = inbox.run_id AND runs.worker_id = ? AND runs.${AWAKE} ORDER BY inbox.id`,
       )
       .all([workerId])
       .map(messageOf);

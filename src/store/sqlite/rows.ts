@@ -18,6 +18,7 @@ export const RUN_COLUMNS: readonly string[] = [
   'options',
   'input',
   'outcome',
+  'wake_at',
 ];
 
 /** Columns of an operation in the order of {@link operationValues}. */
@@ -41,7 +42,7 @@ export const OPERATION_COLUMNS: readonly string[] = [
 /** Appends a run's values. */
 export function runValues(run: RunRecord, to: SqlValue[]): void {
   to.push(run.id, run.flow, run.version, run.status, run.workerId, run.blockedCode, run.createdAt, run.finishedAt);
-  to.push(run.parentRunId, run.parentOperationId, run.digest, run.seed, run.options, run.input, run.outcome);
+  to.push(run.parentRunId, run.parentOperationId, run.digest, run.seed, run.options, run.input, run.outcome, run.wakeAt);
 }
 
 /** Appends an operation's values. */
@@ -73,6 +74,7 @@ export function runOf(row: SqlRow): RunRecord {
     blockedCode: row['blocked_code'] as RunRecord['blockedCode'],
     createdAt: row['created_at'] as number,
     finishedAt: row['finished_at'] as number | null,
+    wakeAt: row['wake_at'] as number | null,
   };
 }
 

@@ -6,14 +6,18 @@ import type { Connection } from './connection.js';
 import type { SqlRow, SqlValue } from './driver.js';
 import { checkFence } from './fence.js';
 import { OPERATION_COLUMNS, operationOf, RUN_COLUMNS, runOf } from './rows.js';
-import { UNFINISHED } from './schema.js';
+import { ASLEEP, AWAKE } from './schema.js';
 
 const SELECT_RUNS = `SELECT ${RUN_COLUMNS.join(', ')} FROM perdure_runs`;
 const FLOWS = `(SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))`;
-/** Runs without an owner: an unfinished run that has one has a living one (SW1). */
-const ORPHANS = `worker_id IS NULL AND ${UNFINISHED}`;
+/** Runs that are awake and without an owner: an unfinished run that has one has a living one (SW1). */
+const ORPHANS = `worker_id IS NULL AND ${AWAKE}`;
 const CLAIMABLE = `${ORPHANS} AND (status <> 'BLOCKED' OR blocked_code = 'FLOW_NOT_REGISTERED') AND (flow, version) IN ${FLOWS}`;
 const HOMELESS = `${ORPHANS} AND status <> 'BLOCKED' AND (flow, version) NOT IN ${FLOWS}`;
+
+const DUE = `${ASLEEP} AND wake_at <= ?`;
+/** What becomes of a run that something has come for. */
+export const WOKEN = `status = 'PENDING', wake_at = NULL`;
 
 /** Reading runs and journals, and moving runs between owners. */
 export class RunTable {
@@ -24,14 +28,15 @@ export class RunTable {
   }
 
   /** Looks first, without the write lock: a worker asks often, and there is seldom anything. */
-  claim(query: { workerId: string; flows: readonly { readonly flow: string; readonly version: number }[]; limit: number }): {
+  claim(query: { workerId: string; nowMs: number; flows: readonly { readonly flow: string; readonly version: number }[]; limit: number }): {
     claimed: RunRecord[];
     blocked: RunRecord[];
   } {
     const flows = JSON.stringify(query.flows.map(({ flow, version }) => [flow, version]));
-    if (!this.#anyToClaim(query.workerId, flows)) return { claimed: [], blocked: [] };
+    if (!this.#anyToClaim(query, flows)) return { claimed: [], blocked: [] };
     return this.#connection.write('claim runs', () => {
       checkFence(this.#connection, query.workerId);
+      this.#connection.statement(`UPDATE perdure_runs SET ${WOKEN} WHERE ${DUE}`).run([query.nowMs]);
       const blocked = this.#rows(`SELECT n, ${RUN_COLUMNS.join(', ')} FROM perdure_runs WHERE ${HOMELESS} ORDER BY n`, [flows]);
       this.#update(`status = 'BLOCKED', blocked_code = 'FLOW_NOT_REGISTERED', outcome = NULL`, [], blocked);
       const claimed = this.#rows(`SELECT n, ${RUN_COLUMNS.join(', ')} FROM perdure_runs WHERE ${CLAIMABLE} ORDER BY n LIMIT ?`, [
@@ -45,6 +50,13 @@ export class RunTable {
         blocked: blocked.map((row) => ({ ...runOf(row), status: 'BLOCKED', blockedCode: 'FLOW_NOT_REGISTERED', outcome: null })),
       };
     });
+  }
+
+  nextWakeAt(): number | null {
+    return (
+      (this.#rows(`SELECT min(wake_at) AS next FROM perdure_runs WHERE ${ASLEEP} AND wake_at IS NOT NULL`, [])[0]?.['next'] as number) ??
+      null
+    );
   }
 
   journal(runId: string): OperationRecord[] {
@@ -66,10 +78,10 @@ export class RunTable {
       const statuses = typeof filter.status === 'string' ? [filter.status] : filter.status;
       conditions.push('status IN (SELECT value FROM json_each(?))');
       values.push(JSON.stringify(statuses));
-      if (!statuses.some(isEnded)) {
-        // The unfinished are few among the ended: go through their index, not through the table.
-        conditions.push(UNFINISHED);
-        index = 'INDEXED BY perdure_runs_unfinished';
+      if (!statuses.some(isEnded) && !statuses.includes('SUSPENDED')) {
+        // Those that are awake are few among the others: go through their index, not through the table.
+        conditions.push(AWAKE);
+        index = 'INDEXED BY perdure_runs_awake';
       }
     }
     if (filter.flow !== undefined) {
@@ -82,6 +94,31 @@ export class RunTable {
     }
     const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
     return this.#rows(`${SELECT_RUNS} ${index} ${where} ORDER BY n DESC LIMIT ?`, [...values, filter.limit ?? 100]).map(runOf);
+  }
+
+  /** Deletes ended runs with their journals; children go with their parents. */
+  prune({ endedBefore, keep, limit }: { endedBefore: number | null; keep: number | null; limit: number }): number {
+    return this.#connection.write('prune runs', () => {
+      const roots = `finished_at IS NOT NULL AND (parent_run_id IS NULL OR parent_run_id NOT IN (SELECT id FROM perdure_runs))`;
+      const newest = `SELECT n FROM perdure_runs WHERE ${roots} ORDER BY n DESC LIMIT ?`;
+      const doomed = this.#rows(
+        `SELECT id FROM perdure_runs WHERE ${roots} AND (finished_at < ? OR (? AND n NOT IN (${newest}))) ORDER BY n LIMIT ?`,
+        [endedBefore ?? Number.MIN_SAFE_INTEGER, keep === null ? 0 : 1, keep ?? 0, limit],
+      ).map((row) => row['id'] as string);
+      let gone = 0;
+      for (let ids = doomed; ids.length > 0; ) {
+        const given = [JSON.stringify(ids)];
+        const children = this.#rows(
+          `SELECT id FROM perdure_runs WHERE parent_run_id IN (SELECT value FROM json_each(?)) AND parent_run_id IS NOT NULL AND finished_at IS NOT NULL`,
+          given,
+        );
+        this.#connection.statement('DELETE FROM perdure_operations WHERE run_id IN (SELECT value FROM json_each(?))').run(given);
+        this.#connection.statement('DELETE FROM perdure_runs WHERE id IN (SELECT value FROM json_each(?))').run(given);
+        gone += ids.length;
+        ids = children.map((row) => row['id'] as string);
+      }
+      return gone;
+    });
   }
 
   unblock(runId: string): RunStatus | undefined {
@@ -98,10 +135,10 @@ export class RunTable {
     });
   }
 
-  #anyToClaim(workerId: string, flows: string): boolean {
+  #anyToClaim({ workerId, nowMs }: { readonly workerId: string; readonly nowMs: number }, flows: string): boolean {
     checkFence(this.#connection, workerId);
-    const any = `SELECT EXISTS (SELECT 1 FROM perdure_runs WHERE ${CLAIMABLE}) OR EXISTS (SELECT 1 FROM perdure_runs WHERE ${HOMELESS}) AS found`;
-    return this.#rows(any, [flows, flows])[0]?.['found'] === 1;
+    const any = [CLAIMABLE, HOMELESS, DUE].map((condition) => `EXISTS (SELECT 1 FROM perdure_runs WHERE ${condition})`).join(' OR ');
+    return this.#rows(`SELECT ${any} AS found`, [flows, flows, nowMs])[0]?.['found'] === 1;
   }
 
   #update(set: string, values: readonly SqlValue[], rows: readonly SqlRow[]): void {

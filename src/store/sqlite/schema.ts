@@ -1,14 +1,17 @@
 import { StorageError } from '../../errors/errors.js';
 import type { SqliteDatabase } from './driver.js';
 
-/** Kept in one place: SQLite uses the partial index only where a query repeats its condition word for word. */
-export const UNFINISHED = `status IN ('PENDING', 'RUNNING', 'SUSPENDED', 'BLOCKED')`;
+// Kept in one place: SQLite uses a partial index only where a query repeats its condition word for word.
+
+/** Unfinished and not asleep: the sleeping may be many. */
+export const AWAKE = `status IN ('PENDING', 'RUNNING', 'BLOCKED')`;
+export const ASLEEP = `status = 'SUSPENDED'`;
 
 /**
  * The steps from one schema version to the next; the version is their number. A step that was released never changes.
  *
  * Small columns come first, so that reading them does not walk through long texts. `n` is the order of creation. Indexes are few because each costs
- * every write: ids, and the unfinished runs by owner.
+ * every write: ids, the runs that are awake by owner, those asleep by when they wake, and children by parent.
  */
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE perdure_runs (
@@ -29,7 +32,7 @@ const MIGRATIONS: readonly string[] = [
      input TEXT NOT NULL,
      outcome TEXT
    );
-   CREATE INDEX perdure_runs_unfinished ON perdure_runs (worker_id) WHERE ${UNFINISHED};
+   CREATE INDEX perdure_runs_unfinished ON perdure_runs (worker_id) WHERE status IN ('PENDING', 'RUNNING', 'SUSPENDED', 'BLOCKED');
    CREATE TABLE perdure_operations (
      run_id TEXT NOT NULL,
      id TEXT NOT NULL,
@@ -59,7 +62,12 @@ const MIGRATIONS: readonly string[] = [
      registered_at INTEGER NOT NULL,
      heartbeat_at INTEGER NOT NULL
    ) WITHOUT ROWID;`,
-  `ALTER TABLE perdure_operations ADD COLUMN attempts TEXT;`,
+  `ALTER TABLE perdure_operations ADD COLUMN attempts TEXT;
+   ALTER TABLE perdure_runs ADD COLUMN wake_at INTEGER;
+   DROP INDEX perdure_runs_unfinished;
+   CREATE INDEX perdure_runs_awake ON perdure_runs (worker_id) WHERE ${AWAKE};
+   CREATE INDEX perdure_runs_asleep ON perdure_runs (wake_at) WHERE ${ASLEEP};
+   CREATE INDEX perdure_runs_parent ON perdure_runs (parent_run_id) WHERE parent_run_id IS NOT NULL;`,
 ];
 
 /** The schema version this code reads and writes. */

@@ -109,11 +109,17 @@ class SqliteStore implements Store {
 
   async claimRuns(query: {
     workerId: string;
+    nowMs: number;
     flows: readonly { readonly flow: string; readonly version: number }[];
     limit: number;
   }): Promise<{ claimed: RunRecord[]; blocked: RunRecord[] }> {
     const { connection, runs } = this.#use();
     return connection.run('claim runs', () => runs.claim(query));
+  }
+
+  async nextWakeAt(): Promise<number | null> {
+    const { connection, runs } = this.#use();
+    return connection.run('look who sleeps', () => runs.nextWakeAt());
   }
 
   async loadJournal(runId: string): Promise<OperationRecord[]> {
@@ -143,6 +149,10 @@ class SqliteStore implements Store {
   async listRuns(filter: RunFilter): Promise<RunRecord[]> {
     const { connection, runs } = this.#use();
     return connection.run('list runs', () => runs.list(filter));
+  }
+
+  async prune(query: { endedBefore: number | null; keep: number | null; limit: number }): Promise<number> {
+    return this.#use().runs.prune(query);
   }
 
   async unblock(runId: string): Promise<RunStatus | undefined> {

@@ -2,11 +2,11 @@ import { StorageError } from '../../errors/errors.js';
 import type { Connection } from './connection.js';
 import type { SqliteDriver } from './driver.js';
 import { fenced } from './fence.js';
-import { UNFINISHED } from './schema.js';
+import { AWAKE } from './schema.js';
 import type { WorkerLock } from './worker-lock.js';
 import { probeWorkerLock, sweepWorkerLocks, takeWorkerLock } from './worker-lock.js';
 
-const RELEASE_RUNS = `UPDATE perdure_runs SET status = 'PENDING', worker_id = NULL WHERE worker_id = ? AND ${UNFINISHED}`;
+const RELEASE_RUNS = `UPDATE perdure_runs SET status = 'PENDING', worker_id = NULL WHERE worker_id = ? AND ${AWAKE}`;
 
 /**
  * Who lives, and what becomes of the runs of those who do not.

@@ -45,7 +45,7 @@ export const batches: readonly StoreCase[] = area('batches', {
     const other = await connect();
     await other.reapWorkers({ workerId: 'w2', nowMs: 100_000, leaseMs: 30_000 });
     await other.registerWorker('w2', 100_000);
-    await other.claimRuns({ workerId: 'w2', flows: [ORDER], limit: 1 });
+    await other.claimRuns({ workerId: 'w2', nowMs: 2_000, flows: [ORDER], limit: 1 });
     const before = await contentsOf(other, 'w1', 'w2');
     assertEqual(before.inboxes, [[], [message]]);
     const batch = batchOf({

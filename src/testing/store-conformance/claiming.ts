@@ -12,7 +12,7 @@ export const claiming: readonly StoreCase[] = area('claiming', {
     const other = await connect();
     await other.registerWorker('w2', 2_000);
     await other.reapWorkers({ workerId: 'w2', nowMs: 2_000, leaseMs: 30_000 });
-    const { claimed, blocked } = await other.claimRuns({ workerId: 'w2', flows: [ORDER], limit: 10 });
+    const { claimed, blocked } = await other.claimRuns({ workerId: 'w2', nowMs: 2_000, flows: [ORDER], limit: 10 });
     assertEqual(claimed, [runOf('a', { workerId: 'w2' }), runOf('b', { workerId: 'w2' })]);
     assertEqual(blocked, []);
     assertEqual(await theRun(other, 'a'), claimed[0]);
@@ -21,7 +21,7 @@ export const claiming: readonly StoreCase[] = area('claiming', {
   'runs of living workers are not claimed (S5)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.registerWorker('w2', 1_000);
-    assertEqual(await store.claimRuns({ workerId: 'w2', flows: [ORDER], limit: 10 }), { claimed: [], blocked: [] });
+    assertEqual(await store.claimRuns({ workerId: 'w2', nowMs: 2_000, flows: [ORDER], limit: 10 }), { claimed: [], blocked: [] });
   },
   'a run is claimed by one worker only (S5)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
@@ -29,8 +29,8 @@ export const claiming: readonly StoreCase[] = area('claiming', {
     const other = await connect();
     await store.registerWorker('w2', 1_000);
     await other.registerWorker('w3', 1_000);
-    const first = await store.claimRuns({ workerId: 'w2', flows: [ORDER], limit: 10 });
-    const second = await other.claimRuns({ workerId: 'w3', flows: [ORDER], limit: 10 });
+    const first = await store.claimRuns({ workerId: 'w2', nowMs: 2_000, flows: [ORDER], limit: 10 });
+    const second = await other.claimRuns({ workerId: 'w3', nowMs: 2_000, flows: [ORDER], limit: 10 });
     assertEqual([first.claimed.length, second.claimed.length], [1, 0]);
   },
   'the oldest runs are claimed first, up to the limit': async (connect) => {
@@ -38,7 +38,7 @@ export const claiming: readonly StoreCase[] = area('claiming', {
     await store.retireWorker('w1');
     await store.registerWorker('w2', 1_000);
     const claim = async (limit: number): Promise<string[]> => {
-      const { claimed } = await store.claimRuns({ workerId: 'w2', flows: [ORDER], limit });
+      const { claimed } = await store.claimRuns({ workerId: 'w2', nowMs: 2_000, flows: [ORDER], limit });
       return claimed.map((run) => run.id);
     };
     assertEqual(await claim(2), ['z', 'm']);
@@ -48,14 +48,14 @@ export const claiming: readonly StoreCase[] = area('claiming', {
   'ended runs are not claimed (S6)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.commit(batchOf({ ends: [endOf('id')] }));
-    assertEqual(await store.claimRuns({ workerId: 'w1', flows: [ORDER], limit: 10 }), { claimed: [], blocked: [] });
+    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), { claimed: [], blocked: [] });
   },
   'orphans of unknown flows and versions are blocked, once': async (connect) => {
     const store = await withRuns(await connect());
     const orphan = { workerId: null, status: 'PENDING' } as const;
     const creates = [runOf('v1', orphan), runOf('v2', { ...orphan, version: 2 }), runOf('other', { ...orphan, flow: 'other' })];
     await store.commit(batchOf({ creates }));
-    const first = await store.claimRuns({ workerId: 'w1', flows: [ORDER], limit: 10 });
+    const first = await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 });
     assertEqual(
       first.claimed.map((run) => run.id),
       ['v1'],
@@ -65,20 +65,20 @@ export const claiming: readonly StoreCase[] = area('claiming', {
       runOf('other', { workerId: null, status: 'BLOCKED', flow: 'other', blockedCode: 'FLOW_NOT_REGISTERED' }),
     ]);
     assertEqual(await theRun(store, 'v2'), first.blocked[0]);
-    assertEqual(await store.claimRuns({ workerId: 'w1', flows: [ORDER], limit: 10 }), { claimed: [], blocked: [] });
+    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), { claimed: [], blocked: [] });
   },
   'orphans beyond the limit are not blocked': async (connect) => {
     const store = await withRuns(await connect());
     const creates = ['a', 'b', 'c'].map((id) => runOf(id, { workerId: null, status: 'PENDING' }));
     await store.commit(batchOf({ creates }));
-    const { claimed, blocked } = await store.claimRuns({ workerId: 'w1', flows: [ORDER], limit: 1 });
+    const { claimed, blocked } = await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 1 });
     assertEqual([claimed.length, blocked.length], [1, 0]);
     assertEqual((await theRun(store, 'c'))?.status, 'PENDING');
   },
   'a worker without flows blocks what nobody runs': async (connect) => {
     const store = await withRuns(await connect());
     await store.commit(batchOf({ creates: [runOf('id', { workerId: null, status: 'PENDING' })] }));
-    const { blocked } = await store.claimRuns({ workerId: 'w1', flows: [], limit: 10 });
+    const { blocked } = await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [], limit: 10 });
     assertEqual(
       blocked.map((run) => run.id),
       ['id'],
@@ -87,15 +87,15 @@ export const claiming: readonly StoreCase[] = area('claiming', {
   'a later registration takes what was blocked for want of it': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.commit(batchOf({ ends: [blockOf('id', 'FLOW_NOT_REGISTERED')] }));
-    const { claimed } = await store.claimRuns({ workerId: 'w1', flows: [ORDER], limit: 10 });
+    const { claimed } = await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 });
     assertEqual(claimed, [runOf('id')]);
     assertEqual(await theRun(store, 'id'), runOf('id'));
   },
   'a run blocked by non-determinism is neither claimed nor blocked anew': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.commit(batchOf({ ends: [blockOf('id', 'NON_DETERMINISM')] }));
-    assertEqual(await store.claimRuns({ workerId: 'w1', flows: [ORDER], limit: 10 }), { claimed: [], blocked: [] });
-    assertEqual(await store.claimRuns({ workerId: 'w1', flows: [], limit: 10 }), { claimed: [], blocked: [] });
+    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), { claimed: [], blocked: [] });
+    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [], limit: 10 }), { claimed: [], blocked: [] });
     assertFields(await theRun(store, 'id'), {
       status: 'BLOCKED',
       blockedCode: 'NON_DETERMINISM',
@@ -108,7 +108,7 @@ export const claiming: readonly StoreCase[] = area('claiming', {
     await store.commit(batchOf({ ends: [blockOf('id', 'NON_DETERMINISM')] }));
     assertEqual(await store.unblock('id'), 'BLOCKED');
     assertEqual(await theRun(store, 'id'), runOf('id', { status: 'PENDING', workerId: null }));
-    const { claimed } = await store.claimRuns({ workerId: 'w1', flows: [ORDER], limit: 10 });
+    const { claimed } = await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 });
     assertEqual(
       claimed.map((run) => run.id),
       ['id'],

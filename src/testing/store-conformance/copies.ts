@@ -64,7 +64,7 @@ export const copies: readonly StoreCase[] = area('copies of records', {
     assertEqual(await theRun(store, 'id'), runOf('id'));
     const orphan = { workerId: null, status: 'PENDING' } as const;
     await store.commit(batchOf({ creates: [runOf('claimed', orphan), runOf('blocked', { ...orphan, flow: 'other' })] }));
-    const { claimed, blocked } = await store.claimRuns({ workerId: 'w1', flows: [{ flow: 'order', version: 1 }], limit: 10 });
+    const { claimed, blocked } = await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [{ flow: 'order', version: 1 }], limit: 10 });
     scribbleOn([...claimed, ...blocked]);
     assertEqual(await theRun(store, 'claimed'), runOf('claimed'));
     assertEqual((await theRun(store, 'blocked'))?.blockedCode, 'FLOW_NOT_REGISTERED');

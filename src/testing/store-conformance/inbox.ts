@@ -74,7 +74,7 @@ export const inbox: readonly StoreCase[] = area('inbox', {
     assertEqual(await store.send(messageTo('id', '"after"')), 'BLOCKED');
     assertEqual(await store.readInbox('w1'), []);
     await store.unblock('id');
-    await store.claimRuns({ workerId: 'w1', flows: [{ flow: 'order', version: 1 }], limit: 1 });
+    await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [{ flow: 'order', version: 1 }], limit: 1 });
     assertEqual(
       (await store.readInbox('w1')).map((message) => message.payload),
       ['"before"', '"after"'],

@@ -10,7 +10,7 @@ export const ownership: readonly StoreCase[] = area('fence and ownership', {
     const store = await connect();
     await assertRefused(store.commit(batchOf({ creates: [runOf('id')] })), 'FENCED');
     await assertRefused(store.heartbeat('w1', 1), 'FENCED');
-    await assertRefused(store.claimRuns({ workerId: 'w1', flows: [], limit: 1 }), 'FENCED');
+    await assertRefused(store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [], limit: 1 }), 'FENCED');
     assertEqual(await store.getRuns(['id']), []);
   },
   'an empty batch is fenced as well': async (connect) => {
@@ -21,7 +21,7 @@ export const ownership: readonly StoreCase[] = area('fence and ownership', {
     assertEqual(await (await connect()).reapWorkers(LATE), ['w1']);
     await assertRefused(store.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] })), 'FENCED');
     await assertRefused(store.heartbeat('w1', 100_000), 'FENCED');
-    await assertRefused(store.claimRuns({ workerId: 'w1', flows: [], limit: 1 }), 'FENCED');
+    await assertRefused(store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [], limit: 1 }), 'FENCED');
     assertEqual(await store.loadJournal('id'), []);
   },
   'a worker marked dead never lives again (S5)': async (connect) => {

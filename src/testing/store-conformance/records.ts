@@ -19,6 +19,7 @@ export function runOf(id: string, change: Partial<RunRecord> = {}): RunRecord {
     blockedCode: null,
     createdAt: 1_700_000_000_000,
     finishedAt: null,
+    wakeAt: null,
     ...change,
   };
 }
@@ -51,7 +52,7 @@ export function outcomeOf(runId: string, id: string, seq: number, change: Partia
 
 /** A batch of worker `w1` with what is given. */
 export function batchOf(change: Partial<CommitBatch> = {}): CommitBatch {
-  return { workerId: 'w1', creates: [], operations: [], ends: [], messages: [], taken: [], ...change };
+  return { workerId: 'w1', creates: [], operations: [], restarts: [], suspends: [], ends: [], messages: [], taken: [], ...change };
 }
 
 /** How a run succeeds. */

@@ -1,0 +1,16 @@
+import { UsageError } from '../errors/errors.js';
+import { isText } from '../errors/options.js';
+import { requireFlowPlace } from './place.js';
+
+/**
+ * Tells whether a run has a change of code: marks the change in place, where a version of its own would be too much. Runs that were beyond this place
+ * before the change do not have it, on every replay; all others do.
+ *
+ * @throws {UsageError} `INVALID_ARGUMENT`, or when called outside of a flow.
+ * @example
+ * const receipt = patched('charge-in-cents') ? await chargeCents(order) : await chargeEuros(order);
+ */
+export function patched(id: string): boolean {
+  if (!isText(id)) throw new UsageError('INVALID_ARGUMENT', 'patched(id): the id must be a text that is not empty');
+  return requireFlowPlace(`patched("${id}")`).run.patches.has(id);
+}

@@ -1,0 +1,42 @@
+import { UsageError } from '../errors/errors.js';
+import { checkOptions, DURATION, type OptionTable } from '../errors/options.js';
+import { requireDuration } from '../futures/future.js';
+import type { Duration } from '../model/duration.js';
+import type { Store } from '../store/store.js';
+
+/** Which runs that have ended are deleted: one condition is enough. Their children go with them; a run that has not ended is never deleted. */
+export interface Retention {
+  /** Those that ended longer ago than this. */
+  readonly age?: Duration;
+  /** All but so many, those that were started last. */
+  readonly count?: number;
+}
+
+const TABLE: OptionTable = {
+  age: DURATION,
+  count: [(value) => Number.isSafeInteger(value) && (value as number) >= 0, 'a whole number, 0 or more'],
+};
+
+/** How many runs are deleted in one transaction, children not counted. */
+const CHUNK = 500;
+
+/** @throws {UsageError} `INVALID_OPTION` or `INVALID_DURATION` */
+export function checkRetention(caller: string, retention: Retention): void {
+  checkOptions(caller, retention, TABLE);
+  const { age, count } = retention ?? {};
+  if (age === undefined && count === undefined) {
+    throw new UsageError('INVALID_OPTION', `${caller}: say what to keep: { age: '30d' }, { count: 10_000 }, or both`);
+  }
+  if (age !== undefined) requireDuration(age, `${caller}: age`);
+}
+
+/** Deletes what is not to be kept, in steps that leave others room. Returns how many runs are gone. */
+export async function prune(store: Pick<Store, 'prune'>, { age, count }: Retention, nowMs: number): Promise<number> {
+  const endedBefore = age === undefined ? null : nowMs - requireDuration(age, 'retention: age');
+  let pruned = 0;
+  for (;;) {
+    const gone = await store.prune({ endedBefore, keep: count ?? null, limit: CHUNK });
+    pruned += gone;
+    if (gone < CHUNK) return pruned;
+  }
+}

@@ -1,0 +1,55 @@
+import { CANCEL_ENTRY_ID } from '../journal/numbering.js';
+import type { OperationRecord, RunRecord } from '../model/records.js';
+import { isEnded } from '../model/statuses.js';
+import { detachedActionName } from '../runtime/detached.js';
+import type { OperationsSource } from './operations-tree.js';
+import { type RunInfo, runInfo } from './run-info.js';
+import { awaitedRunIds, type PendingOperation, pendingOperations, pendingRecords } from './waiting.js';
+
+/** What `engine.get` tells of a run. */
+export interface RunDetails extends RunInfo {
+  /** What it waits for, in the order in which its code asked; empty once it has ended. */
+  readonly pending: readonly PendingOperation[];
+  /** What it waits for where that is none of its operations: a text for people. */
+  readonly waitsFor?: string;
+  /** When its cancellation, or the end of its time limit, was delivered: while it goes on, and of a run that was cancelled. */
+  readonly cancelledAt?: Date;
+}
+
+/** Reads what a run waits for. */
+export async function runDetails(run: RunRecord, source: Omit<OperationsSource, 'serdesOf'>): Promise<RunDetails> {
+  const { store, codec } = source;
+  // What an ended run has waited for is history: its journal need not be read, unless that tells of its cancellation.
+  const journal = isEnded(run.status) && run.status !== 'CANCELLED' ? [] : await store.loadJournal(run.id);
+  const ids = awaitedRunIds(pendingRecords(run, journal));
+  const awaited = ids.length === 0 ? [] : await store.getRuns(ids);
+  const runs = new Map(awaited.map((each) => [each.id, each]));
+  const pending = pendingOperations(run, journal, { ...source, runs });
+  const waitsFor = waitOfRun(run, pending);
+  // Not into a new object: the values of the information are decoded when they are read.
+  return Object.assign(runInfo(run, codec), {
+    pending,
+    ...(waitsFor === undefined ? {} : { waitsFor }),
+    ...cancelledAt(journal),
+  });
+}
+
+function waitOfRun({ id, flow, version, status, blockedCode }: RunRecord, pending: readonly PendingOperation[]): string | undefined {
+  if (status === 'PENDING') return 'a process that executes it';
+  if (status === 'RUNNING') return pending.length === 0 ? workOf(flow) : undefined;
+  if (status !== 'BLOCKED') return undefined;
+  return blockedCode === 'FLOW_NOT_REGISTERED'
+    ? `a process that has registered flow "${flow}" version ${version}`
+    : `its code to be mended, and engine.retry("${id}")`;
+}
+
+/** A detached action writes nothing into the journal of the run that it has become, unless it fails. */
+function workOf(flow: string): string {
+  const action = detachedActionName(flow);
+  return action === undefined ? 'its own code: nothing durable is pending' : `action "${action}" to end`;
+}
+
+function cancelledAt(journal: readonly OperationRecord[]): { readonly cancelledAt?: Date } {
+  const entry = journal.find(({ id }) => id === CANCEL_ENTRY_ID);
+  return entry === undefined ? {} : { cancelledAt: new Date(entry.finishedAt as number) };
+}

@@ -1,0 +1,201 @@
+import type { Codec } from '../codec/codec.js';
+import { type AttemptNotes, decodeAttempts } from '../journal/attempt-notes.js';
+import { insideEndedBranch } from '../journal/branch-notes.js';
+import { attemptRunId, scopeOf } from '../journal/numbering.js';
+import { assertNever } from '../model/assert-never.js';
+import { isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
+import { isEnded, type OperationKind } from '../model/statuses.js';
+
+/** An operation that a run waits for, and what that waits for in turn. */
+export interface PendingOperation {
+  /** Scope path and ordinal, such as `3` or `4.0.2`. */
+  readonly id: string;
+  readonly kind: OperationKind;
+  readonly name: string;
+  /** When it was started. */
+  readonly since: Date;
+  /** What it waits for: a text for people. */
+  readonly waitsFor: string;
+  /** Actions and child runs: the number of the attempt that is under way or comes next, from 1. */
+  readonly attempt?: number;
+  /** How many attempts there may be; left out while none has failed, and where the strategy does not say. */
+  readonly maxAttempts?: number;
+  /** When the next attempt, or the next look of `waitForCondition`, is due; left out while one is under way. */
+  readonly nextAttemptAt?: Date;
+  /** What the last failed attempt threw. */
+  readonly lastError?: Error;
+  /** Timers: when they are due. */
+  readonly dueAt?: Date;
+  /** Events: the name under which a value is to be sent. */
+  readonly event?: string;
+  /** Child runs: the run whose end it waits for. */
+  readonly childRunId?: string;
+}
+
+/** What has to be known, besides a journal, to tell what its operations wait for. */
+export interface Surroundings {
+  readonly codec: Codec;
+  readonly nowMs: number;
+  /** The runs that operations of the journal wait for, by their ids. */
+  readonly runs: ReadonlyMap<string, RunRecord>;
+  /** Whether an action waits for a place, as far as this process knows. */
+  readonly queued: (runId: string, operationId: string) => boolean;
+}
+
+type Detail = Omit<PendingOperation, 'id' | 'kind' | 'name' | 'since'>;
+
+/** The entries of a journal that its run waits for: those that have no outcome, of code that has not come to its end. */
+export function pendingRecords({ status }: RunRecord, journal: readonly OperationRecord[]): OperationRecord[] {
+  if (isEnded(status)) return [];
+  const started = journal.filter(isStarted);
+  if (started.length === 0) return [];
+  const over = insideEndedBranch(journal);
+  return over === undefined ? started : started.filter((record) => !over(record));
+}
+
+/** A detached action that has become a run of its own is nothing that its first run waits for. */
+function isStarted(record: OperationRecord): boolean {
+  return record.status === 'STARTED' && isOperation(record) && !(record.kind === 'action' && record.childRunId !== null);
+}
+
+/** The runs that are waited for by these entries. */
+export function awaitedRunIds(records: readonly OperationRecord[]): string[] {
+  return records.flatMap((record) => awaitedRunId(record) ?? []);
+}
+
+/** What a run waits for, in the order in which its code asked. */
+export function pendingOperations(
+  run: RunRecord,
+  journal: readonly OperationRecord[],
+  surroundings: Surroundings,
+): readonly PendingOperation[] {
+  const pending = pendingRecords(run, journal);
+  if (pending.length === 0) return [];
+  const context: Context = { run, endedBranches: endedBranches(journal), surroundings };
+  return pending
+    .sort((a, b) => comparePaths(a.id, b.id))
+    .map((record) => ({
+      id: record.id,
+      kind: record.kind as OperationKind,
+      name: record.name,
+      since: new Date(record.startedAt),
+      ...detailOf(record, context),
+    }));
+}
+
+/** The order in which a run's code asked for operations, scope by scope. */
+export function comparePaths(a: string, b: string): number {
+  const [left, right] = [a.split('.').map(Number), b.split('.').map(Number)];
+  for (let at = 0; at < Math.min(left.length, right.length); at += 1) {
+    const difference = (left[at] as number) - (right[at] as number);
+    if (difference !== 0) return difference;
+  }
+  return left.length - right.length;
+}
+
+interface Context {
+  readonly run: RunRecord;
+  /** How many branches of a batch have ended, by its id; left out where none has. */
+  readonly endedBranches: ReadonlyMap<string, number>;
+  readonly surroundings: Surroundings;
+}
+
+function endedBranches(journal: readonly OperationRecord[]): Map<string, number> {
+  const ended = new Map<string, number>();
+  for (const { kind, id } of journal) {
+    if (kind === 'branch') ended.set(scopeOf(id), (ended.get(scopeOf(id)) ?? 0) + 1);
+  }
+  return ended;
+}
+
+function detailOf(record: OperationRecord, context: Context): Detail {
+  const { id, name, digest } = record;
+  const kind = record.kind as OperationKind;
+  switch (kind) {
+    case 'action':
+      return actionDetail(record, context);
+    case 'flow':
+      return childRunDetail(record, context);
+    case 'timer': {
+      const dueAt = new Date(record.dueAt as number);
+      return { waitsFor: `the time ${dueAt.toISOString()}`, dueAt };
+    }
+    case 'event':
+      if (digest === 'callback') return { waitsFor: `an answer by the token of callback "${name}"${lastSign(record)}` };
+      return { waitsFor: `engine.send("${record.runId}", "${name}", value)`, event: name };
+    case 'parallel':
+    case 'map':
+    case 'branch': {
+      const ended = context.endedBranches.get(id) ?? 0;
+      return { waitsFor: `its branches (${ended} ${ended === 1 ? 'has' : 'have'} ended)` };
+    }
+    default:
+      return assertNever(kind);
+  }
+}
+
+function actionDetail(record: OperationRecord, { run, surroundings }: Context): Detail {
+  const { codec, nowMs, queued } = surroundings;
+  const notes = decodeAttempts(record.attempts);
+  const { nextAt } = notes;
+  const what = attemptOf(notes);
+  const [failed, shared] = attemptDetail(notes, codec);
+  if (nextAt !== undefined && nextAt > nowMs) {
+    const nextAttemptAt = new Date(nextAt);
+    return { waitsFor: `${what}, at ${nextAttemptAt.toISOString()}${failed}`, ...shared, nextAttemptAt };
+  }
+  return { waitsFor: `${began()}${failed}`, ...shared };
+
+  function began(): string {
+    if (run.status !== 'RUNNING') return `${what}, when the run goes on`;
+    return queued(run.id, record.id) ? `a place for ${what}: as many actions are under way as may be` : `${what} to end`;
+  }
+}
+
+function childRunDetail(record: OperationRecord, { surroundings }: Context): Detail {
+  const { codec, nowMs, runs } = surroundings;
+  const notes = decodeAttempts(record.attempts);
+  const { nextAt, failures } = notes;
+  const [failed, shared] = attemptDetail(notes, codec);
+  if (nextAt !== undefined) {
+    const nextAttemptAt = new Date(nextAt);
+    const when = nextAt > nowMs ? 'at' : 'due since';
+    return { waitsFor: `${attemptOf(notes)}, ${when} ${nextAttemptAt.toISOString()}${failed}`, ...shared, nextAttemptAt };
+  }
+  const childRunId = awaitedRunId(record) as string;
+  const which = failures === 0 ? '' : ` (${attemptOf(notes)})`;
+  return { waitsFor: `run ${childRunId}${which}${stateOf(runs.get(childRunId))}${failed}`, ...shared, childRunId };
+}
+
+/** Of a child run that waits for another attempt: none. */
+function awaitedRunId({ kind, childRunId, attempts }: OperationRecord): string | undefined {
+  if (kind !== 'flow' || childRunId === null) return undefined;
+  const { failures, nextAt } = decodeAttempts(attempts);
+  return nextAt === undefined ? attemptRunId(childRunId, failures + 1) : undefined;
+}
+
+function stateOf(run: RunRecord | undefined): string {
+  if (run === undefined) return '';
+  return `, which is ${run.status}${run.blockedCode === null ? '' : ` (${run.blockedCode})`}`;
+}
+
+/** Such as `attempt 2 of 3`; of a condition such as `look 4`. */
+function attemptOf({ failures, maxAttempts, polls }: AttemptNotes): string {
+  const attempt = `attempt ${failures + 1}${maxAttempts === undefined ? '' : ` of ${maxAttempts}`}`;
+  if (polls === undefined) return attempt;
+  return `look ${polls.count + 1}${failures === 0 ? '' : `, ${attempt}`}`;
+}
+
+/** What the last failure was, for people and for programs. */
+function attemptDetail({ failures, kept, maxAttempts }: AttemptNotes, codec: Codec): [string, Omit<Detail, 'waitsFor'>] {
+  const known = { attempt: failures + 1, ...(maxAttempts === undefined ? {} : { maxAttempts }) };
+  const last = kept.at(-1);
+  if (last === undefined) return ['', known];
+  const lastError = codec.decodeError(last.error);
+  return [`; attempt ${last.attempt} failed: ${lastError.name}: ${lastError.message.split('\n')[0]}`, { ...known, lastError }];
+}
+
+function lastSign({ attempts }: OperationRecord): string {
+  const { heartbeatAt } = decodeAttempts(attempts);
+  return heartbeatAt === undefined ? '' : `; its last heartbeat was at ${new Date(heartbeatAt).toISOString()}`;
+}

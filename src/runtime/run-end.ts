@@ -1,0 +1,66 @@
+import type { Codec } from '../codec/codec.js';
+import { CancelledError } from '../errors/errors.js';
+import { cancellation } from '../futures/future.js';
+import type { OperationRecord, RunRecord, RunRestart } from '../model/records.js';
+import type { EndStatus } from '../model/statuses.js';
+import { type BodyEnd, recordedEnd } from './body-end.js';
+import { ContinueAsNew } from './continue-as-new.js';
+import type { RunHost } from './host.js';
+import { encodeRunOptions, runOptions } from './new-run.js';
+import type { RunInbox } from './run-inbox.js';
+import type { Scope } from './scope.js';
+
+interface RunEndInit {
+  readonly record: RunRecord;
+  readonly host: RunHost;
+  readonly codec: Codec;
+  readonly scope: Scope;
+  readonly inbox: RunInbox;
+  /** What has its place in the order and was not delivered. */
+  readonly undelivered: readonly OperationRecord[];
+  readonly bodyEnd: BodyEnd;
+  /** What the run fails with for what it left behind. */
+  readonly leakFailure: Error | undefined;
+}
+
+/** What becomes of a run whose body has ended: its end, or a new beginning. */
+export type RunEnding =
+  | { readonly kind: 'ended'; readonly status: EndStatus; readonly outcome: string; readonly error: unknown }
+  | { readonly kind: 'continues'; readonly restart: RunRestart };
+
+/** Decides how a run ends: a body that returns has succeeded, one that throws a `CancelledError` was cancelled, all others have failed. */
+export function endingOf(init: RunEndInit): RunEnding {
+  const { inbox, leakFailure, codec, scope } = init;
+  let bodyEnd = inbox.endOf(init.bodyEnd);
+  if (bodyEnd.ok && bodyEnd.value instanceof ContinueAsNew && leakFailure === undefined) {
+    const next = nextGeneration(init, bodyEnd.value);
+    if ('restart' in next) return { kind: 'continues', restart: next.restart };
+    bodyEnd = { ok: false, error: next.error };
+  }
+  const { status, text, error } = recordedEnd(bodyEnd, leakFailure, codec, () => scope.what);
+  const cancelled = !bodyEnd.ok && bodyEnd.error instanceof CancelledError;
+  return { kind: 'ended', status: cancelled ? 'CANCELLED' : status, outcome: text, error };
+}
+
+/** How the run begins anew, or why it cannot: it is to be cancelled, or its arguments cannot be stored. */
+function nextGeneration(
+  { record, host, codec, scope, inbox, undelivered }: RunEndInit,
+  { args }: ContinueAsNew,
+): { readonly restart: RunRestart } | { readonly error: unknown } {
+  if (inbox.cancelRequested) return { error: scope.cancelled ?? cancellation(scope.what, undefined) };
+  try {
+    const options = runOptions(record);
+    const generation = { number: (options.generation?.number ?? 1) + 1, beganAt: host.clock.now() };
+    return {
+      restart: {
+        runId: record.id,
+        input: codec.encode(args, () => `the arguments of continueAsNew() in ${scope.what}`),
+        seed: host.newSeed(record.id),
+        options: encodeRunOptions({ ...options, generation }),
+        operations: inbox.unread(undelivered),
+      },
+    };
+  } catch (error) {
+    return { error };
+  }
+}

@@ -1,0 +1,95 @@
+import { isEnded } from '../model/statuses.js';
+import type { EndOfRun } from '../runtime/host.js';
+import type { Store } from '../store/store.js';
+import { Followers } from './followers.js';
+
+interface FollowingOptions {
+  readonly store: Pick<Store, 'getRuns'>;
+  /** Whether the run is in memory here: then its end becomes known here. */
+  isResident(runId: string): boolean;
+  /** A run elsewhere has to be looked for. */
+  onElsewhere(): void;
+}
+
+/**
+ * Who waits for the ends of runs, and where those runs are.
+ *
+ * Owns: the followers, and which of the followed runs are not in memory here. Does not own: when it is looked for them.
+ *
+ * A followed run is resident; or asleep: it left memory here, and its end becomes known here unless another process wakes it; or elsewhere.
+ */
+export class Following {
+  readonly #options: FollowingOptions;
+  readonly #followers = new Followers();
+  readonly #elsewhere = new Set<string>();
+  readonly #asleep = new Set<string>();
+  /** Some of those elsewhere have not been looked up since they are followed. */
+  #lookupDue = false;
+
+  constructor(options: FollowingOptions) {
+    this.#options = options;
+  }
+
+  /** Whether runs are followed that only a look into the store tells of. */
+  get anyElsewhere(): boolean {
+    return this.#elsewhere.size > 0;
+  }
+
+  /** Calls back once with the run's end. Returns what calls it off. */
+  follow(runId: string, when: 'gathered' | 'committed', onEnd: (end: EndOfRun) => void): () => void {
+    const unfollow = this.#followers.follow(runId, when, onEnd);
+    if (!this.#options.isResident(runId) && !this.#asleep.has(runId)) this.#isElsewhere(runId);
+    return () => {
+      unfollow();
+      if (this.#followers.has(runId)) return;
+      this.#elsewhere.delete(runId);
+      this.#asleep.delete(runId);
+    };
+  }
+
+  /** The run is in memory here. */
+  resides(runId: string): void {
+    this.#elsewhere.delete(runId);
+    this.#asleep.delete(runId);
+  }
+
+  /** The run has left memory, and sleeps. */
+  sleeps(runId: string): void {
+    if (this.#followers.has(runId)) this.#asleep.add(runId);
+  }
+
+  /** The run's end is being written. */
+  ends(runId: string, end: EndOfRun): void {
+    this.#followers.gathered(runId, end);
+  }
+
+  /** What was being written of the run is durable; it is no longer here. */
+  ended(runId: string): void {
+    this.#followers.committed(runId);
+    if (this.#followers.has(runId)) this.#isElsewhere(runId);
+  }
+
+  /** All runs have left this process: whoever follows them from outside of them looks elsewhere. */
+  allLeft(): void {
+    for (const runId of this.#followers.forgetEnding()) this.#isElsewhere(runId);
+    this.#asleep.clear();
+  }
+
+  /** Finds out which of the followed runs have ended. @param changed - Others may have written since the last time. */
+  async look(changed: boolean): Promise<void> {
+    if (!changed && !this.#lookupDue) return;
+    this.#lookupDue = false;
+    const runIds = changed ? [...this.#elsewhere, ...this.#asleep] : [...this.#elsewhere];
+    if (runIds.length === 0) return;
+    for (const { id, status, outcome } of await this.#options.store.getRuns(runIds)) {
+      if (!isEnded(status) || !(this.#elsewhere.delete(id) || this.#asleep.delete(id))) continue;
+      this.#followers.found(id, { status, outcome: outcome as string });
+    }
+  }
+
+  #isElsewhere(runId: string): void {
+    this.#elsewhere.add(runId);
+    this.#lookupDue = true;
+    this.#options.onElsewhere();
+  }
+}

@@ -1,0 +1,87 @@
+import type { Clock } from '../clock/clock.js';
+import type { Resting } from '../runtime/host.js';
+
+interface ResidencyOptions {
+  readonly clock: Clock;
+  /** How many runs may stay in memory although they could leave it. */
+  readonly most: number;
+  /** How many there are. */
+  count(): number;
+  /** Those that may be able to leave. */
+  runs(): Iterable<Resting>;
+  /** Lets a run leave memory until then; `null`: until something comes for it. */
+  suspend(run: Resting, wakeAt: number | null): void;
+}
+
+/** What is due sooner than that is not worth a replay. */
+const FAR_MS = 5_000;
+/** Between two looks for runs that can leave. */
+const SWEEP_MS = 50;
+/** How far below the limit a sweep goes, so that the next one is some time away. */
+const SLACK = 0.1;
+
+/**
+ * Which runs leave memory when there are too many: those that only wait for what is far away, the one that has rested longest first.
+ *
+ * Owns: the limit, and who waits for room. Does not own: the runs (the worker does).
+ *
+ *   T1  A run leaves only while nothing of it is under way in this process.
+ */
+export class Residency {
+  readonly #options: ResidencyOptions;
+  #roomWanted: (() => void)[] = [];
+  #callOff: (() => void) | undefined;
+
+  constructor(options: ResidencyOptions) {
+    this.#options = options;
+  }
+
+  /** Calls back as soon as there are no more runs in memory than there may be. */
+  whenRoom(callback: () => void): void {
+    if (this.#excess <= 0) callback();
+    else this.#roomWanted.push(callback);
+  }
+
+  /** A run has come into memory. */
+  entered(): void {
+    if (this.#excess > 0) this.#sweepSoon(false);
+  }
+
+  /** A run has left memory. */
+  left(): void {
+    if (this.#roomWanted.length === 0 || this.#excess > 0) return;
+    const wanted = this.#roomWanted;
+    this.#roomWanted = [];
+    for (const callback of wanted) callback();
+  }
+
+  stop(): void {
+    this.#callOff?.();
+    this.#callOff = undefined;
+  }
+
+  get #excess(): number {
+    return this.#options.count() - this.#options.most;
+  }
+
+  /** @param idly - Nobody could leave the last time: time need not move for the next. */
+  #sweepSoon(idly: boolean): void {
+    this.#callOff ??= this.#options.clock.setTimer(SWEEP_MS, () => this.#sweep(), { background: idly });
+  }
+
+  #sweep(): void {
+    this.#callOff = undefined;
+    if (this.#excess <= 0) return;
+    const { clock, most, runs, suspend } = this.#options;
+    const soon = clock.now() + FAR_MS;
+    const resting: { readonly run: Resting; readonly wakeAt: number | null }[] = [];
+    for (const run of runs()) {
+      const wakeAt = run.restUntil;
+      if (wakeAt === null || (wakeAt !== undefined && wakeAt > soon)) resting.push({ run, wakeAt });
+    }
+    resting.sort((a, b) => a.run.lastTurn - b.run.lastTurn);
+    const leaving = resting.slice(0, this.#excess + Math.ceil(most * SLACK));
+    for (const { run, wakeAt } of leaving) suspend(run, wakeAt);
+    if (this.#excess > 0) this.#sweepSoon(leaving.length === 0);
+  }
+}

@@ -1,0 +1,54 @@
+import type { Clock } from '../clock/clock.js';
+
+interface WakeupsOptions {
+  readonly clock: Clock;
+  /** When the first run of the store that sleeps is to go on; `null` when none is. */
+  nextWakeAt(): Promise<number | null>;
+  /** Claims runs: those that are due are among them. */
+  claim(): Promise<void>;
+  onFailure(error: unknown): void;
+}
+
+/**
+ * Wakes runs that have left memory, when they are due. One timer stands for all of them.
+ *
+ *   K1  The timer is set for the first that is known; after it has rung the store is asked for the next.
+ */
+export class Wakeups {
+  readonly #options: WakeupsOptions;
+  #armedFor = Number.POSITIVE_INFINITY;
+  #disarm: (() => void) | undefined;
+
+  constructor(options: WakeupsOptions) {
+    this.#options = options;
+  }
+
+  /** A run sleeps until then. */
+  note(wakeAt: number): void {
+    if (wakeAt >= this.#armedFor) return;
+    this.stop();
+    this.#armedFor = wakeAt;
+    const { clock, onFailure } = this.#options;
+    this.#disarm = clock.setTimer(wakeAt - clock.now(), () => {
+      this.stop();
+      this.#wake().catch(onFailure);
+    });
+  }
+
+  /** Asks the store for the first that sleeps. */
+  async look(): Promise<void> {
+    const next = await this.#options.nextWakeAt();
+    if (next !== null) this.note(next);
+  }
+
+  stop(): void {
+    this.#disarm?.();
+    this.#disarm = undefined;
+    this.#armedFor = Number.POSITIVE_INFINITY;
+  }
+
+  async #wake(): Promise<void> {
+    await this.#options.claim();
+    await this.look();
+  }
+}

@@ -22,6 +22,8 @@ export async function recordedWorld({ runs, journals }: History, runId: string):
     ends: oldestFirst.flatMap(({ id, status, outcome, finishedAt, blockedCode }) =>
       id !== runId && isEnded(status) && outcome !== null ? [{ runId: id, status, outcome, finishedAt, blockedCode }] : [],
     ),
+    restarts: [],
+    suspends: [],
     messages: [],
     taken: [],
   });

@@ -43,6 +43,8 @@ async function hoursLater({ runs, journals }: History, hours: number): Promise<S
       .reverse()
       .map((run) => ({ ...run, status: 'RUNNING', workerId: 'dead', createdAt: earlier(run.createdAt) })),
     operations: [...journals.values()].flat().map(moved),
+    restarts: [],
+    suspends: [],
     ends: [],
     messages: [],
     taken: [],

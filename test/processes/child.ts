@@ -1,6 +1,19 @@
 import { appendFileSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { action, actionContext, type DurableFuture, type Engine, flow, map, open, parallel } from 'perdure';
+import {
+  action,
+  actionContext,
+  type CallbackOptions,
+  callback,
+  type DurableFuture,
+  type Engine,
+  event,
+  flow,
+  flowContext,
+  map,
+  open,
+  parallel,
+} from 'perdure';
 
 /**
  * A process of its own with an engine, as told by its parent over standard input; it answers, and tells what happens, on standard output.
@@ -17,7 +30,19 @@ interface Options {
 /** What a parent asks for. */
 export interface Task {
   readonly number: number;
-  readonly what: 'start' | 'result' | 'cancel' | 'get' | 'release' | 'retry' | 'close' | 'flows';
+  readonly what:
+    | 'start'
+    | 'result'
+    | 'cancel'
+    | 'get'
+    | 'release'
+    | 'retry'
+    | 'close'
+    | 'flows'
+    | 'send'
+    | 'complete'
+    | 'fail'
+    | 'heartbeat';
   readonly flow?: string;
   readonly args?: readonly unknown[];
   readonly runId?: string;
@@ -50,6 +75,8 @@ const gate = action('gate', async (what: string) => {
   return `${what} in ${process.pid}`;
 });
 
+const giveOut = action('giveOut', async (token: string) => tell({ event: 'token', token, runId: actionContext().runId }));
+
 const FLOWS: Record<string, () => unknown> = {
   quick: () => flow('quick', async (what: string) => step(what)),
   gated: () =>
@@ -60,6 +87,22 @@ const FLOWS: Record<string, () => unknown> = {
       const first = await Promise.race(futures);
       await Promise.all(futures);
       return [first.slice(0, what.length + 1), (await step('last')).slice(0, 4)];
+    }),
+  waiting: () =>
+    flow('waiting', async (count: number) => {
+      await step('asked');
+      const got: unknown[] = [];
+      while (got.length < count) {
+        got.push(await event('n'));
+        tell({ got: got.at(-1), runId: flowContext().runId });
+      }
+      return got;
+    }),
+  approved: () =>
+    flow('approved', async (options: CallbackOptions) => {
+      const { token, future } = callback(options);
+      await giveOut(token);
+      return future;
     }),
   batched: () =>
     flow('batched', async (what: string) => {
@@ -112,6 +155,14 @@ async function perform({ what, flow: name = '', args = [], runId = '' }: Task): 
       const { status, blockedCode } = await engine.get(runId);
       return { status, blockedCode };
     }
+    case 'send':
+      return engine.send(runId, args[0] as string, args[1]);
+    case 'complete':
+      return engine.complete(args[0] as string, args[1]);
+    case 'fail':
+      return engine.fail(args[0] as string, new RangeError(args[1] as string));
+    case 'heartbeat':
+      return engine.heartbeat(args[0] as string);
     case 'retry':
       return engine.retry(runId);
     case 'release':

@@ -265,8 +265,18 @@ test('a journal of batches that was recorded by an earlier version replays, and 
   const nobody = { parentRunId: null, parentOperationId: null, workerId: 'dead', outcome: null, blockedCode: null } as const;
   await store.commit({
     workerId: 'dead',
-    creates: [{ ...run, ...nobody, createdAt: 1, finishedAt: null }],
-    operations: JOURNAL.map((row) => ({ ...row, runId: RUN_ID, startedAt: 1, finishedAt: row.seq, dueAt: null, childRunId: null, attempts: null })),
+    creates: [{ ...run, ...nobody, createdAt: 1, finishedAt: null, wakeAt: null }],
+    operations: JOURNAL.map((row) => ({
+      ...row,
+      runId: RUN_ID,
+      startedAt: 1,
+      finishedAt: row.seq,
+      dueAt: null,
+      childRunId: null,
+      attempts: null,
+    })),
+    restarts: [],
+    suspends: [],
     ends: [],
     messages: [],
     taken: [],

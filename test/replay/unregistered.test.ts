@@ -29,9 +29,10 @@ async function leftBehind(...runs: readonly { flow: string; version?: number }[]
       blockedCode: null,
       createdAt: 1,
       finishedAt: null,
+      wakeAt: null,
     }),
   );
-  await store.commit({ workerId: 'dead', creates, operations: [], ends: [], messages: [], taken: [] });
+  await store.commit({ workerId: 'dead', creates, operations: [], restarts: [], suspends: [], ends: [], messages: [], taken: [] });
   await store.close();
   return store;
 }

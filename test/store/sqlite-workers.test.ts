@@ -35,7 +35,7 @@ test('a worker in another process lives until it is killed, and is found dead at
   expect(await store.reapWorkers(NOW)).toEqual([]);
   await child.kill();
   expect(await store.reapWorkers(NOW)).toEqual(['child']);
-  const { claimed } = await store.claimRuns({ workerId: 'w1', flows: [{ flow: 'order', version: 1 }], limit: 10 });
+  const { claimed } = await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [{ flow: 'order', version: 1 }], limit: 10 });
   expect(claimed.map((run) => run.id)).toEqual(['run of child']);
   expect(await store.loadJournal('run of child')).toHaveLength(1);
   expect(existsSync(`${path}-worker-child`)).toBe(false);

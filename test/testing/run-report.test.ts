@@ -6,6 +6,7 @@ import {
   flow,
   map,
   parallel,
+  RetryPresets,
   random,
   type Serdes,
   type SucceededItem,
@@ -14,7 +15,7 @@ import {
   uuid,
 } from 'perdure';
 import { describe, expect, test } from 'vitest';
-import type { OperationReport, RunReport, TestEngine, TestEngineOptions } from '../../src/testing.js';
+import { type OperationReport, type RunReport, sequence, type TestEngine, type TestEngineOptions } from '../../src/testing.js';
 import { nextEvent, settle, thrownBy, unique } from '../api/with-engine.js';
 import { aFlow, testEngine as anyTestEngine } from './with-test-engine.js';
 
@@ -277,7 +278,7 @@ describe('the operations', () => {
     expect(operation).not.toHaveProperty('output');
   });
 
-  test('have their attempts: one for an action, none for what is not tried', async () => {
+  test('have their attempts: one for an action and a child run, none for what is not tried', async () => {
     const report = await reportOf(async () => {
       await reserve('lamp');
       await sleep('1h');
@@ -286,8 +287,25 @@ describe('the operations', () => {
     expect(report.operations.map(({ kind, attempts }) => [kind, attempts])).toStrictEqual([
       ['action', 1],
       ['timer', 0],
-      ['flow', 0],
+      ['flow', 1],
     ]);
+  });
+
+  test('have the attempts that failed', async () => {
+    const engine = testEngine();
+    engine.mock(reserve, sequence(new RangeError('sold out'), { item: 'lamp', shelf: 1 }));
+    const report = await engine.run(aFlow(async () => reserve.with({ retry: RetryPresets.fixed() })('lamp')));
+    expect(report.get('reserve')).toMatchObject({
+      status: 'SUCCEEDED',
+      attempts: 2,
+      failedAttempts: [{ attempt: 1, error: { name: 'RangeError', message: 'sold out' }, startedAt: new Date(0), failedAt: new Date(0) }],
+    });
+  });
+
+  test('are those that the engine tells of', async () => {
+    const engine = testEngine();
+    const report = await engine.run(aFlow(async () => void (await map(['a', 'b'], ship))));
+    expect(report.operations).toStrictEqual(await engine.operations(report.runId));
   });
 
   test('have the name of the call', async () => {
@@ -514,6 +532,21 @@ describe('print()', () => {
     `);
   });
 
+  test('shows how many attempts there were, when there was more than one', async () => {
+    const engine = testEngine();
+    engine.mock(reserve, sequence(new Error('busy'), new Error('busy'), { item: 'lamp', shelf: 1 }));
+    const tried = flow('print-attempts', async () => {
+      await reserve.with({ retry: RetryPresets.fixed() })('lamp');
+      await refuse.with({ retry: RetryPresets.fixed({ maxAttempts: 2, delay: '1s' }) })('broken');
+    });
+    expect((await engine.run(tried, [], { id: 'order-5' })).print()).toMatchInlineSnapshot(`
+      "flow "print-attempts" (order-5) FAILED
+        0 action "reserve" SUCCEEDED 3 attempts 10000 ms {"item":"lamp","shelf":1}
+        1 action "refuse" FAILED 2 attempts 1000 ms RangeError: broken
+      "
+    `);
+  });
+
   test('shows what is under way', async () => {
     const engine = testEngine({ patience: '10s' });
     engine.start(
@@ -529,9 +562,9 @@ describe('print()', () => {
     expect((await engine.report('order-3')).print()).toMatchInlineSnapshot(`
       "flow "print-running" (order-3) RUNNING
         0 timer "sleep" SUCCEEDED 300000 ms
-        1 parallel "parallel" STARTED
+        1 parallel "parallel" STARTED waits for its branches (0 have ended)
           1.0 branch "slow" STARTED
-            1.0.0 action "hang" STARTED
+            1.0.0 action "hang" STARTED waits for attempt 1 to end
       "
     `);
   });

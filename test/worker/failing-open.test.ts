@@ -22,6 +22,8 @@ function failingStore(failing: 'registerWorker' | 'reapWorkers' | 'claimRuns'): 
     heartbeat: (...args) => memory.heartbeat(...args),
     reapWorkers: (...args) => memory.reapWorkers(...args),
     claimRuns: (...args) => memory.claimRuns(...args),
+    nextWakeAt: () => memory.nextWakeAt(),
+    prune: (...args) => memory.prune(...args),
     loadJournal: (...args) => memory.loadJournal(...args),
     commit: (...args) => memory.commit(...args),
     send: (...args) => memory.send(...args),

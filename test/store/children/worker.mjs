@@ -3,7 +3,7 @@ const [, , storeModule, path, workerId] = process.argv;
 const { sqliteStore } = await import(storeModule);
 const store = sqliteStore(path);
 
-const batch = (change) => ({ workerId, creates: [], operations: [], ends: [], messages: [], taken: [], ...change });
+const batch = (change) => ({ workerId, creates: [], operations: [], restarts: [], suspends: [], ends: [], messages: [], taken: [], ...change });
 const run = (id) => ({
   id,
   flow: 'order',
@@ -20,6 +20,7 @@ const run = (id) => ({
   blockedCode: null,
   createdAt: 1,
   finishedAt: null,
+  wakeAt: null,
 });
 const outcome = (runId, id) => ({
   runId,
@@ -35,6 +36,7 @@ const outcome = (runId, id) => ({
   finishedAt: 2,
   dueAt: null,
   childRunId: null,
+  attempts: null,
 });
 
 const TASKS = {

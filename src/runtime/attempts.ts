@@ -23,6 +23,8 @@ export interface Tried {
   readonly startedAtMs: number;
   readonly idempotencyKey: string;
   readonly policy: AttemptPolicy;
+  /** What the limit over all attempts is called where it was asked for. */
+  readonly scheduleLimit: string;
   /** Runs the body. */
   call(notes: AttemptNotes): Promise<unknown>;
   /** Whether a value that the body returned is not the end: the notes to go on with. @throws what makes it fail. */
@@ -282,7 +284,7 @@ export class Attempts {
   }
 
   #scheduleTimedOut(limitMs: number): void {
-    const error = this.#timeoutError(`was not done within its scheduleTimeout of ${limitMs} ms`);
+    const error = this.#timeoutError(`was not done within its ${this.#of.scheduleLimit} of ${limitMs} ms`);
     const last = this.#notes.kept.at(-1);
     if (last !== undefined) error.cause = this.#of.codec.decodeError(last.error);
     if (this.#current !== undefined) {

@@ -166,6 +166,7 @@ class MemoryStore implements Store {
 
   async readInbox(workerId: string): Promise<InboxMessage[]> {
     this.#checkOpen();
+    this.#checkFence(workerId);
     return copies(this.#inbox.values()).filter(({ runId }) => this.#runs.get(runId)?.run.workerId === workerId);
   }
 

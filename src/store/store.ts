@@ -72,7 +72,7 @@ export interface Store {
    */
   send(message: InboxMessage): Promise<RunStatus | undefined>;
 
-  /** Messages waiting for unfinished runs this worker owns, in order of arrival. */
+  /** Messages waiting for unfinished runs this worker owns, in order of arrival. Fenced. */
   readInbox(workerId: string): Promise<InboxMessage[]>;
 
   /** The runs of these ids that exist, in no order that matters. */

@@ -28,6 +28,7 @@ interface Carrier {
  */
 export class CallAction extends Operation implements Resident, Tried {
   readonly policy: AttemptPolicy;
+  readonly scheduleLimit: string = 'scheduleTimeout';
   readonly #definition: ActionDefinition;
   readonly #attempts: Attempts = new Attempts(this);
   #carrier: Carrier | undefined;

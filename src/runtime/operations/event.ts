@@ -24,6 +24,9 @@ abstract class Messaged extends Operation {
     this.leave(ANSWERED);
     const { id: input, status, outcome, finishedAt } = message;
     const known = this.recovered && entry.status === status;
+    const { events } = run.host;
+    // It had its message before it could wait.
+    if (!this.written && events.wants('operation:started')) events.emit('operation:started', this.event());
     Object.assign(entry, { status, outcome, finishedAt, input });
     if (!known) {
       run.whenCurrent(() => {

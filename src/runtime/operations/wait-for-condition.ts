@@ -11,6 +11,7 @@ interface WaitInit {
 
 /** An action that is called again and again with the state it found last, until that is the one that is waited for. Only the last look is kept. */
 export class WaitForCondition extends CallAction {
+  override readonly scheduleLimit: string = 'timeout';
   readonly #poll: PollPolicy;
 
   constructor(init: OperationInit, { definition, policy, poll }: WaitInit) {

@@ -2,6 +2,7 @@ import type { InboxMessage } from '../../model/records.js';
 import type { RunStatus } from '../../model/statuses.js';
 import { isEnded } from '../../model/statuses.js';
 import type { Connection } from './connection.js';
+import { checkFence } from './fence.js';
 import { messageOf } from './rows.js';
 import { WOKEN } from './run-table.js';
 import { AWAKE } from './schema.js';
@@ -29,6 +30,7 @@ export class Inbox {
 
   /** Messages of the unfinished runs of a worker. The inbox is short and the runs are many: hence the fixed order of the join. */
   read(workerId: string): InboxMessage[] {
+    checkFence(this.#connection, workerId);
     return this.#connection
       .statement(
         `SELECT inbox.id, inbox.run_id, inbox.kind, inbox.payload FROM perdure_inbox AS inbox CROSS JOIN perdure_runs AS runs

@@ -1,7 +1,6 @@
 import { CANCEL_ENTRY_ID } from '../journal/numbering.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
-import { detachedActionName } from '../runtime/detached.js';
 import type { OperationsSource } from './operations-tree.js';
 import { type RunInfo, runInfo } from './run-info.js';
 import { awaitedRunIds, type PendingOperation, pendingOperations, pendingRecords } from './waiting.js';
@@ -36,17 +35,11 @@ export async function runDetails(run: RunRecord, source: Omit<OperationsSource, 
 
 function waitOfRun({ id, flow, version, status, blockedCode }: RunRecord, pending: readonly PendingOperation[]): string | undefined {
   if (status === 'PENDING') return 'a process that executes it';
-  if (status === 'RUNNING') return pending.length === 0 ? workOf(flow) : undefined;
+  if (status === 'RUNNING') return pending.length === 0 ? 'its own code: nothing durable is pending' : undefined;
   if (status !== 'BLOCKED') return undefined;
   return blockedCode === 'FLOW_NOT_REGISTERED'
     ? `a process that has registered flow "${flow}" version ${version}`
     : `its code to be mended, and engine.retry("${id}")`;
-}
-
-/** A detached action writes nothing into the journal of the run that it has become, unless it fails. */
-function workOf(flow: string): string {
-  const action = detachedActionName(flow);
-  return action === undefined ? 'its own code: nothing durable is pending' : `action "${action}" to end`;
 }
 
 function cancelledAt(journal: readonly OperationRecord[]): { readonly cancelledAt?: Date } {

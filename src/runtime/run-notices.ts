@@ -35,9 +35,9 @@ export class RunNotices {
   /** The flow asks for one more operation, or asks for it again. */
   operationAskedFor(): void {
     this.#operations += 1;
-    if (this.#operations !== MANY_OPERATIONS) return;
+    if (this.#operations !== MANY_OPERATIONS + 1) return;
     this.#host.logger.warn(
-      `${this.what} has asked for ${MANY_OPERATIONS} operations: each replay goes through all of them; let it begin anew with continueAsNew() now and then, or give parts of it to child flows`,
+      `${this.what} has asked for more than ${MANY_OPERATIONS} operations: each replay goes through all of them; let it begin anew with continueAsNew() now and then, or give parts of it to child flows`,
       this.#names(),
     );
   }

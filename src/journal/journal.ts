@@ -26,10 +26,10 @@ export class Journal {
   /** Whether there are branches whose bodies are not run again. */
   readonly skipsBranches: boolean;
   /** The changes of code that the run has. */
-  readonly patches: ReadonlySet<string>;
+  readonly #patches: ReadonlySet<string> | undefined;
   readonly #recorded: Map<string, OperationRecord>;
   /** Messages that were taken in branches whose bodies are not run again. */
-  readonly #spent = new Set<string>();
+  readonly #spent: ReadonlySet<string | null> | undefined;
   #queue: OperationRecord[];
   #head = 0;
   #loaded: number;
@@ -51,10 +51,9 @@ export class Journal {
     this.skipsBranches = skipped !== undefined;
     const expected = loaded.filter((record) => isOperation(record) && skipped?.(record) !== true);
     this.#recorded = new Map(expected.map((record) => [record.id, record]));
-    this.patches = new Set(loaded.filter(({ kind }) => kind === 'patch').map(({ name }) => name));
-    for (const record of loaded) {
-      if (record.kind === 'event' && record.input !== null && skipped?.(record) === true) this.#spent.add(record.input);
-    }
+    const patches = loaded.filter(({ kind }) => kind === 'patch');
+    this.#patches = patches.length === 0 ? undefined : new Set(patches.map(({ name }) => name));
+    this.#spent = skipped && new Set(loaded.filter((record) => record.kind === 'event' && skipped(record)).map(({ input }) => input));
   }
 
   /** Whether anything of an earlier execution lies ahead: an outcome to deliver, or a start to come to. */
@@ -99,9 +98,14 @@ export class Journal {
     return record;
   }
 
+  /** Whether a change of code is recorded of the run. */
+  hasPatch(name: string): boolean {
+    return this.#patches?.has(name) === true;
+  }
+
   /** Whether a message was taken where nobody will ask for it again. */
   isSpent(messageId: string): boolean {
-    return this.#spent.has(messageId);
+    return this.#spent?.has(messageId) === true;
   }
 
   /** What came in and was not delivered. */

@@ -1,20 +1,28 @@
+import type { Codec } from '../codec/codec.js';
 import { contextLogger } from './context-logger.js';
 import type { ActionContext, ActionPlace } from './current-scope.js';
 import { plainValue } from './events.js';
 import type { RunHost } from './host.js';
 
-interface AttemptInit {
+/** What is tried, as its attempts know it. */
+export interface AttemptSubject {
   readonly host: RunHost;
+  readonly codec: Codec;
   readonly name: string;
   readonly flow: string;
   readonly runId: string;
   readonly operationId: string;
-  readonly attempt: number;
   readonly idempotencyKey: string;
-  /** What the attempt before this one said last; decoded when it is asked for. */
-  readonly heartbeatDetail: () => unknown;
-  /** It makes progress. */
-  readonly onHeartbeat: (detail: unknown) => void;
+}
+
+interface AttemptInit {
+  readonly of: AttemptSubject;
+  /** From 1. */
+  readonly number: number;
+  /** What the attempt before this one said last, encoded. */
+  readonly heartbeat: string | undefined;
+  /** Hears of the progress that it makes. */
+  readonly owner: { heartbeat(attempt: Attempt, detail: unknown): void };
 }
 
 /**
@@ -32,7 +40,7 @@ export class Attempt implements ActionPlace {
 
   constructor(init: AttemptInit) {
     this.#init = init;
-    this.name = init.name;
+    this.name = init.of.name;
   }
 
   get context(): ActionContext {
@@ -46,23 +54,24 @@ export class Attempt implements ActionPlace {
   }
 
   #makeContext(): ActionContext {
-    const { host, flow, runId, operationId, attempt, idempotencyKey, heartbeatDetail, onHeartbeat } = this.#init;
+    const { of, number, heartbeat, owner } = this.#init;
+    const { host, codec, flow, runId, operationId, idempotencyKey } = of;
     const signal = (): AbortSignal => this.#signal();
     return {
       runId,
       operationId,
-      attempt,
+      attempt: number,
       idempotencyKey,
       get signal(): AbortSignal {
         return signal();
       },
       get heartbeatDetail(): unknown {
-        return heartbeatDetail();
+        return heartbeat === undefined ? undefined : codec.decode(heartbeat);
       },
-      log: contextLogger(host.logger, { runId, flow, operationId, attempt }),
+      log: contextLogger(host.logger, { runId, flow, operationId, attempt: number }),
       heartbeat: (detail) => {
-        onHeartbeat(detail);
-        host.events.emit('action:heartbeat', { runId, operationId, attempt, detail: plainValue(detail) });
+        owner.heartbeat(this, detail);
+        host.events.emit('action:heartbeat', { runId, operationId, attempt: number, detail: plainValue(detail) });
       },
     };
   }

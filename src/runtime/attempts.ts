@@ -1,27 +1,18 @@
-import type { Codec } from '../codec/codec.js';
 import { thrownError } from '../codec/error-parts.js';
 import { InterruptedError, NonRetryableError, TimeoutError } from '../errors/errors.js';
 import { type AttemptNotes, decodeAttempts, NO_ATTEMPTS, withFailure } from '../journal/attempt-notes.js';
-import { Attempt } from './attempt.js';
+import { Attempt, type AttemptSubject } from './attempt.js';
 import { runAt } from './current-scope.js';
 import type { AttemptPolicy } from './definitions.js';
 import { plainError } from './events.js';
-import type { RunHost } from './host.js';
 import { mostAttempts, retryDelayMs } from './retry-strategy.js';
 
 /** What is tried: a call of an action. */
-export interface Tried {
-  readonly host: RunHost;
-  readonly codec: Codec;
-  readonly runId: string;
-  readonly operationId: string;
-  readonly flow: string;
-  readonly name: string;
+export interface Tried extends AttemptSubject {
   /** The name that its places are limited by, and how many there are. */
   readonly action: string;
   readonly concurrency: number | undefined;
   readonly startedAtMs: number;
-  readonly idempotencyKey: string;
   readonly policy: AttemptPolicy;
   /** What the limit over all attempts is called where it was asked for. */
   readonly scheduleLimit: string;
@@ -131,19 +122,8 @@ export class Attempts {
   }
 
   #try(release: () => void): void {
-    const { host, runId, operationId, flow, name, idempotencyKey, codec } = this.#of;
-    const { heartbeat } = this.#notes;
-    const attempt = new Attempt({
-      host,
-      name,
-      flow,
-      runId,
-      operationId,
-      attempt: this.#number,
-      idempotencyKey,
-      heartbeatDetail: () => (heartbeat === undefined ? undefined : codec.decode(heartbeat)),
-      onHeartbeat: (detail) => this.#heartbeat(attempt, detail),
-    });
+    const { host } = this.#of;
+    const attempt = new Attempt({ of: this.#of, number: this.#number, heartbeat: this.#notes.heartbeat, owner: this });
     this.#current = attempt;
     this.#startedAt = host.clock.now();
     this.#limit(attempt);
@@ -190,7 +170,8 @@ export class Attempts {
     }
   }
 
-  #heartbeat(attempt: Attempt, detail: unknown): void {
+  /** An attempt says that it makes progress. */
+  heartbeat(attempt: Attempt, detail: unknown): void {
     const { host, codec, name } = this.#of;
     if (this.#current !== attempt) return;
     const heartbeat = detail === undefined ? this.#notes.heartbeat : codec.encode(detail, () => `the heartbeat detail of action "${name}"`);

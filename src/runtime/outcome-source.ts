@@ -20,8 +20,8 @@ export interface OutcomeSource {
   start(operation: OperationIdentity): OperationRecord | NonDeterminismError | undefined;
   /** The next outcome in order, if one is there; the difference, when it belongs to an operation that a waiting flow never asked for. */
   next(): OperationRecord | NonDeterminismError | undefined;
-  /** The changes of code that are recorded of the run. */
-  readonly patches: ReadonlySet<string>;
+  /** Whether a change of code is recorded of the run. */
+  hasPatch(name: string): boolean;
   /** What has its place in the order and was not delivered. */
   readonly undelivered: readonly OperationRecord[];
   /** Whether a message was taken in a branch whose body is not run again. */

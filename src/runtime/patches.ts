@@ -13,7 +13,7 @@ export class Patches {
   readonly #runId: string;
   readonly #host: RunHost;
   readonly #outcomes: OutcomeSource;
-  readonly #answers = new Map<string, boolean>();
+  #answers: Map<string, boolean> | undefined;
 
   constructor(runId: string, host: RunHost, outcomes: OutcomeSource) {
     this.#runId = runId;
@@ -22,10 +22,11 @@ export class Patches {
   }
 
   has(name: string): boolean {
-    const known = this.#answers.get(name);
+    const known = this.#answers?.get(name);
     if (known !== undefined) return known;
-    const recorded = this.#outcomes.patches.has(name);
+    const recorded = this.#outcomes.hasPatch(name);
     const has = recorded || !this.#outcomes.replaying;
+    this.#answers ??= new Map();
     this.#answers.set(name, has);
     if (has && !recorded) this.#record(name);
     return has;

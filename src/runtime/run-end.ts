@@ -50,12 +50,13 @@ function nextGeneration(
   if (inbox.cancelRequested) return { error: scope.cancelled ?? cancellation(scope.what, undefined) };
   try {
     const options = runOptions(record);
-    const generation = { number: (options.generation?.number ?? 1) + 1, beganAt: host.clock.now() };
+    const number = (options.generation?.number ?? 1) + 1;
+    const generation = { number, beganAt: host.clock.now() };
     return {
       restart: {
         runId: record.id,
         input: codec.encode(args, () => `the arguments of continueAsNew() in ${scope.what}`),
-        seed: host.newSeed(record.id),
+        seed: host.newSeed(`${record.id}#${number}`),
         options: encodeRunOptions({ ...options, generation }),
         operations: inbox.unread(undelivered),
       },

@@ -37,10 +37,10 @@ interface RunInboxInit {
  *   I1  Whatever comes in has an entry of its own before it has an effect; the first request to cancel the run counts.
  */
 export class RunInbox {
-  readonly mailbox: Mailbox<Operation> = new Mailbox();
   readonly #init: RunInboxInit;
   /** Messages for events that this process took in, until they are delivered. */
-  readonly #underWay = new Map<string, OperationRecord>();
+  #underWay: Map<string, OperationRecord> | undefined;
+  #mailbox: Mailbox<Operation> | undefined;
   #cancelRequested: boolean;
   /** The run's limit, once that has run out and been delivered. */
   #timedOutMs: number | undefined;
@@ -55,6 +55,11 @@ export class RunInbox {
   callbackToken(operationId: string): string {
     const { id: runId, seed } = this.#init.record;
     return callbackToken({ runId, operationId, secret: callbackSecret(seed, operationId) });
+  }
+
+  get mailbox(): Mailbox<Operation> {
+    this.#mailbox ??= new Mailbox();
+    return this.#mailbox;
   }
 
   get cancelRequested(): boolean {
@@ -89,6 +94,7 @@ export class RunInbox {
       case 'event': {
         const { name, value } = readEvent(message);
         const entry = this.#conclude({ id: messageEntryId(message.id), kind: 'message', name, input: null }, 'SUCCEEDED', value);
+        this.#underWay ??= new Map();
         this.#underWay.set(entry.id, entry);
         return;
       }
@@ -102,7 +108,7 @@ export class RunInbox {
 
   /** A message for an event is delivered. Returns whom it is for, if anybody waits for it. */
   deliver(message: OperationRecord): Operation | undefined {
-    this.#underWay.delete(message.id);
+    this.#underWay?.delete(message.id);
     return this.mailbox.deliver(message);
   }
 
@@ -113,7 +119,7 @@ export class RunInbox {
    */
   unread(undelivered: readonly OperationRecord[]): OperationRecord[] {
     const ahead = undelivered.filter(({ kind, input }) => kind === 'message' && input === null);
-    const unread = new Map([...this.mailbox.unread, ...ahead, ...this.#underWay.values()].map((message) => [message.id, message]));
+    const unread = new Map([...this.mailbox.unread, ...ahead, ...(this.#underWay?.values() ?? [])].map((message) => [message.id, message]));
     const now = this.#init.host.clock.now();
     return [...unread.values()].map((message, index) => ({ ...message, seq: index + 1, finishedAt: message.finishedAt ?? now }));
   }

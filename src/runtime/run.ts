@@ -105,8 +105,8 @@ export class Run implements TurnTaker, FlowRun, OperationRun, Resting {
     this.#outcomes = outcomes;
     this.#recovered = recovered;
     this.#now = beganAt(record);
-    this.patches = new Patches(record.id, host, outcomes);
     this.notices = new RunNotices(this, host);
+    this.patches = new Patches(record.id, host, outcomes);
     this.inbox = new RunInbox({
       record,
       host,

@@ -232,9 +232,9 @@ export class TestEngine extends Engine {
     await this.get(runId);
     const [[record], journal] = await Promise.all([this.#kit.store.getRuns([runId]), this.#kit.store.loadJournal(runId)]);
     const asked = journal.find(({ id }) => id === operationId);
-    // It was cancelled, which nobody tells.
-    if (asked !== undefined && asked.status !== 'STARTED') return false;
-    if (asked?.digest !== 'callback') {
+    // It was cancelled, which nobody tells; or its worker has lost the run, and asks again.
+    if (asked?.status !== 'STARTED') return false;
+    if (asked.digest !== 'callback') {
       if (answer instanceof Error)
         throw new UsageError('INVALID_ARGUMENT', `answer("${name}", error): an event cannot fail; answer it with a value`);
       await this.send(runId, name, answer);

@@ -1,0 +1,36 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { killMain, type Program, runMain } from '../run-main.js';
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'nightly-import-'));
+});
+
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function program(nights?: number): Program {
+  const env = { PERDURE_STORE: join(directory, 'new', 'nightly-import.db'), NIGHT_MS: '200' };
+  return { main: new URL('main.ts', import.meta.url), env: nights === undefined ? env : { ...env, NIGHTS: String(nights) } };
+}
+
+function numbersIn(stdout: string): string[] {
+  return [...stdout.matchAll(/number (\d+)\n/g)].map(([, number]) => number as string);
+}
+
+test('prints a report a night, and goes on with the next when it is started again', async () => {
+  const first = await runMain(program(2));
+  expect({ code: first.code, numbers: numbersIn(first.stdout) }).toEqual({ code: 0, numbers: ['10', '23'] });
+
+  const second = await runMain(program(2));
+  expect({ code: second.code, numbers: numbersIn(second.stdout) }).toEqual({ code: 0, numbers: ['35', '45'] });
+});
+
+test('goes on with the night in which it was killed, or the next', async () => {
+  await killMain(program(), (line) => line.includes('"after":23'));
+  const { stdout } = await runMain(program(1));
+  expect(['35', '45']).toContain(numbersIn(stdout)[0]);
+});

@@ -81,6 +81,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   readonly #emitter: EngineEmitter;
   readonly #worker: Worker;
   readonly #clock: Clock;
+  readonly #executes: boolean;
   readonly #roots = new Set<RootFuture>();
   readonly #rootHost: RootFutureHost;
   readonly #outbox: Outbox;
@@ -97,6 +98,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     this.#codec = new Codec({ maxValueBytes: options.maxValueBytes ?? DEFAULT_MAX_VALUE_BYTES, serdes: options.serdes });
     this.#emitter = new EngineEmitter(logger);
     this.#clock = outsidePlaces(parts.clock ?? systemClock);
+    this.#executes = options.execute ?? true;
     this.#worker = new Worker({
       store: this.#store,
       clock: this.#clock,
@@ -108,6 +110,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       nonDurableAwait: options.nonDurableAwait ?? 'warn',
       leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS,
       tidy: options.retention && (async () => void (await prune(this.#store, options.retention as Retention, this.#clock.now()))),
+      executes: this.#executes,
       maxResidentRuns: options.maxResidentRuns ?? DEFAULT_MAX_RESIDENT_RUNS,
       retry: options.retry,
       maxConcurrentActions: options.maxConcurrentActions,
@@ -130,7 +133,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
           .catch((error: unknown) => logger.warn(`run ${runId} was not cancelled: ${plainError(error).message}`, { runId })),
       forget: (root) => this.#roots.delete(root),
     };
-    if (options.default !== false) enterEngine(this);
+    if (options.default !== false && this.#executes) enterEngine(this);
   }
 
   /** Opens the store, and recovers what others left unfinished. Idempotent. */
@@ -156,7 +159,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   /** As `start`, for a definition that is known already. */
   startRun(definition: FlowDefinition, args: readonly unknown[], options: FlowCallOptions): DurableFuture<unknown> {
-    this.#admit('starting a run');
+    this.#admitExecution('starting a run');
     if (options.retry !== undefined) {
       throw new UsageError(
         'INVALID_OPTION',
@@ -187,7 +190,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `INVALID_ARGUMENT`
    */
   fork<T = unknown>(runId: string, operationId: string): DurableFuture<T> {
-    this.#admit('engine.fork()');
+    this.#admitExecution('engine.fork()');
     requireRunId(runId, 'engine.fork(runId, operationId)');
     if (!isText(operationId))
       throw new UsageError('INVALID_ARGUMENT', 'engine.fork(runId, operationId): the operation has an id, such as "3"');
@@ -296,8 +299,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   }
 
   /**
-   * Replays all stored runs of a flow, of whatever version and status, against the code of this process, and executes nothing: run it before a release, on
-   * a copy of the store or on the store itself.
+   * Replays all stored runs of a flow, of whatever version and status, against the code of this process, and executes nothing: run it before a release, in
+   * an engine that was opened with `execute: false`.
    *
    * @returns What the present code does not replay.
    * @throws {UsageError} `NOT_STARTABLE`
@@ -469,6 +472,12 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   #codecOf(record: RunRecord): Codec {
     return this.#codec.withSerdes(registry.find(record.flow, record.version)?.serdes);
+  }
+
+  #admitExecution(what: string): void {
+    this.#admit(what);
+    if (this.#executes) return;
+    throw new UsageError('INVALID_OPTION', `${what}: this engine was opened with execute: false; open another without it`);
   }
 
   #admit(what: string): void {

@@ -46,6 +46,10 @@ export interface EngineOptions {
    * engines on a store the same. Default 30,000.
    */
   readonly leaseMs?: number;
+  /**
+   * Whether this engine executes runs. With `false` it starts none and takes over none: it only asks, sends, cancels, checks and deletes. Default true.
+   */
+  readonly execute?: boolean;
   /** Whether flows called outside of any flow run on this engine, as long as no later one is opened. Default true. */
   readonly default?: boolean;
 }
@@ -74,6 +78,7 @@ const TABLE: OptionTable = {
   serdes: SERDES_OPTION,
   maxValueBytes: [isPositiveInteger, 'a whole number of bytes above 0'],
   leaseMs: [isPositiveInteger, 'a whole number of milliseconds above 0'],
+  execute: [isBoolean, 'true or false'],
   default: [isBoolean, 'true or false'],
 };
 

@@ -51,7 +51,7 @@ export class Outbox {
     const { runId, operationId, secret } = readCallbackToken(token, caller);
     await this.#options.ready();
     const [record]: (RunRecord | undefined)[] = await this.#options.store.getRuns([runId]);
-    if (record === undefined || callbackSecret(record.seed, operationId) !== secret) throw invalidToken(caller);
+    if (record === undefined || callbackSecret(record, operationId) !== secret) throw invalidToken(caller);
     await this.#sendToLiving(callbackMessage(runId, { operationId, secret, ...(end === undefined ? {} : { end }) }));
   }
 

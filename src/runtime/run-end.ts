@@ -1,6 +1,5 @@
 import type { Codec } from '../codec/codec.js';
 import { CancelledError } from '../errors/errors.js';
-import { cancellation } from '../futures/future.js';
 import type { OperationRecord, RunRecord, RunRestart } from '../model/records.js';
 import type { EndStatus } from '../model/statuses.js';
 import { type BodyEnd, recordedEnd } from './body-end.js';
@@ -35,7 +34,7 @@ export function endingOf(init: RunEndInit): RunEnding {
   if (bodyEnd.ok && bodyEnd.value instanceof ContinueAsNew && leakFailure === undefined) {
     const next = nextGeneration(init, bodyEnd.value);
     if ('restart' in next) return { kind: 'continues', restart: next.restart };
-    bodyEnd = { ok: false, error: next.error };
+    bodyEnd = inbox.endOf({ ok: false, error: next.error });
   }
   const { status, text, error } = recordedEnd(bodyEnd, leakFailure, codec, () => scope.what);
   const cancelled = !bodyEnd.ok && bodyEnd.error instanceof CancelledError;
@@ -47,7 +46,7 @@ function nextGeneration(
   { record, host, codec, scope, inbox, undelivered }: RunEndInit,
   { args }: ContinueAsNew,
 ): { readonly restart: RunRestart } | { readonly error: unknown } {
-  if (inbox.cancelRequested) return { error: scope.cancelled ?? cancellation(scope.what, undefined) };
+  if (inbox.cancelRequested) return { error: scope.cancelled ?? inbox.undeliveredCancellation(undelivered) };
   try {
     const options = runOptions(record);
     const number = (options.generation?.number ?? 1) + 1;

@@ -6,7 +6,7 @@ import { assertNever } from '../model/assert-never.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
 import type { EndStatus } from '../model/statuses.js';
 import type { BodyEnd } from './body-end.js';
-import { callbackSecret, callbackToken } from './callback-token.js';
+import { callbackSecret, tokenOf } from './callback-token.js';
 import type { RunHost } from './host.js';
 import { Mailbox } from './mailbox.js';
 import { type CallbackPayload, readCallback, readCancel, readEvent } from './messages.js';
@@ -42,6 +42,9 @@ export class RunInbox {
   #underWay: Map<string, OperationRecord> | undefined;
   #mailbox: Mailbox<Operation> | undefined;
   #cancelRequested: boolean;
+  #cancelDelivered = false;
+  /** The request to cancel the run that this process took in. */
+  #cancelEntry: OperationRecord | undefined;
   /** The run's limit, once that has run out and been delivered. */
   #timedOutMs: number | undefined;
   #callOffLimit: (() => void) | undefined;
@@ -53,8 +56,7 @@ export class RunInbox {
 
   /** The token of a callback of this run. */
   callbackToken(operationId: string): string {
-    const { id: runId, seed } = this.#init.record;
-    return callbackToken({ runId, operationId, secret: callbackSecret(seed, operationId) });
+    return tokenOf(this.#init.record, operationId);
   }
 
   get mailbox(): Mailbox<Operation> {
@@ -124,12 +126,28 @@ export class RunInbox {
     return [...unread.values()].map((message, index) => ({ ...message, seq: index + 1, finishedAt: message.finishedAt ?? now }));
   }
 
+  /** Whether it is to be cancelled, and does not know that yet. */
+  get cancelUnderWay(): boolean {
+    return this.#cancelRequested && !this.#cancelDelivered;
+  }
+
   /** A request to cancel the run is delivered. */
   cancellation({ outcome }: OperationRecord): CancelledError {
+    this.#cancelDelivered = true;
     const request = JSON.parse(outcome as string) as CancelRequest;
     if (typeof request !== 'object' || request === null) return cancellation(this.#init.what, request ?? undefined);
     this.#timedOutMs = request.timeoutMs;
     return cancellation(this.#init.what, tookTooLong(request.timeoutMs));
+  }
+
+  /**
+   * A run that is to be cancelled has ended before the request was delivered.
+   *
+   * @param undelivered - What has its place in the order and was not delivered.
+   */
+  undeliveredCancellation(undelivered: readonly OperationRecord[]): CancelledError {
+    const entry = this.#cancelEntry ?? undelivered.find(({ kind }) => kind === 'cancel');
+    return this.cancellation(entry as OperationRecord);
   }
 
   /** A run that was cancelled for its time-out has failed by that. */
@@ -140,7 +158,7 @@ export class RunInbox {
 
   #takeCallback(id: string, { operationId, secret, end }: CallbackPayload): void {
     const { record, heartbeat } = this.#init;
-    if (secret !== callbackSecret(record.seed, operationId)) return;
+    if (secret !== callbackSecret(record, operationId)) return;
     if (end === undefined) heartbeat(operationId);
     else this.#conclude({ id, kind: 'message', name: 'callback', input: operationId }, end.status, end.text);
   }
@@ -148,7 +166,11 @@ export class RunInbox {
   #takeCancel(request: CancelRequest): void {
     if (this.#cancelRequested) return;
     this.#cancelRequested = true;
-    this.#conclude({ id: CANCEL_ENTRY_ID, kind: 'cancel', name: 'cancel', input: null }, 'SUCCEEDED', JSON.stringify(request));
+    this.#cancelEntry = this.#conclude(
+      { id: CANCEL_ENTRY_ID, kind: 'cancel', name: 'cancel', input: null },
+      'SUCCEEDED',
+      JSON.stringify(request),
+    );
   }
 
   #conclude(start: Pick<Entry, 'id' | 'kind' | 'name' | 'input'>, status: EndStatus, text: string): Entry {

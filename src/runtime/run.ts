@@ -192,6 +192,8 @@ export class Run implements TurnTaker, FlowRun, OperationRun, Resting {
     }
     const closing = this.#scopeEnds.turnEnded((perform) => this.#steps.push({ perform }));
     if (closing || this.#outcomes.hasNext) return true;
+    // What it has asked for would be begun for nothing.
+    if (this.inbox.cancelUnderWay) return false;
     const catchesUp = this.#recovered && !this.#caughtUp;
     if (catchesUp && this.skipsBranches && (this.#outcomes.expectsMore || this.#somethingStandsStill())) {
       this.#startOver();

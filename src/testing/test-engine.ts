@@ -12,7 +12,7 @@ import { requireDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
 import type { Logger } from '../model/logger.js';
 import type { RunRecord } from '../model/records.js';
-import { callbackSecret, callbackToken } from '../runtime/callback-token.js';
+import { tokenOf } from '../runtime/callback-token.js';
 import type { EngineEvents } from '../runtime/events.js';
 import { memoryStore } from '../store/memory-store.js';
 import type { Store } from '../store/store.js';
@@ -240,8 +240,7 @@ export class TestEngine extends Engine {
       await this.send(runId, name, answer);
       return true;
     }
-    const { seed } = record as RunRecord;
-    const token = callbackToken({ runId, operationId, secret: callbackSecret(seed, operationId) });
+    const token = tokenOf(record as RunRecord, operationId);
     await (answer instanceof Error ? this.fail(token, answer) : this.complete(token, answer));
     return true;
   }

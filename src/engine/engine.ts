@@ -414,8 +414,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   async #fork(root: RootFuture, runId: string, operationId: string): Promise<void> {
     const run = await this.#find(runId);
-    const definition = registry.find(run.flow, run.version);
-    if (definition === undefined) {
+    if (registry.find(run.flow, run.version) === undefined) {
       throw new UsageError(
         'FLOW_NOT_REGISTERED',
         `engine.fork(): version ${run.version} of flow "${run.flow}" is not registered in this process`,
@@ -426,11 +425,12 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     const fork = forkOf({ run, journal, operationId, id: root.runId, workerId, nowMs: this.#clock.now() });
     const codec = this.#codecOf(run);
     root.known(run.flow, codec);
-    for (const entry of fork.journal) group.entry(entry);
-    group.create(fork.record, () => {
-      this.#worker.begin(fork.record, fork.journal);
+    const created = (): void => {
+      // A creation that was reported as failed may be durable all the same: then the run may have been claimed by now.
+      if (!this.#worker.isResident(root.runId)) this.#worker.begin(fork.record, fork.journal);
       this.#followRun(root, fork.record);
-    });
+    };
+    group.create(fork.record, created, fork.journal);
   }
 
   async #attach(root: RootFuture): Promise<void> {

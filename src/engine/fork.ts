@@ -1,5 +1,8 @@
 import { UsageError } from '../errors/errors.js';
+import { insideEndedBranch } from '../journal/branch-notes.js';
+import { scopeOf } from '../journal/numbering.js';
 import { isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
+import { isBatch } from '../model/statuses.js';
 import { beganAt, encodeRunOptions, runOptions } from '../runtime/new-run.js';
 
 interface ForkInit {
@@ -26,7 +29,7 @@ export interface Fork {
  */
 export function forkOf({ run, journal, operationId, id, workerId, nowMs }: ForkInit): Fork {
   const place = placeOf(run.id, journal, operationId);
-  const kept = journal.filter((entry) => isKept(entry, journal, place));
+  const kept = before(journal, place);
   // The draws of its code are the same, so the same journal fits; its calls have keys of their own.
   const { idempotencyKey: _key, timeoutMs, leaks } = runOptions(run);
   const options = encodeRunOptions({ leaks, timeoutMs, forkOf: { runId: run.id, beganAt: beganAt(run) } });
@@ -58,16 +61,34 @@ export function forkOf({ run, journal, operationId, id, workerId, nowMs }: ForkI
 function placeOf(runId: string, journal: readonly OperationRecord[], operationId: string): number {
   const entry = journal.find((each) => each.id === operationId && isOperation(each));
   if (entry === undefined) throw new UsageError('INVALID_ARGUMENT', `engine.fork(): run ${runId} has no operation ${operationId}`);
-  const taken = entry.kind === 'event' ? journal.find(({ id }) => id === entry.input) : undefined;
-  return entry.seq ?? taken?.seq ?? Number.POSITIVE_INFINITY;
+  const { seq, kind, input } = entry;
+  if (seq !== null) return isBatch(kind) ? placeOfDecision(journal, operationId, seq) : seq;
+  const taken = kind === 'event' ? journal.find(({ id }) => id === input) : undefined;
+  return taken?.seq ?? placeOfCancellation(journal, entry);
 }
 
-/** Outcomes and messages before the place, and what goes with them. */
-function isKept(entry: OperationRecord, journal: readonly OperationRecord[], place: number): boolean {
-  if (entry.kind === 'patch') return true;
-  if (entry.seq !== null) return entry.seq < place;
-  const message = entry.kind === 'event' && entry.input !== null ? journal.find(({ id }) => id === entry.input) : undefined;
-  return message !== undefined && (message.seq as number) < place;
+/** The outcome of a batch comes right behind that of the branch which decided it: they are done again together. */
+function placeOfDecision(journal: readonly OperationRecord[], batchId: string, seq: number): number {
+  const before = journal.find((each) => each.seq === seq - 1);
+  return before?.kind === 'branch' && scopeOf(before.id) === batchId ? seq - 1 : seq;
+}
+
+/** What was under way when the run was cancelled has its place there. */
+function placeOfCancellation(journal: readonly OperationRecord[], { startedAt, finishedAt }: OperationRecord): number {
+  const cancel = journal.find(({ kind }) => kind === 'cancel');
+  const cancelledAt = cancel?.finishedAt ?? Number.NEGATIVE_INFINITY;
+  const underWay = startedAt <= cancelledAt && (finishedAt ?? cancelledAt) >= cancelledAt;
+  return underWay ? (cancel?.seq as number) : Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Outcomes and messages before the place, and what goes with them. An event asks for its message again, but in a branch that has ended: nobody does so there.
+ */
+function before(journal: readonly OperationRecord[], place: number): OperationRecord[] {
+  const kept = journal.filter(({ kind, seq }) => kind === 'patch' || (seq !== null && seq < place));
+  const skipped = insideEndedBranch(kept);
+  const taken = skipped === undefined ? [] : journal.filter((entry) => entry.kind === 'event' && entry.seq === null && skipped(entry));
+  return [...kept, ...taken];
 }
 
 function childPrefix(run: RunRecord): string {

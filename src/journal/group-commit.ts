@@ -35,6 +35,8 @@ export type OnCreated = (taken: RunRecord | undefined) => void;
 interface Creation {
   record: RunRecord;
   readonly onCreated: OnCreated;
+  /** What the run begins with: it is written with the creation, however often that is tried. */
+  readonly journal: readonly OperationRecord[];
   /** Whether a commit with it has failed: it may be durable all the same. */
   failed: boolean;
 }
@@ -99,8 +101,9 @@ export class GroupCommit {
     this.#keep(creations);
   }
 
-  create(record: RunRecord, onCreated: OnCreated): void {
-    this.#batch.creations.push({ record, onCreated, failed: false });
+  /** @param journal - What the run begins with. */
+  create(record: RunRecord, onCreated: OnCreated, journal: readonly OperationRecord[] = []): void {
+    this.#batch.creations.push({ record, onCreated, journal, failed: false });
     this.#schedule();
   }
 
@@ -177,7 +180,7 @@ export class GroupCommit {
       .commit({
         workerId,
         creates: [...made.values()].map((creation) => creation.record),
-        operations: [...batch.entries],
+        operations: [...[...made.values()].flatMap(({ journal }) => journal), ...batch.entries],
         restarts: batch.restarts,
         suspends: batch.suspends,
         ends: batch.ends.map((end) => stamped(end, now)),

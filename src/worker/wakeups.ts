@@ -13,11 +13,13 @@ interface WakeupsOptions {
  * Wakes runs that have left memory, when they are due. One timer stands for all of them.
  *
  *   K1  The timer is set for the first that is known; after it has rung the store is asked for the next.
+ *   K2  After a stop no timer is set any more, whatever is still being written or looked up then.
  */
 export class Wakeups {
   readonly #options: WakeupsOptions;
   #armedFor = Number.POSITIVE_INFINITY;
-  #disarm: (() => void) | undefined;
+  #callOff: (() => void) | undefined;
+  #stopped = false;
 
   constructor(options: WakeupsOptions) {
     this.#options = options;
@@ -25,12 +27,12 @@ export class Wakeups {
 
   /** A run sleeps until then. */
   note(wakeAt: number): void {
-    if (wakeAt >= this.#armedFor) return;
-    this.stop();
+    if (this.#stopped || wakeAt >= this.#armedFor) return;
+    this.#disarm();
     this.#armedFor = wakeAt;
     const { clock, onFailure } = this.#options;
-    this.#disarm = clock.setTimer(wakeAt - clock.now(), () => {
-      this.stop();
+    this.#callOff = clock.setTimer(wakeAt - clock.now(), () => {
+      this.#disarm();
       this.#wake().catch(onFailure);
     });
   }
@@ -41,9 +43,15 @@ export class Wakeups {
     if (next !== null) this.note(next);
   }
 
+  /** For good. */
   stop(): void {
-    this.#disarm?.();
-    this.#disarm = undefined;
+    this.#stopped = true;
+    this.#disarm();
+  }
+
+  #disarm(): void {
+    this.#callOff?.();
+    this.#callOff = undefined;
     this.#armedFor = Number.POSITIVE_INFINITY;
   }
 

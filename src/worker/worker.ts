@@ -36,6 +36,8 @@ export interface WorkerOptions {
   readonly leaks: LeakPolicy;
   readonly nonDurableAwait: NonDurableAwaitPolicy;
   readonly leaseMs: number;
+  /** Whether this process executes runs, and does not only ask about them. */
+  readonly executes: boolean;
   /** How many runs may stay in memory although they only wait for what is far away. */
   readonly maxResidentRuns: number;
   /** Done now and then. */
@@ -88,6 +90,7 @@ export class Worker implements RunHost {
   readonly #store: Store;
   readonly #flows: FlowSource;
   readonly #leaseMs: number;
+  readonly #executes: boolean;
   readonly #onFailure: (error: unknown) => void;
   readonly #alarms: Alarms;
   readonly #following: Following;
@@ -126,6 +129,7 @@ export class Worker implements RunHost {
     this.#store = options.store;
     this.#flows = options.flows;
     this.#leaseMs = options.leaseMs;
+    this.#executes = options.executes;
     this.#onFailure = options.onFailure;
     this.#alarms = new Alarms(this.clock);
     this.delivery = new Delivery(this.clock);
@@ -178,7 +182,7 @@ export class Worker implements RunHost {
 
   /** Takes runs that nobody owns, as far as their flows are registered here. */
   async claim(): Promise<void> {
-    if (this.#state !== 'working') return;
+    if (this.#state !== 'working' || !this.#executes) return;
     if (this.#claiming !== undefined) {
       this.#claimAgain = true;
       return this.#claiming;
@@ -209,7 +213,7 @@ export class Worker implements RunHost {
     this.delivery.pause();
     await this.#claiming;
     await this.group.flush();
-    await this.#readInbox();
+    await this.#readInbox().catch((error: unknown) => this.#storeFailed(error));
     await this.#idle(timeoutMs);
     await this.group.flush();
     this.#leaveAll('the engine is closed');

@@ -27,16 +27,17 @@ const WRITE_ONE_OPERATION = `INSERT INTO perdure_operations (${OPERATION_COLUMNS
 
 const RESTART_RUN = `UPDATE perdure_runs SET input = ?, seed = ?, options = ? WHERE id = ? AND worker_id = ? AND ${AWAKE}`;
 
+/** The plus keeps SQLite from comparing all that the worker owns with all that is given: each run is found by its id. */
 const SUSPEND_RUNS = `UPDATE perdure_runs
    SET status = 'SUSPENDED', worker_id = NULL, wake_at = json_extract(given.value, '$.wakeAt')
    FROM json_each(?) AS given
-   WHERE perdure_runs.id = json_extract(given.value, '$.runId') AND perdure_runs.worker_id = ? AND perdure_runs.${AWAKE}`;
+   WHERE perdure_runs.id = json_extract(given.value, '$.runId') AND +perdure_runs.worker_id = ? AND perdure_runs.${AWAKE}`;
 const WAKE_CALLED = `UPDATE perdure_runs SET ${WOKEN}
    WHERE id IN (SELECT value FROM json_each(?)) AND ${ASLEEP} AND id IN (SELECT run_id FROM perdure_inbox)`;
 const WAKE_WAITING = `UPDATE perdure_runs SET ${WOKEN}
    WHERE ${ASLEEP} AND id IN (
      SELECT json_extract(value, '$[0]') FROM json_each(?)
-     WHERE json_extract(value, '$[1]') IN (SELECT id FROM perdure_runs WHERE finished_at IS NOT NULL))`;
+     WHERE EXISTS (SELECT 1 FROM perdure_runs AS child WHERE child.id = json_extract(value, '$[1]') AND child.finished_at IS NOT NULL))`;
 const WAKE_PARENTS = `UPDATE perdure_runs SET ${WOKEN}
    WHERE ${ASLEEP} AND id IN (SELECT parent_run_id FROM perdure_runs WHERE id IN (SELECT value FROM json_each(?)))`;
 

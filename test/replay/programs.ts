@@ -5,12 +5,17 @@ import {
   asCompleted,
   type BatchResult,
   type CompletionConfig,
+  callback,
   type DurableFuture,
+  type Engine,
+  event,
   type Flow,
   flow,
   map,
   now,
   parallel,
+  patched,
+  RetryPresets,
   type ReturnWhen,
   random,
   shield,
@@ -28,7 +33,12 @@ import { observed, witness } from '../crash/observer.js';
 /** What a program can start. */
 export type Start =
   | { readonly start: 'action'; readonly macrotasks: number; readonly fails: boolean }
+  /** Fails so many times before it works; after three attempts for good. */
+  | { readonly start: 'retried'; readonly failures: number }
   | { readonly start: 'sleep'; readonly ms: number }
+  /** Something from outside, which an action brings about. */
+  | { readonly start: 'event'; readonly macrotasks: number }
+  | { readonly start: 'callback'; readonly macrotasks: number; readonly fails: boolean }
   | { readonly start: 'child'; readonly program: Program }
   | Batch;
 
@@ -68,6 +78,10 @@ export type Step =
   | { readonly step: 'outer'; readonly index: number; readonly race: boolean }
   | { readonly step: 'look' }
   | { readonly step: 'values' }
+  /** Asks for a message that was sent before. */
+  | { readonly step: 'kept' }
+  /** Does something if the run has a change of code. */
+  | { readonly step: 'patched'; readonly name: string; readonly program: Program }
   | { readonly step: 'shield'; readonly program: Program }
   /** Goes on beside what follows. */
   | { readonly step: 'closure'; readonly program: Program }
@@ -82,6 +96,40 @@ const act = action('act', async (macrotasks: number, fails: boolean) => {
   for (let left = macrotasks; left > 0; left -= 1) await new Promise((resolve) => setImmediate(resolve));
   if (fails) throw new RangeError(`${operationId} failed`);
   return operationId;
+});
+
+const retried = action(
+  'retried',
+  async (failures: number) => {
+    const { runId, operationId, attempt } = actionContext();
+    observed().actionBegan(runId, operationId);
+    if (attempt <= failures) throw new RangeError(`${operationId} failed ${attempt} times`);
+    return `${operationId} after ${attempt}`;
+  },
+  { retry: RetryPresets.fixed({ delay: 1, maxAttempts: 3 }) },
+);
+
+let engine: Engine | undefined;
+
+/** The engine that the actions of programs send by. */
+export function sendBy(next: Engine): void {
+  engine = next;
+}
+
+/** Sends to the run that it is called in, after so many macrotasks; after a crash again. */
+const tell = action('tell', async (name: string, macrotasks: number) => {
+  const { runId, operationId } = actionContext();
+  observed().actionBegan(runId, operationId);
+  for (let left = macrotasks; left > 0; left -= 1) await new Promise((resolve) => setImmediate(resolve));
+  await engine?.send(runId, name, `by ${operationId}`);
+});
+
+const answer = action('answer', async (token: string, macrotasks: number, fails: boolean) => {
+  const { runId, operationId } = actionContext();
+  observed().actionBegan(runId, operationId);
+  for (let left = macrotasks; left > 0; left -= 1) await new Promise((resolve) => setImmediate(resolve));
+  if (fails) await engine?.fail(token, new RangeError(`refused by ${operationId}`));
+  else await engine?.complete(token, `by ${operationId}`);
 });
 
 export const runProgram: Flow<[Program], string> = flow('random program', async (program: Program) => {
@@ -166,9 +214,12 @@ class Machine {
       case 'cancel':
         this.#cancel(this.#at(step.index), at);
         return;
-      case 'detach':
-        this.#at(step.index)?.detach();
+      case 'detach': {
+        const future = this.#at(step.index);
+        // Its next attempts would be made beyond the end of its scope, as they should: an observer takes that for a repetition.
+        if (future?.name !== 'retried') future?.detach();
         return;
+      }
       case 'outer':
         return this.#tell(at, this.#waitOutside(step.index, step.race));
       case 'look':
@@ -177,6 +228,13 @@ class Machine {
       case 'values':
         this.#note(`${at} ${now()} ${random()} ${uuid()}`);
         return;
+      case 'kept':
+        return this.#tell(at, this.#kept());
+      case 'patched': {
+        const has = patched(step.name);
+        this.#note(`${at} patched ${step.name} ${has}`);
+        return has ? this.run(step.program, `${at}p`) : undefined;
+      }
       case 'shield':
         return this.#tell(
           at,
@@ -205,8 +263,21 @@ class Machine {
     switch (what.start) {
       case 'action':
         return act.start(what.macrotasks, what.fails);
+      case 'retried':
+        return retried.start(what.failures);
       case 'sleep':
         return sleep.start(what.ms);
+      case 'event': {
+        // Nobody else asks for it, and whoever sends it lives as long as this scope does.
+        const name = uuid();
+        tell.start(name, what.macrotasks);
+        return event(name);
+      }
+      case 'callback': {
+        const { token, future } = callback();
+        answer.start(token, what.macrotasks, what.fails);
+        return future;
+      }
       case 'child':
         return runProgram.start(what.program);
       case 'parallel':
@@ -229,6 +300,12 @@ class Machine {
       machine.look('end');
     }
     return machine.counted;
+  }
+
+  /** Whoever asks has sent one before, so there is one for everybody, in whatever order they take them. */
+  async #kept(): Promise<unknown> {
+    await tell('kept', 0);
+    return event('kept');
   }
 
   async #waitOutside(index: number, race: boolean): Promise<unknown> {
@@ -347,10 +424,13 @@ interface Level {
 }
 
 /** What can be done where programs may lie in programs so many times; the steps that hold none are as likely everywhere. */
-function level(deeper: number): Level {
-  const inner = deeper === 0 ? undefined : level(deeper - 1).program;
+function level(deeper: number, changes: boolean): Level {
+  const inner = deeper === 0 ? undefined : level(deeper - 1, changes).program;
   const start: fc.Arbitrary<Start> = fc.oneof(
     { weight: 5, arbitrary: fc.record({ start: fc.constant('action' as const), macrotasks: fc.nat({ max: 4 }), fails: sometimes }) },
+    { weight: 1, arbitrary: fc.record({ start: fc.constant('retried' as const), failures: fc.nat({ max: 3 }) }) },
+    { weight: 1, arbitrary: fc.record({ start: fc.constant('event' as const), macrotasks: fc.nat({ max: 4 }) }) },
+    { weight: 1, arbitrary: fc.record({ start: fc.constant('callback' as const), macrotasks: fc.nat({ max: 4 }), fails: sometimes }) },
     { weight: 2, arbitrary: fc.record({ start: fc.constant('sleep' as const), ms: fc.integer({ min: 1, max: 5 }) }) },
     ...(inner === undefined
       ? []
@@ -379,6 +459,15 @@ function level(deeper: number): Level {
     { weight: 2, arbitrary: fc.record({ step: fc.constant('outer' as const), index, race: fc.boolean() }) },
     { weight: 4, arbitrary: fc.record({ step: fc.constantFrom('look' as const, 'values', 'join') }) },
     { weight: 1, arbitrary: fc.record({ step: fc.constant('throw' as const) }) },
+    { weight: 1, arbitrary: fc.constant<Step>({ step: 'kept' }) },
+    ...(inner === undefined || !changes
+      ? []
+      : [
+          {
+            weight: 2,
+            arbitrary: fc.record({ step: fc.constant('patched' as const), name: fc.constantFrom('x', 'y', 'z'), program: inner }),
+          },
+        ]),
     ...(inner === undefined
       ? []
       : [{ weight: 3, arbitrary: fc.record({ step: fc.constantFrom('closure' as const, 'shield'), program: inner }) }]),
@@ -396,5 +485,15 @@ function batchOf(program: fc.Arbitrary<Program>): fc.Arbitrary<Batch> {
   });
 }
 
+function programsOf(changes: boolean): fc.Arbitrary<Program> {
+  return fc.array(level(2, changes).step, { minLength: 1, maxLength: 9, size: 'max' });
+}
+
 /** Programs of bounded size. */
-export const programs: fc.Arbitrary<Program> = fc.array(level(2).step, { minLength: 1, maxLength: 9, size: 'max' });
+export const programs: fc.Arbitrary<Program> = programsOf(true);
+
+/**
+ * The same without changes of code: whether a run has one that it has asked for and that is not recorded yet may be answered otherwise after a crash, as
+ * other outcomes may be recorded by then.
+ */
+export const unchanging: fc.Arbitrary<Program> = programsOf(false);

@@ -41,11 +41,10 @@ export const sendTo: Action<[runId: string, name: string, value?: unknown], void
 
 /** As `send`, for somebody who remembers over a crash that it was sent. */
 export const sendOnce: Action<[name: string, value?: unknown], void> = action('sendOnce', async (name: string, value?: unknown) => {
-  const { runId, operationId } = actionContext();
-  const what = `${runId} ${operationId}`;
-  if (sent.has(what)) return;
+  const { runId, idempotencyKey } = actionContext();
+  if (sent.has(idempotencyKey)) return;
   await engine.send(runId, name, value);
-  sent.add(what);
+  sent.add(idempotencyKey);
 });
 
 export const complete: Action<[token: string, value?: unknown], void> = action('complete', async (token: string, value?: unknown) =>

@@ -8,6 +8,9 @@ import { journal } from './store-conformance/journal.js';
 import { lifecycle } from './store-conformance/lifecycle.js';
 import { listing } from './store-conformance/listing.js';
 import { ownership } from './store-conformance/ownership.js';
+import { pruning } from './store-conformance/pruning.js';
+import { restarting } from './store-conformance/restarting.js';
+import { suspending } from './store-conformance/suspending.js';
 
 export type { StoreCase } from './store-conformance/case.js';
 
@@ -31,6 +34,9 @@ export const storeConformance: readonly StoreCase[] = [
   ...ownership,
   ...inbox,
   ...claiming,
+  ...suspending,
+  ...restarting,
+  ...pruning,
   ...listing,
   ...lifecycle,
 ];

@@ -9,6 +9,8 @@ interface FollowingOptions {
   isResident(runId: string): boolean;
   /** A run elsewhere has to be looked for. */
   onElsewhere(): void;
+  /** A followed run sleeps until then; `null`: until something comes for it. */
+  onAsleep(wakeAt: number | null): void;
 }
 
 /**
@@ -16,7 +18,7 @@ interface FollowingOptions {
  *
  * Owns: the followers, and which of the followed runs are not in memory here. Does not own: when it is looked for them.
  *
- * A followed run is resident; or asleep: it left memory here, and its end becomes known here unless another process wakes it; or elsewhere.
+ * A followed run is resident; or asleep: it is looked for when others may have woken it; or elsewhere: it is looked for again and again.
  */
 export class Following {
   readonly #options: FollowingOptions;
@@ -81,9 +83,17 @@ export class Following {
     this.#lookupDue = false;
     const runIds = changed ? [...this.#elsewhere, ...this.#asleep] : [...this.#elsewhere];
     if (runIds.length === 0) return;
-    for (const { id, status, outcome } of await this.#options.store.getRuns(runIds)) {
-      if (!isEnded(status) || !(this.#elsewhere.delete(id) || this.#asleep.delete(id))) continue;
-      this.#followers.found(id, { status, outcome: outcome as string });
+    for (const { id, status, outcome, wakeAt } of await this.#options.store.getRuns(runIds)) {
+      // Meanwhile it may have come here.
+      if (!this.#elsewhere.has(id) && !this.#asleep.has(id)) continue;
+      if (isEnded(status)) {
+        this.resides(id);
+        this.#followers.found(id, { status, outcome: outcome as string });
+      } else if (status === 'SUSPENDED') {
+        this.#elsewhere.delete(id);
+        this.#asleep.add(id);
+        this.#options.onAsleep(wakeAt);
+      } else if (this.#asleep.delete(id)) this.#isElsewhere(id);
     }
   }
 

@@ -31,6 +31,8 @@ export class Residency {
   readonly #options: ResidencyOptions;
   #roomWanted: (() => void)[] = [];
   #callOff: (() => void) | undefined;
+  /** Nobody could leave the last time. */
+  #idle = false;
 
   constructor(options: ResidencyOptions) {
     this.#options = options;
@@ -38,13 +40,21 @@ export class Residency {
 
   /** Calls back as soon as there are no more runs in memory than there may be. */
   whenRoom(callback: () => void): void {
-    if (this.#excess <= 0) callback();
-    else this.#roomWanted.push(callback);
+    if (this.#excess <= 0) {
+      callback();
+      return;
+    }
+    this.#roomWanted.push(callback);
+    // Whoever waits should not have to wait for the next look.
+    if (this.#roomWanted.length === 1 && !this.#idle) {
+      this.stop();
+      this.#sweepIn(0, false);
+    }
   }
 
   /** A run has come into memory. */
   entered(): void {
-    if (this.#excess > 0) this.#sweepSoon(false);
+    if (this.#excess > 0) this.#sweepIn(SWEEP_MS, false);
   }
 
   /** A run has left memory. */
@@ -65,8 +75,9 @@ export class Residency {
   }
 
   /** @param idly - Nobody could leave the last time: time need not move for the next. */
-  #sweepSoon(idly: boolean): void {
-    this.#callOff ??= this.#options.clock.setTimer(SWEEP_MS, () => this.#sweep(), { background: idly });
+  #sweepIn(ms: number, idly: boolean): void {
+    this.#idle = idly;
+    this.#callOff ??= this.#options.clock.setTimer(ms, () => this.#sweep(), { background: idly });
   }
 
   #sweep(): void {
@@ -82,6 +93,6 @@ export class Residency {
     resting.sort((a, b) => a.run.lastTurn - b.run.lastTurn);
     const leaving = resting.slice(0, this.#excess + Math.ceil(most * SLACK));
     for (const { run, wakeAt } of leaving) suspend(run, wakeAt);
-    if (this.#excess > 0) this.#sweepSoon(leaving.length === 0);
+    if (this.#excess > 0) this.#sweepIn(SWEEP_MS, leaving.length === 0);
   }
 }

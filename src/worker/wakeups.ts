@@ -1,9 +1,9 @@
 import type { Clock } from '../clock/clock.js';
+import type { Store } from '../store/store.js';
 
 interface WakeupsOptions {
   readonly clock: Clock;
-  /** When the first run of the store that sleeps is to go on; `null` when none is. */
-  nextWakeAt(): Promise<number | null>;
+  readonly store: Pick<Store, 'listRuns' | 'nextWakeAt'>;
   /** Claims runs: those that are due are among them. */
   claim(): Promise<void>;
   onFailure(error: unknown): void;
@@ -20,14 +20,21 @@ export class Wakeups {
   #armedFor = Number.POSITIVE_INFINITY;
   #callOff: (() => void) | undefined;
   #stopped = false;
+  #any = false;
 
   constructor(options: WakeupsOptions) {
     this.#options = options;
   }
 
-  /** A run sleeps until then. */
-  note(wakeAt: number): void {
-    if (this.#stopped || wakeAt >= this.#armedFor) return;
+  /** Whether any run sleeps, as far as this process knows. */
+  get any(): boolean {
+    return this.#any;
+  }
+
+  /** A run sleeps until then; `null`: until something comes for it. */
+  note(wakeAt: number | null): void {
+    this.#any = true;
+    if (this.#stopped || wakeAt === null || wakeAt >= this.#armedFor) return;
     this.#disarm();
     this.#armedFor = wakeAt;
     const { clock, onFailure } = this.#options;
@@ -37,10 +44,11 @@ export class Wakeups {
     });
   }
 
-  /** Asks the store for the first that sleeps. */
+  /** Asks the store who sleeps: some may do so since an earlier process, or since a suspension that was reported as failed. */
   async look(): Promise<void> {
-    const next = await this.#options.nextWakeAt();
-    if (next !== null) this.note(next);
+    const { store } = this.#options;
+    const asleep = await store.listRuns({ status: 'SUSPENDED', limit: 1 });
+    if (asleep.length > 0) this.note(await store.nextWakeAt());
   }
 
   /** For good. */

@@ -109,8 +109,6 @@ export class Worker implements RunHost {
   #claimAgain = false;
   #restarting: Promise<void> | undefined;
   #endPause: (() => void) | undefined;
-  /** Whether this worker has suspended any run. */
-  #anyAsleep = false;
   /** Messages that runs of this worker have, and that lie in their inbox until the next commit. */
   readonly #taken = new Set<number>();
 
@@ -148,6 +146,7 @@ export class Worker implements RunHost {
       store: this.#store,
       isResident: (runId) => this.#residents.has(runId),
       onElsewhere: () => this.#check.keepAlive(),
+      onAsleep: (wakeAt) => this.#wakeups.note(wakeAt),
     });
     this.#residency = new Residency({
       clock: this.clock,
@@ -158,7 +157,7 @@ export class Worker implements RunHost {
     });
     this.#wakeups = new Wakeups({
       clock: this.clock,
-      nextWakeAt: () => this.#store.nextWakeAt(),
+      store: this.#store,
       claim: () => this.claim(),
       onFailure: (error) => this.#storeFailed(error),
     });
@@ -230,7 +229,7 @@ export class Worker implements RunHost {
   /** Messages may have been written, for runs of this worker or for such as sleep. */
   checkInbox(): void {
     this.#readInbox().catch((error: unknown) => this.#storeFailed(error));
-    if (this.#anyAsleep) void this.claim();
+    if (this.#wakeups.any) void this.claim();
   }
 
   /** Calls back when there is room for more runs. */
@@ -319,7 +318,7 @@ export class Worker implements RunHost {
     this.#following.ended(runId);
     this.#residency.left();
     // Its end may have woken its parent.
-    if (this.#anyAsleep) void this.claim();
+    if (this.#wakeups.any) void this.claim();
   }
 
   /** The run leaves memory; whoever follows it hears of it when it is here again, or ends elsewhere. */
@@ -327,10 +326,9 @@ export class Worker implements RunHost {
     const { id: runId, awaitedRuns: children } = run;
     run.leave(new CancelledError(`run ${runId} has left memory, and goes on when something is due`));
     this.#residents.delete(runId);
-    this.#anyAsleep = true;
     this.#following.sleeps(runId);
     this.group.suspend({ runId, wakeAt, children }, () => {
-      if (wakeAt !== null) this.#wakeups.note(wakeAt);
+      this.#wakeups.note(wakeAt);
       this.#residency.left();
       // Something may have come for it meanwhile.
       void this.claim();
@@ -445,6 +443,7 @@ export class Worker implements RunHost {
     this.#alarms.clear();
     this.#alarms.release();
     this.#following.allLeft();
+    this.#residency.left();
   }
 
   #storeFailed(error: unknown): void {
@@ -466,6 +465,7 @@ export class Worker implements RunHost {
         await this.#store.retireWorker(workerId);
         await this.#register();
         await this.claim();
+        await this.#wakeups.look();
       } catch (failure) {
         if (!passes(failure)) this.#fail(failure);
         else await this.#pause();
@@ -488,6 +488,8 @@ export class Worker implements RunHost {
     if (this.#state === 'draining' || this.#state === 'stopped') return;
     this.#state = 'failed';
     this.#check.stop();
+    this.#wakeups.stop();
+    this.#residency.stop();
     this.#leaveAll('its store failed');
     this.logger.error(`the engine has stopped: ${plainError(error).message}`);
     this.events.emit('engine:failed', { error: plainError(error) });

@@ -13,6 +13,7 @@ import {
   map,
   open,
   parallel,
+  sleep,
 } from 'perdure';
 
 /**
@@ -23,6 +24,7 @@ interface Options {
   readonly leaseMs?: number;
   /** The flows it registers; all when left out. */
   readonly flows?: readonly string[];
+  readonly maxResidentRuns?: number;
   /** Whether its gates let through at once. */
   readonly gateOpen?: boolean;
 }
@@ -104,6 +106,12 @@ const FLOWS: Record<string, () => unknown> = {
       await giveOut(token);
       return future;
     }),
+  dozing: () =>
+    flow('dozing', async (ms: number) => {
+      await step('before');
+      await sleep(ms);
+      return step('after');
+    }),
   batched: () =>
     flow('batched', async (what: string) => {
       const result = await parallel([
@@ -119,18 +127,33 @@ const flows = new Map<string, Named>();
 
 function register(names: readonly string[]): void {
   for (const name of names) {
-    if (name !== 'parent') flows.set(name, FLOWS[name]?.() as Named);
-    else
+    if (name === 'parent') {
       flows.set(
         name,
         flow('parent', async (what: string) => [await step(`parent ${what}`), await flows.get('gated')?.(what)]),
       );
+    } else if (name === 'waiting parent') {
+      flows.set(
+        name,
+        flow('waiting parent', async (count: number) => {
+          const got = await (flows.get('waiting') as (count: unknown) => Promise<unknown>)(count);
+          return [got, await step('heard')];
+        }) as unknown as Named,
+      );
+    } else flows.set(name, FLOWS[name]?.() as Named);
   }
 }
-register(options.flows ?? [...Object.keys(FLOWS), 'parent']);
+register(options.flows ?? [...Object.keys(FLOWS), 'parent', 'waiting parent']);
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: (message: string) => tell({ logged: message }) };
-const engine: Engine = await open({ store: path, logger: silent, leaks: 'ignore', ...(options.leaseMs && { leaseMs: options.leaseMs }) });
+const { leaseMs, maxResidentRuns } = options;
+const engine: Engine = await open({
+  store: path,
+  logger: silent,
+  leaks: 'ignore',
+  ...(leaseMs && { leaseMs }),
+  ...(maxResidentRuns && { maxResidentRuns }),
+});
 engine.on('engine:fenced', () => tell({ event: 'fenced' }));
 // Told when the branch is durable.
 engine.on('operation:finished', ({ kind, operationId, runId }) => kind === 'branch' && tell({ branch: operationId, runId }));

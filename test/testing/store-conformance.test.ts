@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { RunRecord } from '../../src/model/records.js';
+import type { OperationRecord, RunRecord } from '../../src/model/records.js';
 import { memoryStore } from '../../src/store/memory-store.js';
 import type { Store } from '../../src/store/store.js';
 import { storeConformance } from '../../src/testing/store-conformance.js';
@@ -248,7 +248,245 @@ const BROKEN: readonly Broken[] = [
     },
     foundBy: ['copies of records: changing messages that were read changes none that is stored'],
   },
+  {
+    what: 'gives no suspended run away',
+    breakStore: (store) => withCommit(store, (batch, commit) => commit({ ...batch, suspends: [] })),
+    foundBy: [
+      'suspending: a suspended run has no owner and says when it wakes',
+      'suspending: the worker that suspended a run owns it no longer (S3, S5)',
+      'waking: a store tells when the first sleeper is due',
+    ],
+  },
+  {
+    what: 'leaves a run asleep that something has come for by the time it is suspended',
+    breakStore: (store) => {
+      const sleep = new Sleep(store);
+      return sleep.over(
+        withCommit(store, async (batch, commit) => {
+          const taken = await commit(batch);
+          await sleep.on(batch.suspends.map(({ runId }) => runId));
+          return taken;
+        }),
+      );
+    },
+    foundBy: [
+      'suspending: a run that a message has come for is pending at once (S7)',
+      'suspending: a run is pending at once when one that it waits for has ended, whoever owned that',
+    ],
+  },
+  {
+    what: 'wakes nobody by the end of a child',
+    breakStore: (store) => {
+      const sleep = new Sleep(store);
+      return sleep.over(
+        withCommit(store, async (batch, commit) => {
+          const asleep = await store.listRuns({ status: 'SUSPENDED' });
+          const taken = await commit(batch);
+          if (batch.ends.length > 0) await sleep.on(asleep.map(({ id }) => id));
+          return taken;
+        }),
+      );
+    },
+    foundBy: ['waking: the end of a child wakes its parent, and nobody else'],
+  },
+  {
+    what: 'wakes everybody by the end of a child',
+    breakStore: (store) =>
+      withCommit(store, async (batch, commit) => {
+        const taken = await commit(batch);
+        const asleep = batch.ends.length > 0 ? await store.listRuns({ status: 'SUSPENDED' }) : [];
+        for (const { id: runId } of asleep) await store.send({ id: 0, runId, kind: 'event', payload: '{}' });
+        return taken;
+      }),
+    foundBy: ['waking: the end of a child wakes its parent, and nobody else', 'waking: a child that is blocked does not wake its parent'],
+  },
+  {
+    what: 'lets a message lie until its run wakes by itself',
+    breakStore: (store) => {
+      const sleep = new Sleep(store);
+      return instead(sleep.over(store), {
+        send: async (message) => {
+          const [run] = await store.getRuns([message.runId]);
+          const status = await store.send(message);
+          if (run?.status !== 'SUSPENDED') return status;
+          await sleep.on([run.id]);
+          return run.status;
+        },
+      });
+    },
+    foundBy: ['waking: a message to a sleeper makes it pending, and the sender hears so (S7)'],
+  },
+  {
+    what: 'lets sleepers be claimed before they are due',
+    breakStore: (store) => instead(store, { claimRuns: (query) => store.claimRuns({ ...query, nowMs: Number.MAX_SAFE_INTEGER }) }),
+    foundBy: [
+      'waking: a suspended run is claimed when it is due, and not before',
+      'waking: a sleeper of a flow that nobody has is blocked when it is due, and not before',
+    ],
+  },
+  {
+    what: 'wakes nobody by the time',
+    breakStore: (store) => instead(store, { claimRuns: (query) => store.claimRuns({ ...query, nowMs: 0 }) }),
+    foundBy: [
+      'waking: a suspended run is claimed when it is due, and not before',
+      'waking: of sleepers that are due no more are claimed than asked for, and the others by the next claims',
+      'waking: a sleeper of a flow that nobody has is blocked when it is due, and not before',
+    ],
+  },
+  {
+    what: 'tells when the last sleeper is due',
+    breakStore: (store) =>
+      instead(store, {
+        nextWakeAt: async () => {
+          const times = (await store.listRuns({ status: 'SUSPENDED' })).flatMap(({ wakeAt }) => wakeAt ?? []);
+          return times.length === 0 ? null : Math.max(...times);
+        },
+      }),
+    foundBy: ['waking: a store tells when the first sleeper is due'],
+  },
+  {
+    what: 'says of a claimed run when it was to wake',
+    breakStore: (store) =>
+      instead(store, {
+        claimRuns: async (query) => {
+          const { claimed, blocked } = await store.claimRuns(query);
+          return { claimed: claimed.map((run) => ({ ...run, wakeAt: query.nowMs })), blocked };
+        },
+      }),
+    foundBy: ['waking: what a claim of a sleeper returns is what is stored, with its journal'],
+  },
+  {
+    what: 'keeps the journal of a run that begins anew',
+    breakStore: (store) =>
+      withCommit(store, async (batch, commit) => {
+        const restarts = batch.restarts.map(async (restart) => ({
+          ...restart,
+          operations: [...(await store.loadJournal(restart.runId)), ...restart.operations],
+        }));
+        return commit({ ...batch, restarts: await Promise.all(restarts) });
+      }),
+    foundBy: [
+      'beginning anew: a run that begins anew has what the restart gives it, and stays who it is',
+      'beginning anew: its journal is what the restart gives, and what later batches add (S4)',
+    ],
+  },
+  {
+    what: 'drops the messages of a run that begins anew',
+    breakStore: (store) =>
+      withCommit(store, async (batch, commit) => {
+        const messages = batch.restarts.length > 0 ? await store.readInbox(batch.workerId) : [];
+        return commit({ ...batch, taken: [...batch.taken, ...messages.map(({ id }) => id)] });
+      }),
+    foundBy: ['beginning anew: messages in its inbox stay for the next generation (S7)'],
+  },
+  {
+    what: 'begins anew the first of the runs of a batch that is refused',
+    breakStore: (store) =>
+      withCommit(store, (batch, commit) =>
+        commit(batch).catch(async (error: unknown) => {
+          await commit({ ...batch, restarts: batch.restarts.slice(0, 1), suspends: [], ends: [], messages: [] }).catch(() => undefined);
+          throw error;
+        }),
+      ),
+    foundBy: ['beginning anew: a restart of a run that is not the worker’s is refused whole (S2, S3, S6)'],
+  },
+  {
+    what: 'suspends the first of the runs of a batch that is refused',
+    breakStore: (store) =>
+      withCommit(store, (batch, commit) =>
+        commit(batch).catch(async (error: unknown) => {
+          await commit({ ...batch, suspends: batch.suspends.slice(0, 1), restarts: [], ends: [], messages: [] }).catch(() => undefined);
+          throw error;
+        }),
+      ),
+    foundBy: ['suspending: a suspension of a run that is not the worker’s is refused whole (S2, S3)'],
+  },
+  {
+    what: 'prunes runs that live',
+    breakStore: (store) => {
+      const gone = new Set<string>();
+      return instead(store, {
+        prune: async (query) => {
+          for (const { id } of await store.listRuns({ status: ['RUNNING', 'SUSPENDED', 'PENDING', 'BLOCKED'] })) gone.add(id);
+          return store.prune(query);
+        },
+        getRuns: async (ids) => (await store.getRuns(ids)).filter(({ id }) => !gone.has(id)),
+        listRuns: async (filter) => (await store.listRuns(filter)).filter(({ id }) => !gone.has(id)),
+      });
+    },
+    foundBy: [
+      'pruning: a run that has not ended is never gone, whatever its status (S3)',
+      'pruning: a child that lives stays with its children when its parent goes, and goes after its end',
+    ],
+  },
+  {
+    what: 'leaves the journals of pruned runs behind',
+    breakStore: (store) => {
+      const behind = new Map<string, OperationRecord[]>();
+      return instead(store, {
+        prune: async (query) => {
+          for (const { id } of await store.listRuns({})) behind.set(id, await store.loadJournal(id));
+          return store.prune(query);
+        },
+        loadJournal: async (runId) => {
+          const journal = await store.loadJournal(runId);
+          return journal.length > 0 ? journal : (behind.get(runId) ?? []);
+        },
+      });
+    },
+    foundBy: [
+      'pruning: the journals of those that are gone are gone, and no others',
+      'pruning: an id whose run is gone is as good as new (S1)',
+    ],
+  },
+  {
+    what: 'prunes all that ended, however many are to be kept',
+    breakStore: (store) => instead(store, { prune: (query) => store.prune({ ...query, endedBefore: Number.MAX_SAFE_INTEGER }) }),
+    foundBy: [
+      'pruning: runs are gone that ended before a time',
+      'pruning: runs are gone but those that were created last',
+      'pruning: one of the two reasons is enough',
+      'pruning: without a reason nothing is gone',
+    ],
+  },
+  {
+    what: 'prunes without a limit',
+    breakStore: (store) => instead(store, { prune: (query) => store.prune({ ...query, limit: Number.MAX_SAFE_INTEGER }) }),
+    foundBy: ['pruning: no more are gone than asked for, the oldest first, children not counted'],
+  },
+  {
+    what: 'lets a worker read messages that is dead',
+    breakStore: (store) => instead(store, { readInbox: (workerId) => store.readInbox(workerId).catch(() => []) }),
+    foundBy: [
+      'fence and ownership: an unknown worker cannot write (S3)',
+      'fence and ownership: a worker marked dead reads no messages any more, also not when nobody has taken its runs (S3, S7)',
+    ],
+  },
 ];
+
+/** Runs that a broken store shows asleep although something has come for them. */
+class Sleep {
+  readonly #store: Store;
+  readonly #asleep = new Set<string>();
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** Those of these that were woken sleep on. */
+  async on(runIds: readonly string[]): Promise<void> {
+    for (const { id, status } of await this.#store.getRuns(runIds)) if (status === 'PENDING') this.#asleep.add(id);
+  }
+
+  over(store: Store): Store {
+    const shown = (run: RunRecord): RunRecord =>
+      run.status === 'PENDING' && this.#asleep.has(run.id) ? { ...run, status: 'SUSPENDED' } : run;
+    return instead(store, {
+      getRuns: async (ids) => (await store.getRuns(ids)).map(shown),
+      listRuns: async (filter) => (await store.listRuns(filter)).map(shown),
+    });
+  }
+}
 
 /** What a living worker of another id writes. */
 async function asSomebodyElse<T>(store: Store, write: (workerId: string) => Promise<T>): Promise<T> {

@@ -78,7 +78,10 @@ export class RunTable {
       const statuses = typeof filter.status === 'string' ? [filter.status] : filter.status;
       conditions.push('status IN (SELECT value FROM json_each(?))');
       values.push(JSON.stringify(statuses));
-      if (!statuses.some(isEnded) && !statuses.includes('SUSPENDED')) {
+      if (statuses.every((status) => status === 'SUSPENDED')) {
+        conditions.push(ASLEEP);
+        index = 'INDEXED BY perdure_runs_asleep';
+      } else if (!statuses.some(isEnded) && !statuses.includes('SUSPENDED')) {
         // Those that are awake are few among the others: go through their index, not through the table.
         conditions.push(AWAKE);
         index = 'INDEXED BY perdure_runs_awake';

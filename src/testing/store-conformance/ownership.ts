@@ -1,6 +1,6 @@
 import { assertEqual, assertFields, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
-import { batchOf, blockOf, endOf, outcomeOf, runOf, theRun, withRuns } from './records.js';
+import { batchOf, blockOf, endOf, messageTo, outcomeOf, runOf, theRun, withRuns } from './records.js';
 
 const LATE = { workerId: 'w2', nowMs: 100_000, leaseMs: 30_000 };
 const SOON = { ...LATE, nowMs: 2_000 };
@@ -11,6 +11,7 @@ export const ownership: readonly StoreCase[] = area('fence and ownership', {
     await assertRefused(store.commit(batchOf({ creates: [runOf('id')] })), 'FENCED');
     await assertRefused(store.heartbeat('w1', 1), 'FENCED');
     await assertRefused(store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [], limit: 1 }), 'FENCED');
+    await assertRefused(store.readInbox('w1'), 'FENCED');
     assertEqual(await store.getRuns(['id']), []);
   },
   'an empty batch is fenced as well': async (connect) => {
@@ -23,6 +24,15 @@ export const ownership: readonly StoreCase[] = area('fence and ownership', {
     await assertRefused(store.heartbeat('w1', 100_000), 'FENCED');
     await assertRefused(store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [], limit: 1 }), 'FENCED');
     assertEqual(await store.loadJournal('id'), []);
+  },
+  'a worker marked dead reads no messages any more, also not when nobody has taken its runs (S3, S7)': async (connect) => {
+    const store = await withRuns(await connect(), 'id');
+    await store.send(messageTo('id'));
+    await (await connect()).reapWorkers(LATE);
+    await assertRefused(store.readInbox('w1'), 'FENCED');
+    await store.registerWorker('w3', 100_000);
+    await store.claimRuns({ workerId: 'w3', nowMs: 100_000, flows: [{ flow: 'order', version: 1 }], limit: 1 });
+    assertEqual((await store.readInbox('w3')).length, 1);
   },
   'a worker marked dead never lives again (S5)': async (connect) => {
     const store = await withRuns(await connect());

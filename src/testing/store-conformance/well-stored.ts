@@ -15,6 +15,8 @@ const RULES: Readonly<Record<string, (given: StoredRun) => boolean>> = {
   'an ended run has an outcome, and neither an owner nor a code': ({ run }) =>
     !isEnded(run.status) || (run.outcome !== null && run.workerId === null && run.blockedCode === null),
   'a blocked run has a code and no owner': ({ run }) => run.status !== 'BLOCKED' || (run.blockedCode !== null && run.workerId === null),
+  'a run that sleeps has no owner, and only one that sleeps says when it wakes': ({ run }) =>
+    run.status === 'SUSPENDED' ? run.workerId === null : run.wakeAt === null,
   'every entry is of its run': ({ run, journal }) => journal.every(({ runId }) => runId === run.id),
   'each operation has one entry': ({ journal }) => new Set(journal.map(({ id }) => id)).size === journal.length,
   'an entry with a seq has ended': ({ journal }) => journal.every(({ seq, status }) => seq === null || isEnded(status)),

@@ -1,0 +1,22 @@
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import { batchOf, runOf } from './records.js';
+import { tempDirectory } from './temp-directory.js';
+
+test('runs are suspended by their ids, however many others their worker has and the file holds', async () => {
+  const store = sqliteStore(join(tempDirectory(), 'app.db'), { synchronous: 'normal' });
+  await store.open();
+  onTestFinished(() => store.close());
+  await store.registerWorker('w1', 0);
+  const ids = Array.from({ length: 10_000 }, (_, n) => `${n}`);
+  await store.commit(batchOf({ creates: ids.map((id) => runOf(id)) }));
+  const startedAt = performance.now();
+  for (let from = 0; from < 1_000; from += 500) {
+    const suspends = ids.slice(from, from + 500).map((runId) => ({ runId, wakeAt: 5_000, children: [`${Number(runId) + 5_000}`] }));
+    await store.commit(batchOf({ suspends }));
+  }
+  // Tens of milliseconds; comparing each with each would take many seconds.
+  expect(performance.now() - startedAt).toBeLessThan(1_500);
+  expect(await store.listRuns({ status: 'SUSPENDED', limit: 10_000 })).toHaveLength(1_000);
+});

@@ -41,7 +41,7 @@ export const sleep: Sleep = Object.assign(
  */
 export async function sleepUntil(date: Date | number): Promise<void> {
   const atMs = date instanceof Date ? date.getTime() : date;
-  if (typeof atMs !== 'number' || !Number.isFinite(atMs)) {
+  if (typeof atMs !== 'number' || Number.isNaN(new Date(atMs).getTime())) {
     throw new UsageError('INVALID_ARGUMENT', 'sleepUntil(date) takes a valid Date, or milliseconds since the epoch');
   }
   return startTimer('sleepUntil()', { atMs }).result();

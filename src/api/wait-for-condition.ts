@@ -6,7 +6,6 @@ import { requireDuration } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Duration } from '../model/duration.js';
 import type { Action } from './action.js';
-import { attemptPolicy } from './attempt-options.js';
 import { requireFlowPlace } from './place.js';
 
 /** Whether to look again, and after how long. Default: at once. */
@@ -46,8 +45,8 @@ function begin(caller: string, look: unknown, options: WaitForConditionOptions<u
   if (!isFunction(options?.strategy))
     throw new UsageError('INVALID_OPTION', `${caller}: the option "strategy" is required: a function of the state`);
   const { initial, strategy, timeout, name = call.name } = options;
-  const limit = timeout === undefined ? {} : { scheduleTimeout: timeout };
-  const policy = attemptPolicy(caller, limit, call.policy);
+  const scheduleTimeoutMs = timeout === undefined ? call.policy.scheduleTimeoutMs : requireDuration(timeout, `${caller}: timeout`);
+  const policy = { ...call.policy, scheduleTimeoutMs };
   const next = (state: unknown, count: number): number | undefined => {
     const decision: unknown = strategy(state, count);
     if (typeof decision !== 'object' || decision === null || typeof (decision as PollDecision).continue !== 'boolean') {

@@ -57,14 +57,43 @@ export function forkOf({ run, journal, operationId, id, workerId, nowMs }: ForkI
   };
 }
 
-/** The place in the order that an operation has or takes up: everything before is kept. */
-function placeOf(runId: string, journal: readonly OperationRecord[], operationId: string): number {
+/** Where a run is gone on from: everything before the place is kept, but for one message. */
+interface ForkPlace {
+  readonly seq: number;
+  /** The message that the operation had taken before anything else could happen. */
+  readonly without?: string | undefined;
+}
+
+/** The place in the order that an operation has or takes up. */
+function placeOf(runId: string, journal: readonly OperationRecord[], operationId: string): ForkPlace {
   const entry = journal.find((each) => each.id === operationId && isOperation(each));
   if (entry === undefined) throw new UsageError('INVALID_ARGUMENT', `engine.fork(): run ${runId} has no operation ${operationId}`);
-  const { seq, kind, input } = entry;
-  if (seq !== null) return isBatch(kind) ? placeOfDecision(journal, operationId, seq) : seq;
+  const { seq, kind, input, status, startedAt } = entry;
+  if (seq !== null) return { seq: isBatch(kind) ? placeOfDecision(journal, operationId, seq) : seq };
   const taken = kind === 'event' ? journal.find(({ id }) => id === input) : undefined;
-  return taken?.seq ?? placeOfCancellation(journal, entry);
+  if (taken !== undefined) {
+    const before = taken.seq as number;
+    const waitedForIt = (taken.finishedAt as number) < startedAt;
+    return waitedForIt ? { seq: placeOfAsking(journal, entry, before), without: taken.id } : { seq: before };
+  }
+  return { seq: status === 'CANCELLED' ? placeOfCancellation(journal, entry) : Number.POSITIVE_INFINITY };
+}
+
+/** The first outcome that came after an operation was asked for. */
+function placeOfAsking(journal: readonly OperationRecord[], { id, startedAt }: OperationRecord, from: number): number {
+  let first = Number.POSITIVE_INFINITY;
+  for (const { seq, finishedAt, id: other } of journal) {
+    if (seq === null || seq <= from || seq >= first) continue;
+    if ((finishedAt as number) > startedAt || isAskedAfter(other, id)) first = seq;
+  }
+  return first;
+}
+
+/** Whether an operation was asked for after another of the same scope, or lies in one that was. */
+function isAskedAfter(id: string, other: string): boolean {
+  const [parts, others] = [id.split('.'), other.split('.')];
+  const last = others.length - 1;
+  return others.slice(0, last).every((part, index) => parts[index] === part) && Number(parts[last]) > Number(others[last]);
 }
 
 /** The outcome of a batch comes right behind that of the branch which decided it: they are done again together. */
@@ -73,22 +102,27 @@ function placeOfDecision(journal: readonly OperationRecord[], batchId: string, s
   return before?.kind === 'branch' && scopeOf(before.id) === batchId ? seq - 1 : seq;
 }
 
-/** What was under way when the run was cancelled has its place there. */
-function placeOfCancellation(journal: readonly OperationRecord[], { startedAt, finishedAt }: OperationRecord): number {
+/** What was under way when the run was cancelled has its place there; what the flow cancelled itself, where it asked for it. */
+function placeOfCancellation(journal: readonly OperationRecord[], entry: OperationRecord): number {
+  const { startedAt, finishedAt } = entry;
   const cancel = journal.find(({ kind }) => kind === 'cancel');
   const cancelledAt = cancel?.finishedAt ?? Number.NEGATIVE_INFINITY;
   const underWay = startedAt <= cancelledAt && (finishedAt ?? cancelledAt) >= cancelledAt;
-  return underWay ? (cancel?.seq as number) : Number.POSITIVE_INFINITY;
+  return underWay ? (cancel?.seq as number) : placeOfAsking(journal, entry, 0);
 }
 
 /**
  * Outcomes and messages before the place, and what goes with them. An event asks for its message again, but in a branch that has ended: nobody does so there.
  */
-function before(journal: readonly OperationRecord[], place: number): OperationRecord[] {
-  const kept = journal.filter(({ kind, seq }) => kind === 'patch' || (seq !== null && seq < place));
+function before(journal: readonly OperationRecord[], place: ForkPlace): OperationRecord[] {
+  const kept = journal
+    .filter(({ id, kind, seq }) => kind === 'patch' || (seq !== null && seq < place.seq && id !== place.without))
+    .sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0));
   const skipped = insideEndedBranch(kept);
   const taken = skipped === undefined ? [] : journal.filter((entry) => entry.kind === 'event' && entry.seq === null && skipped(entry));
-  return [...kept, ...taken];
+  const unnumbered = kept.filter(({ seq }) => seq === null).length;
+  const numbered = kept.map((entry, index) => (entry.seq === null ? entry : { ...entry, seq: index - unnumbered + 1 }));
+  return [...numbered, ...taken];
 }
 
 function childPrefix(run: RunRecord): string {

@@ -30,6 +30,8 @@ export interface AttemptNotes {
 
 /** How many failed attempts of one operation are kept. */
 const KEPT = 50;
+/** Characters that an encoded error of a kept attempt may have. */
+export const KEPT_ERROR_LENGTH = 8_000;
 
 export const NO_ATTEMPTS: AttemptNotes = { failures: 0, kept: [] };
 

@@ -153,6 +153,11 @@ export class GroupCommit {
     this.#schedule();
   }
 
+  /** Whether anything is being written, or waits for that. */
+  get busy(): boolean {
+    return this.#writing !== undefined || this.#scheduled;
+  }
+
   /** Resolves when everything handed in so far is durable or was dropped. */
   async flush(): Promise<void> {
     if (this.#writing !== undefined) await this.#writing;

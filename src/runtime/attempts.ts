@@ -5,6 +5,7 @@ import { Attempt, type AttemptSubject } from './attempt.js';
 import { runAt } from './current-scope.js';
 import type { AttemptPolicy } from './definitions.js';
 import { plainError } from './events.js';
+import { keptError } from './kept-error.js';
 import { mostAttempts, retryDelayMs } from './retry-strategy.js';
 
 /** What is tried: a call of an action. */
@@ -230,7 +231,7 @@ export class Attempts {
 
   #withFailure(error: unknown): AttemptNotes {
     const { host, codec } = this.#of;
-    const failed = { attempt: this.#number, error: codec.encodeError(error), startedAt: this.#startedAt, failedAt: host.clock.now() };
+    const failed = { attempt: this.#number, error: keptError(error, codec), startedAt: this.#startedAt, failedAt: host.clock.now() };
     return withFailure(this.#notes, failed);
   }
 

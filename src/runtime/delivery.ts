@@ -45,6 +45,11 @@ export class Delivery {
     return this.#due.has(run);
   }
 
+  /** Whether any run will have a turn. */
+  get busy(): boolean {
+    return this.#scheduled;
+  }
+
   /** How many macrotasks with turns there have been. */
   get turns(): number {
     return this.#turns;

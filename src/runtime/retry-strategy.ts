@@ -123,7 +123,16 @@ function isAttempts(value: unknown): boolean {
 
 function predicate(retryable: RetryOptions['retryable']): (error: Error) => boolean {
   if (retryable === undefined) return () => true;
-  if (typeof retryable === 'function') return retryable as (error: Error) => boolean;
+  if (typeof retryable === 'function') {
+    return (error) => {
+      const worthIt: unknown = (retryable as (error: Error) => unknown)(error);
+      if (typeof worthIt === 'boolean') return worthIt;
+      throw new UsageError(
+        'INVALID_ARGUMENT',
+        'the option "retryable" of createRetryStrategy() must be a function that returns true or false',
+      );
+    };
+  }
   return (error) => retryable.some((errorClass) => error instanceof errorClass);
 }
 

@@ -7,6 +7,8 @@ interface ResidencyOptions {
   readonly most: number;
   /** How many there are. */
   count(): number;
+  /** Whether anything is under way here that may make room by coming to its end. */
+  working(): boolean;
   /** Those that may be able to leave. */
   runs(): Iterable<Resting>;
   /** Lets a run leave memory until then; `null`: until something comes for it. */
@@ -26,13 +28,12 @@ const SLACK = 0.1;
  * Owns: the limit, and who waits for room. Does not own: the runs (the worker does).
  *
  *   T1  A run leaves only while nothing of it is under way in this process.
+ *   T2  Whoever waits for room waits as long as anything may make it, and no longer.
  */
 export class Residency {
   readonly #options: ResidencyOptions;
   #roomWanted: (() => void)[] = [];
   #callOff: (() => void) | undefined;
-  /** Nobody could leave the last time. */
-  #idle = false;
 
   constructor(options: ResidencyOptions) {
     this.#options = options;
@@ -46,7 +47,7 @@ export class Residency {
     }
     this.#roomWanted.push(callback);
     // Whoever waits should not have to wait for the next look.
-    if (this.#roomWanted.length === 1 && !this.#idle) {
+    if (this.#roomWanted.length === 1) {
       this.stop();
       this.#sweepIn(0, false);
     }
@@ -59,7 +60,10 @@ export class Residency {
 
   /** A run has left memory. */
   left(): void {
-    if (this.#roomWanted.length === 0 || this.#excess > 0) return;
+    if (this.#roomWanted.length > 0 && this.#excess <= 0) this.#letIn();
+  }
+
+  #letIn(): void {
     const wanted = this.#roomWanted;
     this.#roomWanted = [];
     for (const callback of wanted) callback();
@@ -76,14 +80,13 @@ export class Residency {
 
   /** @param idly - Nobody could leave the last time: time need not move for the next. */
   #sweepIn(ms: number, idly: boolean): void {
-    this.#idle = idly;
     this.#callOff ??= this.#options.clock.setTimer(ms, () => this.#sweep(), { background: idly });
   }
 
   #sweep(): void {
     this.#callOff = undefined;
     if (this.#excess <= 0) return;
-    const { clock, most, runs, suspend } = this.#options;
+    const { clock, most, runs, working, suspend } = this.#options;
     const soon = clock.now() + FAR_MS;
     const resting: { readonly run: Resting; readonly wakeAt: number | null }[] = [];
     for (const run of runs()) {
@@ -93,6 +96,8 @@ export class Residency {
     resting.sort((a, b) => a.run.lastTurn - b.run.lastTurn);
     const leaving = resting.slice(0, this.#excess + Math.ceil(most * SLACK));
     for (const { run, wakeAt } of leaving) suspend(run, wakeAt);
+    // Where nobody can leave and nothing comes to its end, waiting for room would be for ever.
+    if (leaving.length === 0 && !working()) this.#letIn();
     if (this.#excess > 0) this.#sweepIn(SWEEP_MS, leaving.length === 0);
   }
 }

@@ -21,12 +21,14 @@ export class Wakeups {
   #callOff: (() => void) | undefined;
   #stopped = false;
   #any = false;
+  /** The first that was noted since the store was asked. */
+  #notedSince = Number.POSITIVE_INFINITY;
 
   constructor(options: WakeupsOptions) {
     this.#options = options;
   }
 
-  /** Whether any run sleeps, as far as this process knows. */
+  /** Whether any run may sleep, as far as this process knows. */
   get any(): boolean {
     return this.#any;
   }
@@ -34,6 +36,7 @@ export class Wakeups {
   /** A run sleeps until then; `null`: until something comes for it. */
   note(wakeAt: number | null): void {
     this.#any = true;
+    this.#notedSince = Math.min(this.#notedSince, wakeAt ?? Number.POSITIVE_INFINITY);
     if (this.#stopped || wakeAt === null || wakeAt >= this.#armedFor) return;
     this.#disarm();
     this.#armedFor = wakeAt;
@@ -51,6 +54,15 @@ export class Wakeups {
     if (asleep.length > 0) this.note(await store.nextWakeAt());
   }
 
+  /** As `look`, when some may have been woken before their time. */
+  async renew(): Promise<void> {
+    this.#notedSince = Number.POSITIVE_INFINITY;
+    const next = await this.#options.store.nextWakeAt();
+    const first = Math.min(next ?? Number.POSITIVE_INFINITY, this.#notedSince);
+    this.#disarm();
+    if (first !== Number.POSITIVE_INFINITY) this.note(first);
+  }
+
   /** For good. */
   stop(): void {
     this.#stopped = true;
@@ -65,6 +77,6 @@ export class Wakeups {
 
   async #wake(): Promise<void> {
     await this.#options.claim();
-    await this.look();
+    await this.renew();
   }
 }

@@ -139,7 +139,7 @@ export class Worker implements RunHost {
       look: () => this.#look(),
       reap: () => this.#reap(),
       heartbeat: () => this.#store.heartbeat(this.#id, this.clock.now()),
-      tidy: options.tidy,
+      tidy: options.tidy && (() => this.#tidy(options.tidy as () => Promise<void>)),
       onFailure: (error) => this.#storeFailed(error),
     });
     this.#following = new Following({
@@ -152,6 +152,7 @@ export class Worker implements RunHost {
       clock: this.clock,
       most: options.maxResidentRuns,
       count: () => this.#residents.size,
+      working: () => this.#attempts > 0 || this.group.busy || this.delivery.busy,
       runs: () => [...this.#residents.values()].filter((resident) => resident instanceof Run),
       suspend: (run, wakeAt) => this.#suspend(run, wakeAt),
     });
@@ -161,6 +162,8 @@ export class Worker implements RunHost {
       claim: () => this.claim(),
       onFailure: (error) => this.#storeFailed(error),
     });
+    // Who executes nothing wakes nobody.
+    if (!options.executes) this.#wakeups.stop();
     this.#attemptEnded = () => {
       this.#attempts -= 1;
       if (this.#attempts === 0) this.#onIdle?.();
@@ -378,6 +381,8 @@ export class Worker implements RunHost {
       for (const record of claim.blocked) this.#reportUnregistered(record);
       if (claimed.length > 0) await this.#readInbox();
     } while (claimed.length === CLAIM_LIMIT && this.#state === 'working');
+    // Who was woken before its time needs no timer any more.
+    if (this.#wakeups.any) await this.#wakeups.renew();
   }
 
   async #startOver(record: RunRecord): Promise<void> {
@@ -401,9 +406,15 @@ export class Worker implements RunHost {
     });
   }
 
+  /** What cannot be done now is done the next time. */
+  async #tidy(tidy: () => Promise<void>): Promise<void> {
+    await tidy().catch((error: unknown) => this.logger.warn(`old runs were not deleted: ${plainError(error).message}`));
+  }
+
   async #look(): Promise<void> {
     const changed = await this.#store.changedElsewhere();
     if (changed) await this.#readInbox();
+    if (changed && this.#wakeups.any) await this.claim();
     await this.#following.look(changed);
   }
 

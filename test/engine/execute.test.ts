@@ -34,6 +34,21 @@ test('an engine that executes nothing takes over no run, and still asks, sends, 
   expect((await last.future('left').exception())?.message).toContain('no longer wanted');
 });
 
+test('an engine that executes nothing leaves runs asleep that are due', async () => {
+  const store = memoryStore();
+  const main = flow(unique('main'), async () => sleep('1d'));
+  const first = testEngine({ store, autoAdvance: false, maxResidentRuns: 1 });
+  for (const id of ['one', 'two', 'last']) first.start(main, [], { id });
+  await first.advance('1h');
+  expect(await first.get('one')).toMatchObject({ status: 'SUSPENDED' });
+  await first.close({ timeout: 0 });
+  const asking = testEngine({ store, execute: false, startTime: first.now() + 10 * 86_400_000 });
+  await asking.advance('1d');
+  expect(await asking.get('one')).toMatchObject({ status: 'SUSPENDED' });
+  await asking.close();
+  expect(await testEngine({ store, startTime: asking.now() }).future('one')).toBeUndefined();
+});
+
 test('what a run asks for is not begun when its cancellation is on its way', async () => {
   const store = memoryStore();
   const work = action(unique('poison'), async () => 'done');

@@ -29,6 +29,7 @@ function world(most: number): World {
     clock,
     most,
     count: () => runs.size,
+    working: () => true,
     runs: () => runs.values(),
     suspend: ({ id }, wakeAt) => {
       runs.delete(id);

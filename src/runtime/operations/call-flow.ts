@@ -7,6 +7,7 @@ import type { RunRecord } from '../../model/records.js';
 import { isEnded } from '../../model/statuses.js';
 import type { FlowDefinition, LeakPolicy } from '../definitions.js';
 import type { EndOfRun } from '../host.js';
+import { keptError } from '../kept-error.js';
 import { cancelMessage } from '../messages.js';
 import { newRun } from '../new-run.js';
 import { mostAttempts, type RetryStrategy, retryDelayMs } from '../retry-strategy.js';
@@ -145,7 +146,12 @@ export class CallFlow extends Operation {
     }
     const failedAt = run.host.clock.now();
     const attempt = this.#notes.failures + 1;
-    const notes = withFailure(this.#notes, { attempt, error: outcome, startedAt: this.#beganAt, failedAt });
+    const notes = withFailure(this.#notes, {
+      attempt,
+      error: keptError(this.codec.decodeError(outcome), this.codec),
+      startedAt: this.#beganAt,
+      failedAt,
+    });
     const decided = this.#decide(strategy, outcome, attempt);
     if (decided.delayMs !== undefined) {
       const nextAt = failedAt + decided.delayMs;

@@ -3,7 +3,17 @@ const [, , storeModule, path, workerId] = process.argv;
 const { sqliteStore } = await import(storeModule);
 const store = sqliteStore(path);
 
-const batch = (change) => ({ workerId, creates: [], operations: [], restarts: [], suspends: [], ends: [], messages: [], taken: [], ...change });
+const batch = (change) => ({
+  workerId,
+  creates: [],
+  operations: [],
+  restarts: [],
+  suspends: [],
+  ends: [],
+  messages: [],
+  taken: [],
+  ...change,
+});
 const run = (id) => ({
   id,
   flow: 'order',

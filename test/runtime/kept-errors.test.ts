@@ -1,0 +1,43 @@
+import { action, createRetryStrategy, RetryPresets, sleep } from 'perdure';
+import { expect, test } from 'vitest';
+import { thrownBy, unique } from '../api/with-engine.js';
+import { aFlow, testEngine } from '../testing/with-test-engine.js';
+
+test('a long error of an attempt is kept by its name and the beginning of its message, and whole as the outcome', async () => {
+  const engine = testEngine();
+  const long = `no: ${'x'.repeat(1_000_000)}`;
+  const work = action(
+    unique('work'),
+    async () => {
+      throw new RangeError(long);
+    },
+    { retry: RetryPresets.fixed({ maxAttempts: 40, delay: 0 }) },
+  );
+  const report = await engine.run(aFlow(async () => work()));
+  expect(report.error).toMatchObject({ name: 'RangeError', message: long });
+  const { failedAttempts = [], attempts } = report.get(work.name);
+  expect([attempts, failedAttempts.length]).toEqual([40, 40]);
+  expect(failedAttempts[0]?.error).toMatchObject({
+    name: 'RangeError',
+    message: expect.stringMatching(/^no: x{900,1000}… \(shortened\)$/),
+  });
+  expect((report.journal[1]?.attempts ?? '').length).toBeLessThan(100_000);
+});
+
+test('a predicate of errors that is no plain function fails the action with what to do', async () => {
+  const engine = testEngine();
+  const retry = createRetryStrategy({ retryable: (async () => false) as never });
+  const work = action(unique('work'), async () => Promise.reject(new Error('no')), { retry });
+  const { error } = await engine.run(aFlow(async () => work()));
+  expect(error).toMatchObject({ name: 'UsageError', code: 'INVALID_ARGUMENT', message: expect.stringContaining('returns true or false') });
+});
+
+test.each([1e300, Number.MAX_SAFE_INTEGER, '99999999999d'] as const)(
+  'a duration of %s is refused: no date can hold what it leads to',
+  async (duration) => {
+    const engine = testEngine();
+    const { error } = await engine.run(aFlow(async () => sleep(duration)));
+    expect(error).toMatchObject({ name: 'UsageError', code: 'INVALID_DURATION' });
+    expect(await thrownBy(() => engine.advance(duration))).toMatchObject({ code: 'INVALID_DURATION' });
+  },
+);

@@ -1,4 +1,5 @@
-import { deepStrictEqual, rejects } from 'node:assert/strict';
+import { AssertionError, rejects } from 'node:assert/strict';
+import { inspect, isDeepStrictEqual } from 'node:util';
 import type { StorageError } from '../../errors/errors.js';
 
 /**
@@ -7,7 +8,11 @@ import type { StorageError } from '../../errors/errors.js';
  * @throws {AssertionError} when it did not.
  */
 export function assertEqual(actual: unknown, expected: unknown): void {
-  deepStrictEqual(plain(actual), plain(expected));
+  const [given, wanted] = [plain(actual), plain(expected)];
+  if (isDeepStrictEqual(given, wanted)) return;
+  // With a message of its own: the difference of long journals takes node:assert many seconds to find.
+  const message = `the store gave ${shown(given)}\ninstead of ${shown(wanted)}`;
+  throw new AssertionError({ message, actual: given, expected: wanted, operator: 'deepStrictEqual' });
 }
 
 /**
@@ -27,6 +32,14 @@ export function assertFields<T extends object>(actual: T | undefined, fields: Pa
  */
 export async function assertRefused(call: Promise<unknown> | (() => Promise<unknown>), code: StorageError['code']): Promise<void> {
   await rejects(call, { name: 'StorageError', code });
+}
+
+/** Characters of a value that are shown. */
+const SHOWN = 2_000;
+
+function shown(value: unknown): string {
+  const text = inspect(value, { depth: 5, maxArrayLength: 20 });
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
 }
 
 function plain(value: unknown): unknown {

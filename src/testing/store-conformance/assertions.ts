@@ -10,9 +10,9 @@ import type { StorageError } from '../../errors/errors.js';
 export function assertEqual(actual: unknown, expected: unknown): void {
   const [given, wanted] = [plain(actual), plain(expected)];
   if (isDeepStrictEqual(given, wanted)) return;
-  // With a message of its own: the difference of long journals takes node:assert many seconds to find.
+  // With a message and an operator of its own: the difference of long journals takes node:assert many seconds to find.
   const message = `the store gave ${shown(given)}\ninstead of ${shown(wanted)}`;
-  throw new AssertionError({ message, actual: given, expected: wanted, operator: 'deepStrictEqual' });
+  throw new AssertionError({ message, actual: given, expected: wanted, operator: 'storeConformance' });
 }
 
 /**

@@ -1,6 +1,6 @@
 import { RETRY_OPTION } from '../engine/options.js';
 import { DURATION, isOneOf, type OptionTable } from '../errors/options.js';
-import { requireDuration } from '../futures/future.js';
+import { givenDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
 import type { AttemptPolicy, Execution } from '../runtime/definitions.js';
 import type { RetryStrategy } from '../runtime/retry-strategy.js';
@@ -33,13 +33,11 @@ export const ATTEMPT_OPTIONS: OptionTable = {
 /** What is left of a policy where a call says otherwise. @throws {UsageError} `INVALID_DURATION` */
 export function attemptPolicy(caller: string, options: AttemptOptions, base: AttemptPolicy = {}): AttemptPolicy {
   const { retry, timeout, scheduleTimeout, heartbeatTimeout, execution } = options;
-  const ms = (duration: Duration | undefined, what: string): number | undefined =>
-    duration === undefined ? undefined : requireDuration(duration, `${caller}: ${what}`);
   return {
     retry: retry ?? base.retry,
-    timeoutMs: ms(timeout, 'timeout') ?? base.timeoutMs,
-    scheduleTimeoutMs: ms(scheduleTimeout, 'scheduleTimeout') ?? base.scheduleTimeoutMs,
-    heartbeatTimeoutMs: ms(heartbeatTimeout, 'heartbeatTimeout') ?? base.heartbeatTimeoutMs,
+    timeoutMs: givenDuration(timeout, `${caller}: timeout`) ?? base.timeoutMs,
+    scheduleTimeoutMs: givenDuration(scheduleTimeout, `${caller}: scheduleTimeout`) ?? base.scheduleTimeoutMs,
+    heartbeatTimeoutMs: givenDuration(heartbeatTimeout, `${caller}: heartbeatTimeout`) ?? base.heartbeatTimeoutMs,
     execution: execution ?? base.execution,
   };
 }

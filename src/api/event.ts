@@ -1,7 +1,7 @@
 import { UsageError } from '../errors/errors.js';
 import { checkOptions, DURATION, isText, type OptionTable, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import { requireDuration } from '../futures/future.js';
+import { givenDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
 import { requireFlowPlace } from './place.js';
 
@@ -51,8 +51,8 @@ export function callback<T = unknown>(options: CallbackOptions = {}): Callback<T
   checkOptions('callback()', options, CALLBACK_OPTIONS);
   const { name = 'callback', timeout, heartbeatTimeout } = options;
   const limits = {
-    timeoutMs: timeout === undefined ? undefined : requireDuration(timeout, 'callback(): timeout'),
-    heartbeatTimeoutMs: heartbeatTimeout === undefined ? undefined : requireDuration(heartbeatTimeout, 'callback(): heartbeatTimeout'),
+    timeoutMs: givenDuration(timeout, 'callback(): timeout'),
+    heartbeatTimeoutMs: givenDuration(heartbeatTimeout, 'callback(): heartbeatTimeout'),
   };
   const place = requireFlowPlace('callback()');
   const future = place.run.start({ kind: 'event', name, callback: limits }, place, callback);

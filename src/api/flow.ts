@@ -16,7 +16,7 @@ import {
   TEXT,
 } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import { requireDuration } from '../futures/future.js';
+import { givenDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
 import type { FlowDefinition, LeakPolicy } from '../runtime/definitions.js';
 import type { RetryStrategy } from '../runtime/retry-strategy.js';
@@ -118,7 +118,7 @@ export function flow(...given: readonly unknown[]): unknown {
 function makeFlow(name: string, body: Body, options: FlowOptions | undefined): Flow<unknown[], unknown> {
   checkOptions(`flow "${name}"`, options, OPTIONS);
   const { version, leaks, serdes, replace, retry } = options ?? {};
-  const timeoutMs = timeoutOf(`flow "${name}"`, options);
+  const timeoutMs = givenDuration(options?.timeout, `flow "${name}": timeout`);
   const definition: FlowDefinition = { kind: 'flow', name, version: version ?? 1, body, leaks, serdes, timeoutMs, retry };
   registry.addFlow(definition, replace === true);
   return callableFlow(definition, version !== undefined, {});
@@ -138,14 +138,11 @@ function callableFlow(definition: FlowDefinition, versionGiven: boolean, options
     withOptions(more) {
       const caller = `flow "${definition.name}".with()`;
       checkOptions(caller, more, CALL_OPTIONS);
-      const { timeout: _, ...call } = more ?? {};
-      return callableFlow(definition, versionGiven, { ...options, ...givenOptions({ ...call, timeoutMs: timeoutOf(caller, more) }) });
+      const { timeout, ...call } = more ?? {};
+      const timeoutMs = givenDuration(timeout, `${caller}: timeout`);
+      return callableFlow(definition, versionGiven, { ...options, ...givenOptions({ ...call, timeoutMs }) });
     },
   });
-}
-
-function timeoutOf(caller: string, options: { readonly timeout?: Duration } | undefined): number | undefined {
-  return options?.timeout === undefined ? undefined : requireDuration(options.timeout, `${caller}: timeout`);
 }
 
 /** Opens the engine that takes calls when nobody has opened one: on `$PERDURE_STORE`, else `.perdure/journal.db`. */

@@ -2,7 +2,7 @@ import { findStartable, type StartableAction } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
 import { checkOptions, DURATION, isFunction, type OptionTable, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import { requireDuration } from '../futures/future.js';
+import { givenDuration, requireDuration } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Duration } from '../model/duration.js';
 import type { Action } from './action.js';
@@ -45,7 +45,7 @@ function begin(caller: string, look: unknown, options: WaitForConditionOptions<u
   if (!isFunction(options?.strategy))
     throw new UsageError('INVALID_OPTION', `${caller}: the option "strategy" is required: a function of the state`);
   const { initial, strategy, timeout, name = call.name } = options;
-  const scheduleTimeoutMs = timeout === undefined ? call.policy.scheduleTimeoutMs : requireDuration(timeout, `${caller}: timeout`);
+  const scheduleTimeoutMs = givenDuration(timeout, `${caller}: timeout`) ?? call.policy.scheduleTimeoutMs;
   const policy = { ...call.policy, scheduleTimeoutMs };
   const next = (state: unknown, count: number): number | undefined => {
     const decision: unknown = strategy(state, count);

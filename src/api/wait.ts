@@ -11,7 +11,7 @@ import {
   waitFor,
 } from '../futures/conditions.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import { requireDuration } from '../futures/future.js';
+import { givenDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
 import { flowPlace } from './place.js';
 
@@ -46,7 +46,7 @@ export async function wait<F extends DurableFuture<unknown>>(
 ): Promise<WaitResult<F>> {
   const place = waitPlace('wait()');
   const { returnWhen = ALL_COMPLETED, timeout } = readOptions(options);
-  const limitMs = timeout === undefined ? undefined : requireDuration(timeout, 'wait(): timeout');
+  const limitMs = givenDuration(timeout, 'wait(): timeout');
   return waitFor(requireFutures(futures, 'wait()'), returnWhen, limitMs, place);
 }
 

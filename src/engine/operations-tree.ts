@@ -1,6 +1,6 @@
 import type { Codec } from '../codec/codec.js';
 import type { Serdes } from '../codec/serdes.js';
-import { type AttemptNotes, decodeAttempts } from '../journal/attempt-notes.js';
+import { type AttemptNotes, decodeAttempts, lastRunOf } from '../journal/attempt-notes.js';
 import { splitBatchInput } from '../journal/batch-input.js';
 import { attemptRunId, operationId, ROOT_SCOPE, scopeOf } from '../journal/numbering.js';
 import { defaultItemName } from '../model/item-name.js';
@@ -79,19 +79,11 @@ async function familyOf(store: OperationsSource['store'], root: RunRecord): Prom
   while (level.length > 0) {
     const journals = await Promise.all(level.map(({ id }) => store.loadJournal(id)));
     for (const [index, run] of level.entries()) family.set(run.id, { run, journal: journals[index] as OperationRecord[] });
-    const below = new Set(journals.flat().flatMap((record) => childRunOf(record) ?? []));
+    const below = new Set(journals.flat().flatMap((record) => lastRunOf(record) ?? []));
     const unknown = [...below].filter((id) => !family.has(id));
     level = unknown.length === 0 ? [] : await store.getRuns(unknown);
   }
   return family;
-}
-
-/** The run of the last attempt of a child run; the run that a detached action has become. */
-function childRunOf({ kind, childRunId, status, attempts }: OperationRecord): string | undefined {
-  if (childRunId === null || kind !== 'flow') return childRunId ?? undefined;
-  const { failures, nextAt } = decodeAttempts(attempts);
-  const last = status === 'FAILED' || nextAt !== undefined ? failures : failures + 1;
-  return attemptRunId(childRunId, Math.max(1, last));
 }
 
 /** An operation that is being put into its place in the tree. */
@@ -129,7 +121,7 @@ class Tree {
     const waits = new Map(pendingOperations(run, journal, this.#surroundings).map(({ id, waitsFor }) => [id, waitsFor]));
     const roots: OperationInfo[] = [];
     for (const record of records) {
-      const childRunId = childRunOf(record);
+      const childRunId = lastRunOf(record);
       const codec = this.#codecOf(record, this.#family.get(childRunId ?? '')?.run);
       const waitsFor = waits.get(record.id);
       const node: Node = {

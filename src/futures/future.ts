@@ -298,10 +298,15 @@ export function requireDuration(duration: Duration, what: string): number {
   return ms;
 }
 
+/** As `requireDuration`, of one that may be left out. */
+export function givenDuration(duration: Duration | undefined, what: string): number | undefined {
+  return duration === undefined ? undefined : requireDuration(duration, what);
+}
+
 function readLimit(options: WaitLimit | undefined): number | undefined {
   if (options === undefined) return undefined;
   checkOptions('waiting for a future', options, { timeout: DURATION });
-  return options.timeout === undefined ? undefined : requireDuration(options.timeout, 'timeout');
+  return givenDuration(options.timeout, 'timeout');
 }
 
 function errorOf(outcome: Outcome): Error | undefined {

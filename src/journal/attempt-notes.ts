@@ -1,3 +1,6 @@
+import type { OperationRecord } from '../model/records.js';
+import { attemptRunId } from './numbering.js';
+
 /** An attempt that failed. Times are milliseconds since the epoch. */
 export interface FailedAttempt {
   /** From 1. */
@@ -46,6 +49,14 @@ export function decodeAttempts(text: string | null | undefined): AttemptNotes {
 /** One more has failed. */
 export function withFailure({ failures, kept, heartbeat, polls }: AttemptNotes, failed: FailedAttempt): AttemptNotes {
   return { failures: failures + 1, kept: [...kept, failed].slice(-KEPT), heartbeat, polls };
+}
+
+/** The run of the last attempt of a child run, whether that is under way or over; the run that a detached action has become. */
+export function lastRunOf({ kind, childRunId, status, attempts }: OperationRecord): string | undefined {
+  if (childRunId === null || kind !== 'flow') return childRunId ?? undefined;
+  const { failures, nextAt } = decodeAttempts(attempts);
+  const last = status === 'FAILED' || nextAt !== undefined ? failures : failures + 1;
+  return attemptRunId(childRunId, Math.max(1, last));
 }
 
 /** What is kept of them when the operation has its outcome: nothing, when the first attempt was the only one and that is its outcome. */

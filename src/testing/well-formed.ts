@@ -1,6 +1,5 @@
 import { AssertionError } from 'node:assert';
-import { decodeAttempts } from '../journal/attempt-notes.js';
-import { attemptRunId } from '../journal/numbering.js';
+import { decodeAttempts, lastRunOf } from '../journal/attempt-notes.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
 import { runOptions } from '../runtime/new-run.js';
@@ -51,12 +50,11 @@ const WORLD_RULES: Readonly<Record<string, (given: WorldCase) => boolean>> = {
     ),
   "a child's outcome is its run's": ({ run, outcomes, runs }) =>
     isForked(run) ||
-    outcomes.every(({ kind, childRunId, status, outcome, attempts }) => {
-      const { failures } = decodeAttempts(attempts);
+    outcomes.every((entry) => {
+      const { kind, status, outcome, attempts } = entry;
       // It was cancelled before there was another attempt.
-      if (status === 'CANCELLED' && failures > 0) return true;
-      const last = Math.max(1, status === 'FAILED' ? failures : failures + 1);
-      const child = runs.get(attemptRunId(childRunId ?? '', last));
+      if (status === 'CANCELLED' && decodeAttempts(attempts).failures > 0) return true;
+      const child = runs.get(lastRunOf(entry) ?? '');
       return kind !== 'flow' || (outcome as string).includes('RUN_ID_TAKEN') || (child?.status === status && child.outcome === outcome);
     }),
 };

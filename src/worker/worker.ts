@@ -362,6 +362,7 @@ export class Worker implements RunHost {
   async #claimAll(): Promise<void> {
     this.#claimAgain = false;
     let claimed: RunRecord[];
+    let any = false;
     do {
       const claim = await this.#store.claimRuns({
         workerId: this.#id,
@@ -379,10 +380,13 @@ export class Worker implements RunHost {
         else this.caughtUp(record.id);
       }
       for (const record of claim.blocked) this.#reportUnregistered(record);
-      if (claimed.length > 0) await this.#readInbox();
+      if (claimed.length > 0) {
+        any = true;
+        await this.#readInbox();
+      }
     } while (claimed.length === CLAIM_LIMIT && this.#state === 'working');
     // Who was woken before its time needs no timer any more.
-    if (this.#wakeups.any) await this.#wakeups.renew();
+    if (any && this.#wakeups.any) await this.#wakeups.renew();
   }
 
   async #startOver(record: RunRecord): Promise<void> {

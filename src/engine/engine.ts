@@ -16,6 +16,7 @@ import type { RunHost } from '../runtime/host.js';
 import { newRun, newRunId } from '../runtime/new-run.js';
 import { runIdTaken } from '../runtime/run-id-taken.js';
 import type { Store } from '../store/store.js';
+import type { ResidentLimits } from '../worker/residency.js';
 import { Worker } from '../worker/worker.js';
 import { type CheckReport, checkRuns } from './check.js';
 import { chooseStore } from './choose-store.js';
@@ -36,7 +37,7 @@ import { type FlowCallOptions, requireFlow } from './startables.js';
 const DEFAULT_MAX_VALUE_BYTES = 4 * 1024 * 1024;
 const DEFAULT_LEASE_MS = 30_000;
 const DEFAULT_CLOSE_MS = 10_000;
-const DEFAULT_MAX_RESIDENT_RUNS = 10_000;
+const DEFAULT_RESIDENTS: ResidentLimits = { most: 10_000, mostResting: 1_000 };
 
 /** Options of `engine.start`. */
 export interface StartOptions {
@@ -111,7 +112,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS,
       tidy: options.retention && (async () => void (await prune(this.#store, options.retention as Retention, this.#clock.now()))),
       executes: this.#executes,
-      maxResidentRuns: options.maxResidentRuns ?? DEFAULT_MAX_RESIDENT_RUNS,
+      residents:
+        options.maxResidentRuns === undefined ? DEFAULT_RESIDENTS : { most: options.maxResidentRuns, mostResting: options.maxResidentRuns },
       retry: options.retry,
       maxConcurrentActions: options.maxConcurrentActions,
       bodyOf: parts.bodyOf,

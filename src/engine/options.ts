@@ -32,7 +32,7 @@ export interface EngineOptions {
   readonly maxConcurrentActions?: number;
   /**
    * How many runs stay in memory. Beyond that, runs that only wait for what is far away leave it until that is due, and `recorded()` of new ones waits for
-   * room. Default 10,000.
+   * room. Default 10,000, of which at most 1,000 only wait.
    */
   readonly maxResidentRuns?: number;
   /** Which runs that have ended are deleted, now and then. Default: none. */

@@ -33,8 +33,9 @@ export class RootFuture implements FutureOwner {
   readonly future: Future<unknown>;
   readonly #host: RootFutureHost;
   #codec: Codec;
-  #recorded: 'pending' | 'yes' | Error = 'pending';
-  #onRecorded: (() => void)[] = [];
+  /** Who waits for the start to be recorded; nobody any more once that is settled. */
+  #onRecorded: (() => void)[] | undefined = [];
+  #recordedError: Error | undefined;
 
   constructor({ runId, name, codec, host }: RootFutureInit) {
     this.runId = runId;
@@ -50,7 +51,7 @@ export class RootFuture implements FutureOwner {
   }
 
   isRecorded(): void {
-    this.#settleRecorded('yes');
+    this.#settleRecorded(undefined);
   }
 
   ended({ status, outcome }: EndOfRun): void {
@@ -92,16 +93,17 @@ export class RootFuture implements FutureOwner {
 
   async recorded(): Promise<void> {
     if (currentPlace()?.kind === 'flow') throw new UsageError('ENGINE_IN_FLOW', 'recorded() belongs outside flows');
-    if (this.#recorded === 'pending') await new Promise<void>((resolve) => this.#onRecorded.push(resolve));
-    if (this.#recorded instanceof Error) throw this.#recorded;
+    if (this.#onRecorded !== undefined) await new Promise<void>((resolve) => this.#onRecorded?.push(resolve));
+    if (this.#recordedError !== undefined) throw this.#recordedError;
   }
 
   accountedFor(): void {}
 
-  #settleRecorded(state: 'yes' | Error): void {
-    if (this.#recorded !== 'pending') return;
-    this.#recorded = state;
-    for (const resolve of this.#onRecorded) resolve();
-    this.#onRecorded = [];
+  #settleRecorded(error: Error | undefined): void {
+    const waiting = this.#onRecorded;
+    if (waiting === undefined) return;
+    this.#onRecorded = undefined;
+    this.#recordedError = error;
+    for (const resolve of waiting) resolve();
   }
 }

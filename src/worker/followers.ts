@@ -11,18 +11,20 @@ type OnEnd = (end: EndOfRun) => void;
  *       it `committed` when it is durable. An end that was found in the store is both.
  */
 export class Followers {
-  readonly #gathered = new Map<string, Set<OnEnd>>();
-  readonly #committed = new Map<string, Set<OnEnd>>();
+  readonly #gathered = new Map<string, OnEnd[]>();
+  readonly #committed = new Map<string, OnEnd[]>();
   /** Ends between their gathering and their commit, for those who want them committed. */
   readonly #ending = new Map<string, EndOfRun>();
 
   follow(runId: string, when: 'gathered' | 'committed', onEnd: OnEnd): () => void {
     const followers = when === 'gathered' ? this.#gathered : this.#committed;
-    const set = followers.get(runId) ?? new Set();
-    followers.set(runId, set.add(onEnd));
+    const list = followers.get(runId);
+    if (list === undefined) followers.set(runId, [onEnd]);
+    else list.push(onEnd);
     return () => {
-      set.delete(onEnd);
-      if (set.size === 0 && followers.get(runId) === set) followers.delete(runId);
+      const rest = followers.get(runId)?.filter((other) => other !== onEnd) ?? [];
+      if (rest.length > 0) followers.set(runId, rest);
+      else followers.delete(runId);
     };
   }
 
@@ -59,9 +61,9 @@ export class Followers {
   }
 }
 
-function notify(followers: Map<string, Set<OnEnd>>, runId: string, end: EndOfRun): void {
-  const set = followers.get(runId);
-  if (set === undefined) return;
+function notify(followers: Map<string, OnEnd[]>, runId: string, end: EndOfRun): void {
+  const list = followers.get(runId);
+  if (list === undefined) return;
   followers.delete(runId);
-  for (const onEnd of set) onEnd(end);
+  for (const onEnd of list) onEnd(end);
 }

@@ -1,10 +1,16 @@
 import type { Clock } from '../clock/clock.js';
 import type { Resting } from '../runtime/host.js';
 
-interface ResidencyOptions {
-  readonly clock: Clock;
-  /** How many runs may stay in memory although they could leave it. */
+/** Numbers of runs. */
+export interface ResidentLimits {
+  /** How many runs may be in memory before new ones wait for room. */
   readonly most: number;
+  /** How many may stay there although they could leave; at most `most`. */
+  readonly mostResting: number;
+}
+
+interface ResidencyOptions extends ResidentLimits {
+  readonly clock: Clock;
   /** How many there are. */
   count(): number;
   /** Whether anything is under way here that may make room by coming to its end. */
@@ -19,6 +25,8 @@ interface ResidencyOptions {
 const FAR_MS = 5_000;
 /** Between two looks for runs that can leave. */
 const SWEEP_MS = 50;
+/** The same, where nobody could leave the last time, and nobody waits for room. */
+const IDLE_SWEEP_MS = 500;
 /** How far below the limit a sweep goes, so that the next one is some time away. */
 const SLACK = 0.1;
 
@@ -49,13 +57,13 @@ export class Residency {
     // Whoever waits should not have to wait for the next look.
     if (this.#roomWanted.length === 1) {
       this.stop();
-      this.#sweepIn(0, false);
+      this.#sweepIn(0);
     }
   }
 
   /** A run has come into memory. */
   entered(): void {
-    if (this.#excess > 0) this.#sweepIn(SWEEP_MS, false);
+    if (this.#crowded) this.#sweepIn(SWEEP_MS);
   }
 
   /** A run has left memory. */
@@ -74,19 +82,25 @@ export class Residency {
     this.#callOff = undefined;
   }
 
+  /** How many too many there are for new ones to come in. */
   get #excess(): number {
     return this.#options.count() - this.#options.most;
   }
 
-  /** @param idly - Nobody could leave the last time: time need not move for the next. */
-  #sweepIn(ms: number, idly: boolean): void {
-    this.#callOff ??= this.#options.clock.setTimer(ms, () => this.#sweep(), { background: idly });
+  /** Whether there may be some that should leave. */
+  get #crowded(): boolean {
+    return this.#options.count() > this.#options.mostResting;
+  }
+
+  /** @param background - Time need not move for it. */
+  #sweepIn(ms: number, background = false): void {
+    this.#callOff ??= this.#options.clock.setTimer(ms, () => this.#sweep(), { background });
   }
 
   #sweep(): void {
     this.#callOff = undefined;
-    if (this.#excess <= 0) return;
-    const { clock, most, runs, working, suspend } = this.#options;
+    if (!this.#crowded) return;
+    const { clock, mostResting, runs, working, suspend } = this.#options;
     const soon = clock.now() + FAR_MS;
     const resting: { readonly run: Resting; readonly wakeAt: number | null }[] = [];
     for (const run of runs()) {
@@ -94,10 +108,12 @@ export class Residency {
       if (wakeAt === null || (wakeAt !== undefined && wakeAt > soon)) resting.push({ run, wakeAt });
     }
     resting.sort((a, b) => a.run.lastTurn - b.run.lastTurn);
-    const leaving = resting.slice(0, this.#excess + Math.ceil(most * SLACK));
+    const tooMany = Math.max(this.#excess, resting.length - mostResting);
+    const leaving = tooMany > 0 ? resting.slice(0, tooMany + Math.ceil(mostResting * SLACK)) : [];
     for (const { run, wakeAt } of leaving) suspend(run, wakeAt);
+    const stuck = leaving.length === 0;
     // Where nobody can leave and nothing comes to its end, waiting for room would be for ever.
-    if (leaving.length === 0 && !working()) this.#letIn();
-    if (this.#excess > 0) this.#sweepIn(SWEEP_MS, leaving.length === 0);
+    if (stuck && !working()) this.#letIn();
+    if (this.#crowded) this.#sweepIn(stuck && this.#roomWanted.length === 0 ? IDLE_SWEEP_MS : SWEEP_MS, stuck);
   }
 }

@@ -17,7 +17,7 @@ import type { Store } from '../store/store.js';
 import { Alarms } from './alarms.js';
 import { Following } from './following.js';
 import { PeriodicCheck } from './periodic-check.js';
-import { Residency } from './residency.js';
+import { Residency, type ResidentLimits } from './residency.js';
 import { Wakeups } from './wakeups.js';
 
 /** The flows this process can run. */
@@ -38,8 +38,7 @@ export interface WorkerOptions {
   readonly leaseMs: number;
   /** Whether this process executes runs, and does not only ask about them. */
   readonly executes: boolean;
-  /** How many runs may stay in memory although they only wait for what is far away. */
-  readonly maxResidentRuns: number;
+  readonly residents: ResidentLimits;
   /** Done now and then. */
   readonly tidy?: (() => Promise<void>) | undefined;
   /** Default: the definition's own body. */
@@ -150,7 +149,7 @@ export class Worker implements RunHost {
     });
     this.#residency = new Residency({
       clock: this.clock,
-      most: options.maxResidentRuns,
+      ...options.residents,
       count: () => this.#residents.size,
       working: () => this.#attempts > 0 || this.group.busy || this.delivery.busy,
       runs: () => [...this.#residents.values()].filter((resident) => resident instanceof Run),

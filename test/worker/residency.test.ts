@@ -21,13 +21,14 @@ interface World {
 }
 
 /** A residency of so many; a run that leaves is gone at once, and its leaving is durable when the test says so. */
-function world(most: number): World {
+function world(most: number, mostResting = most): World {
   const clock = new ManualClock(0);
   const runs = new Map<string, FakeRun>();
   const suspended: (readonly [string, number | null])[] = [];
   const residency = new Residency({
     clock,
     most,
+    mostResting,
     count: () => runs.size,
     working: () => true,
     runs: () => runs.values(),
@@ -108,15 +109,30 @@ test('what is due within five seconds stays', async () => {
   expect([...runs.keys()]).toEqual(['due', 'soon']);
 });
 
+test('those that only wait leave beyond a number of their own, while there is room for more that work', async () => {
+  const { clock, enter, suspended, residency } = world(100, 10);
+  for (let n = 0; n < 20; n += 1) enter(`working ${n}`, undefined);
+  for (let n = 0; n < 10; n += 1) enter(`resting ${n}`, FAR, n);
+  await clock.advance(550);
+  expect(suspended).toEqual([]);
+  for (let n = 10; n < 15; n += 1) enter(`resting ${n}`, FAR, n);
+  await clock.advance(500);
+  // Five too many, and a tenth of ten.
+  expect(suspended.map(([id]) => id)).toEqual(['resting 0', 'resting 1', 'resting 2', 'resting 3', 'resting 4', 'resting 5']);
+  const heard: string[] = [];
+  residency.whenRoom(() => heard.push('room'));
+  expect(heard).toEqual(['room']);
+});
+
 test('it is tried again while there are too many, by a timer that keeps nobody alive when no one could leave', async () => {
   const { clock, enter, suspended } = world(1);
   const run = enter('a', undefined);
   enter('b', undefined);
   expect(clock.keepsAlive).toBe(true);
   await clock.advance(50);
-  expect([clock.pending, clock.keepsAlive]).toEqual([[50], false]);
+  expect([clock.pending, clock.keepsAlive]).toEqual([[500], false]);
   run.restUntil = FAR;
-  await clock.advance(50);
+  await clock.advance(500);
   expect(suspended).toEqual([['a', FAR]]);
   expect(clock.pending).toEqual([]);
 });
@@ -128,7 +144,7 @@ test('while some could leave and there are still too many, the next try keeps th
   await clock.advance(50);
   expect([clock.pending, clock.keepsAlive]).toEqual([[50], true]);
   await clock.advance(50);
-  expect([clock.pending, clock.keepsAlive]).toEqual([[50], false]);
+  expect([clock.pending, clock.keepsAlive]).toEqual([[500], false]);
 });
 
 test('whoever wants room has it at once while there is some', () => {

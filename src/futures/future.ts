@@ -182,9 +182,15 @@ export class Future<T> implements DurableFuture<T> {
     return this.#observed;
   }
 
+  /** Whether it needs no more attention: it was delivered and observed, cancelled or detached. */
+  get accountedFor(): boolean {
+    return this.#released;
+  }
+
   attach(waiter: Waiter): void {
-    this.#waiters ??= [];
-    this.#waiters.push(waiter);
+    // Mostly there is one, and an array that is pushed to has room for many.
+    if (this.#waiters === undefined) this.#waiters = [waiter];
+    else this.#waiters.push(waiter);
   }
 
   detachWaiter(waiter: Waiter): void {
@@ -229,41 +235,59 @@ export class Future<T> implements DurableFuture<T> {
    */
   #whenDelivered<R>(read: (outcome: Outcome<T>) => R, settles: boolean, limitMs?: number): Promise<R> {
     return new Promise<R>((resolve, reject) => {
-      let callOff: (() => void) | undefined;
-      let leave: (() => void) | undefined;
-      const waiter: Waiter & Abortable = {
-        onSettled: () => {
-          callOff?.();
-          leave?.();
-          try {
-            resolve(read(this.outcome()));
-          } catch (error) {
-            reject(error);
-          }
-          return true;
-        },
-        abort: (error) => {
-          callOff?.();
-          this.detachWaiter(waiter);
-          reject(error);
-          return true;
-        },
-      };
+      const wait = new Wait(this, read, resolve, reject);
       if (this.done()) {
-        waiter.onSettled(this);
+        wait.onSettled();
         return;
       }
-      if (!settles) leave = this.#owner.enterWait(waiter);
-      if (limitMs !== undefined) {
-        callOff = this.#owner.limit(limitMs, () => {
-          this.detachWaiter(waiter);
-          leave?.();
-          reject(waitTimeout(whatIs(this), limitMs));
-          return true;
-        });
-      }
-      this.attach(waiter);
+      if (!settles) wait.leave = this.#owner.enterWait(wait);
+      if (limitMs !== undefined) wait.callOff = this.#owner.limit(limitMs, () => wait.expire(limitMs));
+      this.attach(wait);
     });
+  }
+}
+
+/** Somebody's wait for a future, as a promise: it comes to what `read` gives or throws, or is made to stop. */
+class Wait<T, R> implements Waiter, Abortable {
+  readonly #future: Future<T>;
+  readonly #read: (outcome: Outcome<T>) => R;
+  readonly #resolve: (value: R) => void;
+  readonly #reject: (error: unknown) => void;
+  /** Tells the place where the code stands that it waits no longer. */
+  leave: (() => void) | undefined;
+  /** Calls off the limit. */
+  callOff: (() => void) | undefined;
+
+  constructor(future: Future<T>, read: (outcome: Outcome<T>) => R, resolve: (value: R) => void, reject: (error: unknown) => void) {
+    this.#future = future;
+    this.#read = read;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  onSettled(): boolean {
+    this.callOff?.();
+    this.leave?.();
+    try {
+      this.#resolve(this.#read(this.#future.outcome()));
+    } catch (error) {
+      this.#reject(error);
+    }
+    return true;
+  }
+
+  abort(error: Error): boolean {
+    this.callOff?.();
+    this.#future.detachWaiter(this);
+    this.#reject(error);
+    return true;
+  }
+
+  expire(limitMs: number): boolean {
+    this.#future.detachWaiter(this);
+    this.leave?.();
+    this.#reject(waitTimeout(whatIs(this.#future), limitMs));
+    return true;
   }
 }
 

@@ -1,3 +1,4 @@
+import { Roll } from '../model/roll.js';
 import type { Future } from './future.js';
 
 /** Starts of a scope whose call sites are kept. */
@@ -5,6 +6,14 @@ const CALL_SITES = 100;
 
 /** The public function a start came through: frames above it are the user's. */
 export type EntryPoint = (...args: never[]) => unknown;
+
+/** Something that was started, by the id of its operation: that of a child run's future is its run's, and several may have the same. */
+interface Started {
+  readonly entry: { readonly id: string };
+  readonly future: Future<unknown>;
+}
+
+const isOpen = ({ future }: Started): boolean => !future.accountedFor;
 
 /**
  * What one scope has started and not yet taken delivery of.
@@ -16,16 +25,16 @@ export type EntryPoint = (...args: never[]) => unknown;
  *   L3  Call sites are captured for the first starts only, and turned into text only for a report.
  */
 export class LeakLedger {
-  /** By the id of the operation: that of a child run's future is its run's, and several may have the same. */
-  readonly #open = new Map<string, Future<unknown>>();
+  readonly #open = new Roll<Started>(isOpen);
   #observed: Set<string> | undefined;
   #starts = 0;
   #callSites: Map<Future<unknown>, { readonly stack?: string }> | undefined;
 
   /** @param entryPoint - The `.start()` it came through; left out where the call site is not kept. */
-  add(operationId: string, future: Future<unknown>, entryPoint?: EntryPoint): void {
-    this.#open.set(operationId, future);
-    if (this.#observed?.has(operationId)) future.observe();
+  add(started: Started, entryPoint?: EntryPoint): void {
+    const { future } = started;
+    if (future.accountedFor) return;
+    this.#open.add(started);
     if (entryPoint === undefined || this.#starts >= CALL_SITES) return;
     this.#starts += 1;
     const site: { stack?: string } = {};
@@ -38,10 +47,8 @@ export class LeakLedger {
   }
 
   /** The future is accounted for. */
-  release(operationId: string): void {
-    const future = this.#open.get(operationId);
-    if (future === undefined) return;
-    this.#open.delete(operationId);
+  released(future: Future<unknown>): void {
+    this.#open.left();
     this.#callSites?.delete(future);
   }
 
@@ -49,16 +56,16 @@ export class LeakLedger {
   observe(operationId: string): void {
     this.#observed ??= new Set();
     this.#observed.add(operationId);
-    this.#open.get(operationId)?.observe();
   }
 
   get isEmpty(): boolean {
-    return this.#open.size === 0;
+    return this.#open.isEmpty;
   }
 
   /** The futures nobody has taken delivery of, in the order of their starts. */
   open(): readonly Future<unknown>[] {
-    return [...this.#open.values()];
+    const isTaken = ({ entry, future }: Started): boolean => future.done() && this.#observed?.has(entry.id) === true;
+    return [...this.#open].filter((started) => !isTaken(started)).map(({ future }) => future);
   }
 
   /** Where a future was started, such as `main (orders.ts:12:5)`, if that was kept. */

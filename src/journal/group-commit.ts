@@ -32,6 +32,11 @@ export type EndDraft = Pick<RunEnd, 'runId' | 'status' | 'outcome'>;
 /** Called when a creation is durable, with the run that has had the id before, if any. */
 export type OnCreated = (taken: RunRecord | undefined) => void;
 
+/** Who hears that an outcome is durable. */
+export interface OutcomeOwner {
+  outcomeCommitted(entry: Entry): void;
+}
+
 interface Creation {
   record: RunRecord;
   readonly onCreated: OnCreated;
@@ -44,8 +49,9 @@ interface Creation {
 interface Batch {
   readonly creations: Creation[];
   readonly entries: Set<Entry>;
-  /** Entries with an outcome in this batch: they get the commit's time. */
+  /** Entries with an outcome in this batch, and who hears of each: they get the commit's time. */
   readonly outcomes: Entry[];
+  readonly owners: OutcomeOwner[];
   readonly restarts: RunRestart[];
   readonly suspends: RunSuspension[];
   readonly ends: EndDraft[];
@@ -69,7 +75,7 @@ interface GroupCommitOptions {
  * States: held, while no worker may write; idle → gathering → writing (and gathering the next) → …
  *
  *   G1  At most one commit is under way; while it is, everything else waits in the next batch.
- *   G2  `committed` callbacks run after the transaction, in the order in which they were handed in.
+ *   G2  After the transaction come creations, then outcomes, then the `committed` callbacks, each in the order in which they were handed in.
  *   G3  An entry that changes before its batch is sent is written once, in its last state.
  *   G4  After a failure nothing is written until `resume`; creations of runs without a parent are kept for that, everything else is dropped.
  */
@@ -115,9 +121,10 @@ export class GroupCommit {
   }
 
   /** Writes an outcome: as `entry`, and stamps it with the time of the commit. */
-  outcome(entry: Entry, committed: () => void): void {
+  outcome(entry: Entry, owner: OutcomeOwner): void {
     this.#batch.outcomes.push(entry);
-    this.entry(entry, committed);
+    this.#batch.owners.push(owner);
+    this.entry(entry);
   }
 
   /** The run begins anew: what is written of it from now on belongs to that. */
@@ -210,6 +217,7 @@ export class GroupCommit {
       const isOwner = taken === undefined ? first === creation : creation.failed && taken.seed === seed;
       creation.onCreated(isOwner ? undefined : (taken ?? first.record));
     }
+    for (const [index, entry] of batch.outcomes.entries()) batch.owners[index]?.outcomeCommitted(entry);
     for (const committed of batch.committed) committed();
     if (!isEmpty(this.#batch)) this.#schedule();
   }
@@ -228,7 +236,18 @@ export class GroupCommit {
 }
 
 function emptyBatch(): Batch {
-  return { creations: [], entries: new Set(), outcomes: [], restarts: [], suspends: [], ends: [], messages: [], taken: [], committed: [] };
+  return {
+    creations: [],
+    entries: new Set(),
+    outcomes: [],
+    owners: [],
+    restarts: [],
+    suspends: [],
+    ends: [],
+    messages: [],
+    taken: [],
+    committed: [],
+  };
 }
 
 function isEmpty(batch: Batch): boolean {

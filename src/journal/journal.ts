@@ -4,6 +4,9 @@ import { insideEndedBranch } from './branch-notes.js';
 import { CANCEL_ENTRY_ID } from './numbering.js';
 import { mismatch, missing, type OperationIdentity, type ReplayedRun } from './replay-check.js';
 
+/** Never changed. */
+const NOTHING = new Map<string, never>();
+
 /**
  * One run's history in memory: what was recorded before this process took the run over, and what has been committed since.
  *
@@ -22,26 +25,28 @@ import { mismatch, missing, type OperationIdentity, type ReplayedRun } from './r
 export class Journal {
   readonly #run: ReplayedRun;
   /** Whether the run's cancellation was recorded. */
-  readonly cancelRecorded: boolean;
+  readonly cancelRecorded: boolean = false;
   /** Whether there are branches whose bodies are not run again. */
-  readonly skipsBranches: boolean;
+  readonly skipsBranches: boolean = false;
   /** The changes of code that the run has. */
   readonly #patches: ReadonlySet<string> | undefined;
-  readonly #recorded: Map<string, OperationRecord>;
+  readonly #recorded: Map<string, OperationRecord> = NOTHING;
   /** Messages that were taken in branches whose bodies are not run again. */
   readonly #spent: ReadonlySet<string | null> | undefined;
-  #queue: OperationRecord[];
+  #queue: OperationRecord[] = [];
   #head = 0;
-  #loaded: number;
+  #loaded = 0;
   /** Those of them that the flow's code brought about. */
-  #loadedOutcomes: number;
+  #loadedOutcomes = 0;
   /** Whether an outcome of this process was delivered: all that an unchanged flow was to ask for again lies behind. */
   #live = false;
-  #nextSeq: number;
+  #nextSeq = 1;
 
   /** @param options.whole - The bodies of branches that have ended are run again as well. */
   constructor(run: ReplayedRun, loaded: readonly OperationRecord[], options?: { readonly whole: boolean }) {
     this.#run = run;
+    // So it is with most, and their number is large.
+    if (loaded.length === 0) return;
     this.#queue = loaded.filter((record) => record.seq !== null);
     this.#loaded = this.#queue.length;
     this.#loadedOutcomes = this.#queue.filter(isOperation).length;
@@ -115,7 +120,9 @@ export class Journal {
 
   /** An outcome of this process was committed. */
   append(record: OperationRecord): void {
-    this.#queue.push(record);
+    // An array that is pushed to has room for many.
+    if (this.#queue.length === 0) this.#queue = [record];
+    else this.#queue.push(record);
   }
 
   /** The sequence number of the next outcome that is handed to the group commit (J2). */

@@ -15,14 +15,9 @@ export interface AttemptSubject {
   readonly idempotencyKey: string;
 }
 
-interface AttemptInit {
-  readonly of: AttemptSubject;
-  /** From 1. */
-  readonly number: number;
-  /** What the attempt before this one said last, encoded. */
-  readonly heartbeat: string | undefined;
-  /** Hears of the progress that it makes. */
-  readonly owner: { heartbeat(attempt: Attempt, detail: unknown): void };
+/** Hears of the progress that an attempt makes. */
+interface AttemptOwner {
+  heartbeat(attempt: Attempt, detail: unknown): void;
 }
 
 /**
@@ -33,14 +28,24 @@ interface AttemptInit {
 export class Attempt implements ActionPlace {
   readonly kind = 'action';
   readonly name: string;
-  readonly #init: AttemptInit;
+  readonly #of: AttemptSubject;
+  readonly #number: number;
+  readonly #heartbeat: string | undefined;
+  readonly #owner: AttemptOwner;
   #context: ActionContext | undefined;
   #controller: AbortController | undefined;
   #aborted: Error | undefined;
 
-  constructor(init: AttemptInit) {
-    this.#init = init;
-    this.name = init.of.name;
+  /**
+   * @param number - From 1.
+   * @param heartbeat - What the attempt before this one said last, encoded.
+   */
+  constructor(of: AttemptSubject, number: number, heartbeat: string | undefined, owner: AttemptOwner) {
+    this.#of = of;
+    this.#number = number;
+    this.#heartbeat = heartbeat;
+    this.#owner = owner;
+    this.name = of.name;
   }
 
   get context(): ActionContext {
@@ -54,8 +59,8 @@ export class Attempt implements ActionPlace {
   }
 
   #makeContext(): ActionContext {
-    const { of, number, heartbeat, owner } = this.#init;
-    const { host, codec, flow, runId, operationId, idempotencyKey } = of;
+    const { host, codec, flow, runId, operationId, idempotencyKey } = this.#of;
+    const [number, heartbeat, owner] = [this.#number, this.#heartbeat, this.#owner];
     const signal = (): AbortSignal => this.#signal();
     return {
       runId,

@@ -2,23 +2,23 @@ import { thrownError } from '../codec/error-parts.js';
 import { InterruptedError, NonRetryableError, TimeoutError } from '../errors/errors.js';
 import { type AttemptNotes, decodeAttempts, NO_ATTEMPTS, withFailure } from '../journal/attempt-notes.js';
 import { Attempt, type AttemptSubject } from './attempt.js';
+import type { BodyEnd } from './body-end.js';
 import { runAt } from './current-scope.js';
 import type { AttemptPolicy } from './definitions.js';
 import { plainError } from './events.js';
 import { keptError } from './kept-error.js';
+import type { PlaceRequest } from './limiter.js';
 import { mostAttempts, retryDelayMs } from './retry-strategy.js';
 
 /** What is tried: a call of an action. */
-export interface Tried extends AttemptSubject {
-  /** The name that its places are limited by, and how many there are. */
-  readonly action: string;
-  readonly concurrency: number | undefined;
+export interface Tried extends AttemptSubject, PlaceRequest {
+  readonly operationId: string;
   readonly startedAtMs: number;
   readonly policy: AttemptPolicy;
   /** What the limit over all attempts is called where it was asked for. */
   readonly scheduleLimit: string;
-  /** Runs the body. */
-  call(notes: AttemptNotes): Promise<unknown>;
+  /** Runs the body: what it returns may be a promise. */
+  call(notes: AttemptNotes): unknown;
   /** Whether a value that the body returned is not the end: the notes to go on with. @throws what makes it fail. */
   again?(value: unknown, notes: AttemptNotes): AttemptNotes | undefined;
   /** Writes notes with the next commit. */
@@ -103,8 +103,7 @@ export class Attempts {
   }
 
   #queue(): void {
-    const { host, action, concurrency, runId, operationId } = this.#of;
-    this.#callOff = host.limiter.acquire({ action, limit: concurrency, runId, operationId }, (release) => this.#granted(release));
+    this.#callOff = this.#of.host.limiter.acquire(this.#of, (release) => this.#granted(release));
   }
 
   #granted(release: () => void): void {
@@ -123,30 +122,32 @@ export class Attempts {
   }
 
   #try(release: () => void): void {
-    const { host } = this.#of;
-    const attempt = new Attempt({ of: this.#of, number: this.#number, heartbeat: this.#notes.heartbeat, owner: this });
+    const { host, policy } = this.#of;
+    const attempt = new Attempt(this.#of, this.#number, this.#notes.heartbeat, this);
     this.#current = attempt;
     this.#startedAt = host.clock.now();
-    this.#limit(attempt);
-    const ended = host.attemptBegun();
-    runAt(attempt, () => this.#of.call(this.#notes)).then(
-      (value) => {
-        ended();
-        release();
-        if (this.#current === attempt) this.#returned(value);
-      },
-      (error: unknown) => {
-        ended();
-        release();
-        if (this.#current === attempt) this.#failed(error);
-      },
-    );
+    if (policy.timeoutMs !== undefined || policy.heartbeatTimeoutMs !== undefined) this.#limit(attempt);
+    void this.#attempt(attempt, release);
+  }
+
+  async #attempt(attempt: Attempt, release: () => void): Promise<void> {
+    const ended = this.#of.host.attemptBegun();
+    let end: BodyEnd;
+    try {
+      end = { ok: true, value: await runAt(attempt, () => Promise.resolve(this.#of.call(this.#notes))) };
+    } catch (error) {
+      end = { ok: false, error };
+    }
+    ended();
+    release();
+    if (this.#current !== attempt) return;
+    if (end.ok) this.#returned(end.value);
+    else this.#failed(end.error);
   }
 
   #limit(attempt: Attempt): void {
     const { host, policy } = this.#of;
     const { timeoutMs, heartbeatTimeoutMs } = policy;
-    if (timeoutMs === undefined && heartbeatTimeoutMs === undefined) return;
     const callOffs: (() => void)[] = [];
     this.#callOffLimits = () => {
       for (const callOff of callOffs) callOff();

@@ -1,9 +1,10 @@
 import { outsidePlace } from './current-scope.js';
 
-/** Who asks for a place: the action, how many of it may run at once (`undefined`: any number), and the run that calls it. */
+/** Who asks for a place. */
 export interface PlaceRequest {
   readonly action: string;
-  readonly limit: number | undefined;
+  /** How many of the action may run at once; `undefined`: any number. */
+  readonly concurrency: number | undefined;
   readonly runId: string;
   /** The call, for `waits`. */
   readonly operationId?: string;
@@ -40,11 +41,13 @@ export class Limiter {
   /** Grants a place, at once if there is one. Returns what calls the request off while it waits, and does nothing afterwards. */
   acquire(request: PlaceRequest, onGranted: Granted): () => void {
     if (this.#closed) return nothing;
-    const { runId, operationId, limit } = request;
-    if (limit === undefined && this.#all === undefined) {
-      onGranted(nothing);
-      return nothing;
-    }
+    if (request.concurrency !== undefined || this.#all !== undefined) return this.#request(request, onGranted);
+    onGranted(nothing);
+    return nothing;
+  }
+
+  #request(request: PlaceRequest, onGranted: Granted): () => void {
+    const { runId, operationId } = request;
     const granted: Granted = (release) => {
       if (!this.#closed) onGranted(release);
     };
@@ -66,8 +69,8 @@ export class Limiter {
     return this.#waiting.has(callKey(runId, operationId));
   }
 
-  #enter({ action, limit, runId }: PlaceRequest, granted: Granted): () => void {
-    const own = limit === undefined ? undefined : this.#gate(action, limit);
+  #enter({ action, concurrency, runId }: PlaceRequest, granted: Granted): () => void {
+    const own = concurrency === undefined ? undefined : this.#gate(action, concurrency);
     const all = this.#all;
     if (own === undefined) return (all as Gate).enter(runId, granted);
     if (all === undefined) return own.enter(runId, granted);

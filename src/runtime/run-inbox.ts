@@ -15,18 +15,22 @@ import type { Operation } from './operations/operation.js';
 /** Why a run is cancelled: a reason, or its limit. */
 type CancelRequest = string | null | { readonly timeoutMs: number };
 
-interface RunInboxInit {
-  readonly record: RunRecord;
+/** What an inbox asks of its run. */
+interface InboxRun {
   readonly host: RunHost;
-  readonly timeoutMs: number | undefined;
-  /** Whether the run's cancellation was recorded before. */
-  readonly cancelRecorded: boolean;
-  /** How messages call the run. */
-  readonly what: string;
-  /** Gives what came from outside its place in the order. */
+  readonly notices: { readonly what: string };
+  /** Gives what came from outside its outcome and the next place in the order; once that is durable, it is to be delivered. */
   conclude(entry: Entry, status: EndStatus, text: string): void;
   /** Whoever is to complete a callback is still at it. */
   heartbeat(operationId: string): void;
+}
+
+interface RunInboxInit {
+  readonly run: InboxRun;
+  readonly record: RunRecord;
+  readonly timeoutMs: number | undefined;
+  /** Whether the run's cancellation was recorded before. */
+  readonly cancelRecorded: boolean;
 }
 
 /**
@@ -76,9 +80,9 @@ export class RunInbox {
 
   /** The run begins: its time is limited from its creation on. */
   arm(): void {
-    const { host, timeoutMs } = this.#init;
+    const { run, timeoutMs } = this.#init;
     const { dueAt } = this;
-    if (dueAt !== null) this.#callOffLimit = host.setAlarm(dueAt, () => this.#takeCancel({ timeoutMs: timeoutMs as number }));
+    if (dueAt !== null) this.#callOffLimit = run.host.setAlarm(dueAt, () => this.#takeCancel({ timeoutMs: timeoutMs as number }));
   }
 
   /** The run is over, here at least. */
@@ -122,7 +126,7 @@ export class RunInbox {
   unread(undelivered: readonly OperationRecord[]): OperationRecord[] {
     const ahead = undelivered.filter(({ kind, input }) => kind === 'message' && input === null);
     const unread = new Map([...this.mailbox.unread, ...ahead, ...(this.#underWay?.values() ?? [])].map((message) => [message.id, message]));
-    const now = this.#init.host.clock.now();
+    const now = this.#init.run.host.clock.now();
     return [...unread.values()].map((message, index) => ({ ...message, seq: index + 1, finishedAt: message.finishedAt ?? now }));
   }
 
@@ -135,9 +139,9 @@ export class RunInbox {
   cancellation({ outcome }: OperationRecord): CancelledError {
     this.#cancelDelivered = true;
     const request = JSON.parse(outcome as string) as CancelRequest;
-    if (typeof request !== 'object' || request === null) return cancellation(this.#init.what, request ?? undefined);
+    if (typeof request !== 'object' || request === null) return cancellation(this.#init.run.notices.what, request ?? undefined);
     this.#timedOutMs = request.timeoutMs;
-    return cancellation(this.#init.what, tookTooLong(request.timeoutMs));
+    return cancellation(this.#init.run.notices.what, tookTooLong(request.timeoutMs));
   }
 
   /**
@@ -153,13 +157,13 @@ export class RunInbox {
   /** A run that was cancelled for its time-out has failed by that. */
   endOf(bodyEnd: BodyEnd): BodyEnd {
     if (this.#timedOutMs === undefined || bodyEnd.ok || !(bodyEnd.error instanceof CancelledError)) return bodyEnd;
-    return { ok: false, error: new TimeoutError('FLOW_TIMEOUT', `${this.#init.what}: ${tookTooLong(this.#timedOutMs)}`) };
+    return { ok: false, error: new TimeoutError('FLOW_TIMEOUT', `${this.#init.run.notices.what}: ${tookTooLong(this.#timedOutMs)}`) };
   }
 
   #takeCallback(id: string, { operationId, secret, end }: CallbackPayload): void {
-    const { record, heartbeat } = this.#init;
+    const { record, run } = this.#init;
     if (secret !== callbackSecret(record, operationId)) return;
-    if (end === undefined) heartbeat(operationId);
+    if (end === undefined) run.heartbeat(operationId);
     else this.#conclude({ id, kind: 'message', name: 'callback', input: operationId }, end.status, end.text);
   }
 
@@ -174,9 +178,9 @@ export class RunInbox {
   }
 
   #conclude(start: Pick<Entry, 'id' | 'kind' | 'name' | 'input'>, status: EndStatus, text: string): Entry {
-    const { record, host, conclude } = this.#init;
-    const entry = newEntry({ ...start, runId: record.id, digest: '', startedAt: host.clock.now() });
-    conclude(entry, status, text);
+    const { record, run } = this.#init;
+    const entry = newEntry({ ...start, runId: record.id, digest: '', startedAt: run.host.clock.now() });
+    run.conclude(entry, status, text);
     return entry;
   }
 }

@@ -1,9 +1,9 @@
 import { UsageError } from '../errors/errors.js';
-import type { EndStatus } from '../model/statuses.js';
+import type { OperationRecord } from '../model/records.js';
+import type { EndStatus, OperationKind } from '../model/statuses.js';
 import { type LeakedFuture, plainError } from './events.js';
 import type { RunHost } from './host.js';
 import { leakMessage } from './leak-report.js';
-import type { Operation } from './operations/operation.js';
 import type { Scope } from './scope.js';
 
 /** From so many operations on a journal is long. */
@@ -42,11 +42,11 @@ export class RunNotices {
     );
   }
 
-  operationFinished(operation: Operation, status: EndStatus, text: string): void {
-    const { events } = this.#host;
+  operationFinished({ runId, id: operationId, kind, name, status, outcome }: OperationRecord): void {
+    const { events, codec } = this.#host;
     if (!events.wants('operation:finished')) return;
-    const error = status === 'SUCCEEDED' ? {} : { error: plainError(operation.codec.decodeError(text)) };
-    events.emit('operation:finished', { ...operation.event(), status, ...error });
+    const error = status === 'SUCCEEDED' ? {} : { error: plainError(codec.decodeError(outcome as string)) };
+    events.emit('operation:finished', { runId, operationId, kind: kind as OperationKind, name, status: status as EndStatus, ...error });
   }
 
   finished(status: EndStatus, error: unknown): void {

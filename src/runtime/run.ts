@@ -3,11 +3,11 @@ import { CancelledError, NonDeterminismError } from '../errors/errors.js';
 import type { WaitPlace } from '../futures/conditions.js';
 import { type Abortable, cancellation, type Future } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
-import type { Entry } from '../journal/group-commit.js';
+import type { Entry, OutcomeOwner } from '../journal/group-commit.js';
 import { childRunId, ROOT_SCOPE } from '../journal/numbering.js';
 import type { Logger } from '../model/logger.js';
 import { whatIs } from '../model/named.js';
-import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
+import { type InboxMessage, isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
 import type { EndStatus } from '../model/statuses.js';
 import { Admission, cancellationOf } from './admission.js';
 import { type BodyEnd, runBody } from './body-end.js';
@@ -60,7 +60,7 @@ interface Step {
  *   R6  A replay that did not run the bodies of branches that had ended, and comes to nothing or to something else than what is recorded, is done over
  *       with them: the code may wait for what these bodies did.
  */
-export class Run implements TurnTaker, FlowRun, OperationRun, Resting {
+export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Resting {
   readonly id: string;
   readonly flow: string;
   readonly version: number;
@@ -107,22 +107,14 @@ export class Run implements TurnTaker, FlowRun, OperationRun, Resting {
     this.#now = beganAt(record);
     this.notices = new RunNotices(this, host);
     this.patches = new Patches(record.id, host, outcomes);
-    this.inbox = new RunInbox({
-      record,
-      host,
-      timeoutMs: this.#options.timeoutMs,
-      cancelRecorded: outcomes.cancelRecorded,
-      what: this.notices.what,
-      conclude: (entry, status, text) => this.#conclude(entry, status, text),
-      heartbeat: (operationId) => this.#heartbeat(operationId),
-    });
+    this.inbox = new RunInbox({ run: this, record, timeoutMs: this.#options.timeoutMs, cancelRecorded: outcomes.cancelRecorded });
     this.#admission = new Admission(this, this.notices);
     this.#scopeEnds = new ScopeEnds({
       leaks: this.#options.leaks ?? definition.leaks ?? host.leaks,
       notices: this.notices,
-      now: () => host.clock.now(),
+      clock: host.clock,
     });
-    this.#scope = new Scope({ path: ROOT_SCOPE, seed: record.seed, run: this.notices.what });
+    this.#scope = new Scope({ path: ROOT_SCOPE, seed: record.seed, run: this.notices });
     this.#place = { kind: 'flow', run: this, scope: this.#scope, shielded: false };
   }
 
@@ -190,7 +182,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, Resting {
       this.#end(this.#bodyEnd);
       return false;
     }
-    const closing = this.#scopeEnds.turnEnded((perform) => this.#steps.push({ perform }));
+    const closing = this.#scopeEnds.turnEnded((perform) => this.#step({ perform }));
     if (closing || this.#outcomes.hasNext) return true;
     // What it has asked for would be begun for nothing.
     if (this.inbox.cancelUnderWay) return false;
@@ -248,10 +240,12 @@ export class Run implements TurnTaker, FlowRun, OperationRun, Resting {
   // What the flow's code asks for.
 
   start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint): Future<unknown> {
-    return this.#start(request, place, entryPoint).future;
+    const operation = this.#start(request, place);
+    place.scope.ledger.add(operation, entryPoint);
+    return operation.future;
   }
 
-  #start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint): Operation {
+  #start(request: OperationRequest, place: FlowPlace): Operation {
     this.#admission.requireOpen(place, 'starting', request);
     if (this.#state !== 'halted') this.#admission.requireTurnOf(place.scope, request);
     const operation = openOperation(this, place, request, this.host.codec);
@@ -264,9 +258,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, Resting {
       future.settleError('CANCELLED', cancelled);
       return operation;
     }
-    if (!this.register(operation)) return operation;
-    place.scope.ledger.add(operation.entry.id, future, entryPoint);
-    operation.begin();
+    if (this.register(operation)) operation.begin();
     return operation;
   }
 
@@ -311,7 +303,6 @@ export class Run implements TurnTaker, FlowRun, OperationRun, Resting {
     const place = currentPlace() as FlowPlace;
     const timer = this.#start({ kind: 'timer', name: 'wait-timeout', due: { afterMs: limitMs } }, place);
     const { future } = timer;
-    place.scope.ledger.release(timer.entry.id);
     future.attach({ onSettled: () => future.status === 'SUCCEEDED' && expire() });
     return () => {
       if (!future.done()) timer.cancelWith(cancellation(whatIs(future), 'nobody waits any more'));
@@ -339,16 +330,19 @@ export class Run implements TurnTaker, FlowRun, OperationRun, Resting {
       return false;
     }
     if (recorded !== undefined) operation.adopt(recorded);
+    operation.pending = true;
     this.#pending.add(operation);
     operation.place.scope.add(operation);
-    if (recorded?.seq == null) this.#steps.push(operation);
+    if (recorded?.seq == null) this.#step(operation);
     this.#wake();
     return true;
   }
 
   forget(operation: Operation): void {
+    if (!operation.pending) return;
+    operation.pending = false;
     this.#pending.delete(operation);
-    operation.place.scope.remove(operation);
+    operation.place.scope.left();
   }
 
   branchEnded(branch: EndedBranch): void {
@@ -362,6 +356,31 @@ export class Run implements TurnTaker, FlowRun, OperationRun, Resting {
     else gate(operation.entry, () => this.#settled(operation, status, text));
   }
 
+  // What its inbox and the group commit ask for.
+
+  heartbeat(operationId: string): void {
+    const callback = this.#pending.find(operationId) as Callback | undefined;
+    if (callback !== undefined) callback.heartbeat();
+    else this.whenCurrent(() => (this.#pending.find(operationId) as Callback | undefined)?.heartbeat());
+  }
+
+  conclude(entry: Entry, status: EndStatus, text: string): void {
+    entry.status = status;
+    entry.outcome = text;
+    entry.seq = this.#outcomes.takeSeq();
+    this.#inFlight += 1;
+    this.host.group.outcome(entry, this);
+  }
+
+  outcomeCommitted(entry: Entry): void {
+    this.#inFlight -= 1;
+    if (this.#state === 'running' || this.#state === 'ready') {
+      this.#outcomes.append(entry);
+      this.host.delivery.wake(this);
+    }
+    if (isOperation(entry)) this.notices.operationFinished(entry);
+  }
+
   idempotencyKey(operationId: string): string {
     return this.#options.idempotencyKey ?? this.childRunId(operationId);
   }
@@ -372,7 +391,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, Resting {
   }
 
   whenCurrent(perform: () => void): void {
-    this.#steps.push({ perform });
+    this.#step({ perform });
     this.#wake();
   }
 
@@ -408,30 +427,13 @@ export class Run implements TurnTaker, FlowRun, OperationRun, Resting {
 
   #settled(operation: Operation, status: EndStatus, text: string): void {
     if (this.#state !== 'running' || operation.stopped) return;
-    this.#conclude(operation.entry, status, text, () => this.notices.operationFinished(operation, status, text));
+    this.conclude(operation.entry, status, text);
   }
 
-  /** Noted with the message, if what it is for is known by now. */
-  #heartbeat(operationId: string): void {
-    const callback = this.#pending.find(operationId) as Callback | undefined;
-    if (callback !== undefined) callback.heartbeat();
-    else this.whenCurrent(() => (this.#pending.find(operationId) as Callback | undefined)?.heartbeat());
-  }
-
-  /** Gives the entry its outcome and the next place in the order; once that is durable, it is to be delivered. */
-  #conclude(entry: Entry, status: EndStatus, text: string, committed?: () => void): void {
-    entry.status = status;
-    entry.outcome = text;
-    entry.seq = this.#outcomes.takeSeq();
-    this.#inFlight += 1;
-    this.host.group.outcome(entry, () => {
-      this.#inFlight -= 1;
-      if (this.#state === 'running' || this.#state === 'ready') {
-        this.#outcomes.append(entry);
-        this.host.delivery.wake(this);
-      }
-      committed?.();
-    });
+  #step(step: Step): void {
+    // An array that is pushed to has room for many.
+    if (this.#steps.length === 0) this.#steps = [step];
+    else this.#steps.push(step);
   }
 
   #takeSteps(): void {

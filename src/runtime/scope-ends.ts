@@ -1,3 +1,4 @@
+import type { Clock } from '../clock/clock.js';
 import { CancelledError, type LeakedFuturesError } from '../errors/errors.js';
 import { cancellation } from '../futures/future.js';
 import type { LeakPolicy } from './definitions.js';
@@ -11,7 +12,7 @@ import type { Scope } from './scope.js';
 interface ScopeRules {
   readonly leaks: LeakPolicy;
   readonly notices: RunNotices;
-  now(): number;
+  readonly clock: Clock;
 }
 
 /**
@@ -108,7 +109,7 @@ class ScopeEnd {
     this.#scope = scope;
     this.#rules = rules;
     this.#awaited = awaited;
-    this.#leaks = rules.leaks === 'ignore' || !awaited ? [] : leaksOf(scope, rules.now());
+    this.#leaks = rules.leaks === 'ignore' || !awaited ? [] : leaksOf(scope, rules.clock.now());
     scope.close(() => cancellation(scope.what, 'it has ended, and nothing outlives it unnoticed'));
   }
 

@@ -3,9 +3,12 @@ import type { CancelledError } from '../errors/errors.js';
 import type { Abortable, Future } from '../futures/future.js';
 import { LeakLedger } from '../futures/leak-ledger.js';
 import { operationId, scopeOf } from '../journal/numbering.js';
+import { Roll } from '../model/roll.js';
 
 /** Something that a scope has started and that is not done: an operation. */
 export interface ScopeMember {
+  /** Whether it is not done. */
+  readonly pending: boolean;
   /** Whether cancellation of the scope passes it by. */
   readonly spared: boolean;
   /** Whether it goes on by itself when the scope ends. */
@@ -20,11 +23,13 @@ export interface ScopeMember {
   outlive(): void;
 }
 
+const isPending = ({ pending }: ScopeMember): boolean => pending;
+
 interface ScopeInit {
   readonly path: string;
   readonly seed: string;
   /** How messages call the run. */
-  readonly run: string;
+  readonly run: { readonly what: string };
   readonly parent?: Scope;
   readonly branch?: string;
 }
@@ -54,8 +59,8 @@ export class Scope {
   /** The last turn in which a delivery resumed its code. */
   turn = 0;
   readonly #seed: string;
-  readonly #run: string;
-  readonly #members = new Set<ScopeMember>();
+  readonly #run: ScopeInit['run'];
+  readonly #members = new Roll<ScopeMember>(isPending);
   // Made when they are needed: there may be many branches, and most start little.
   #waits: Map<Abortable, boolean> | undefined;
   #borrowed: Map<string, Future<unknown>> | undefined;
@@ -77,7 +82,7 @@ export class Scope {
 
   /** How messages call it. */
   get what(): string {
-    return this.branch === null ? this.#run : `branch "${this.branch}" (${this.path}) of ${this.#run}`;
+    return this.branch === null ? this.#run.what : `branch "${this.branch}" (${this.path}) of ${this.#run.what}`;
   }
 
   /** Whether it is the other scope, or lies in it. */
@@ -111,8 +116,9 @@ export class Scope {
     this.#members.add(member);
   }
 
-  remove(member: ScopeMember): void {
-    this.#members.delete(member);
+  /** One of its members is done. */
+  left(): void {
+    this.#members.left();
   }
 
   /** Somebody waits here. Returns what says that they do no longer. */
@@ -179,8 +185,7 @@ export class Scope {
 
   /** What was detached goes on by itself. */
   outliveAll(): void {
-    if (this.#members.size === 0) return;
-    for (const member of [...this.#members]) member.outlive();
+    for (const member of this.#members) member.outlive();
   }
 
   #countShields(by: number): void {

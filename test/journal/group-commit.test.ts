@@ -53,7 +53,7 @@ test('everything that is handed in within a turn is one commit', async () => {
   const { store, clock, group } = given();
   group.create(runOf('run'), () => {});
   group.entry(entryOf('0'));
-  group.outcome(succeeded(entryOf('1'), 1), () => {});
+  group.outcome(succeeded(entryOf('1'), 1), { outcomeCommitted: () => {} });
   group.end(endOf('other'), () => {});
   group.message(messageTo('another'), () => {});
   group.take(7, () => {});
@@ -96,10 +96,10 @@ test('one commit is under way at a time, and the rest waits in the next (G1)', a
   expect(store.sent).toHaveLength(2);
 });
 
-test('callbacks run after the transaction, in the order in which they were handed in, creations first (G2)', async () => {
+test('after the transaction come creations, then outcomes, then callbacks, each in the order in which they were handed in (G2)', async () => {
   const { store, clock, group } = given();
   const heard: string[] = [];
-  group.outcome(succeeded(entryOf('0'), 1), () => heard.push('outcome'));
+  group.outcome(succeeded(entryOf('0'), 1), { outcomeCommitted: () => heard.push('outcome') });
   group.entry(entryOf('1'), () => heard.push('entry'));
   group.create(runOf('run'), () => heard.push('created'));
   group.end(endOf('other'), () => heard.push('end'));
@@ -124,11 +124,11 @@ test('an entry that changes before its batch is sent is written once, in its las
   const entry = entryOf('0');
   const heard: string[] = [];
   group.entry(entry, () => heard.push('started'));
-  group.outcome(succeeded(entry, 1), () => heard.push('done'));
+  group.outcome(succeeded(entry, 1), { outcomeCommitted: () => heard.push('done') });
   await clock.turn();
   expect(store.sent[0]?.operations).toMatchObject([{ id: '0', status: 'SUCCEEDED', seq: 1 }]);
   await store.succeed();
-  expect(heard).toEqual(['started', 'done']);
+  expect(heard).toEqual(['done', 'started']);
 });
 
 test('an entry that changes while its batch is being written is written again (G3)', async () => {
@@ -136,7 +136,7 @@ test('an entry that changes while its batch is being written is written again (G
   const entry = entryOf('0');
   group.entry(entry);
   await clock.turn();
-  group.outcome(succeeded(entry, 1), () => {});
+  group.outcome(succeeded(entry, 1), { outcomeCommitted: () => {} });
   await store.succeed();
   await clock.turn();
   expect(store.sent.map(({ operations }) => operations.map(({ status }) => status))).toEqual([['STARTED'], ['SUCCEEDED']]);
@@ -144,7 +144,7 @@ test('an entry that changes while its batch is being written is written again (G
 
 test('outcomes and ends get the time at which their commit is sent, starts and blockings none', async () => {
   const { store, clock, group } = given();
-  group.outcome(succeeded(entryOf('0'), 1), () => {});
+  group.outcome(succeeded(entryOf('0'), 1), { outcomeCommitted: () => {} });
   group.entry(entryOf('1'));
   group.end(endOf('ended', { finishedAt: null }), () => {});
   group.end(endOf('blocked', { status: 'BLOCKED', blockedCode: 'NON_DETERMINISM', finishedAt: null }), () => {});
@@ -180,7 +180,7 @@ test('after a failure nothing is written until it is resumed, and nobody is call
   const { store, clock, group, failures } = given();
   const heard: string[] = [];
   const failure = new StorageError('FENCED', 'dead');
-  group.outcome(succeeded(entryOf('0'), 1), () => heard.push('in flight'));
+  group.outcome(succeeded(entryOf('0'), 1), { outcomeCommitted: () => heard.push('in flight') });
   await clock.turn();
   group.entry(entryOf('1'), () => heard.push('gathered'));
   await store.fail(failure);

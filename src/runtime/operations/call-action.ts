@@ -1,7 +1,7 @@
 import type { Codec } from '../../codec/codec.js';
 import { cancellation } from '../../futures/future.js';
 import { type AttemptNotes, encodeAttempts, finalAttempts } from '../../journal/attempt-notes.js';
-import { type Entry, newEntry } from '../../journal/group-commit.js';
+import { type Entry, newEntry, type OutcomeOwner } from '../../journal/group-commit.js';
 import { operationId, ROOT_SCOPE } from '../../journal/numbering.js';
 import { whatIs } from '../../model/named.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
@@ -26,7 +26,7 @@ interface Carrier {
  *
  * Detached, it outlives its run as a run of its own, which recovery can pick up like any other; in this process the attempts just go on.
  */
-export class CallAction extends Operation implements Resident, Tried {
+export class CallAction extends Operation implements OutcomeOwner, Resident, Tried {
   readonly policy: AttemptPolicy;
   readonly scheduleLimit: string = 'scheduleTimeout';
   readonly #definition: ActionDefinition;
@@ -77,7 +77,7 @@ export class CallAction extends Operation implements Resident, Tried {
     return this.run.idempotencyKey(this.entry.id);
   }
 
-  async call(_notes: AttemptNotes): Promise<unknown> {
+  call(_notes: AttemptNotes): unknown {
     return this.callWith(this.codec.decode(this.entry.input as string) as unknown[]);
   }
 
@@ -197,11 +197,14 @@ export class CallAction extends Operation implements Resident, Tried {
     else this.#endCarrier(this.#carrier, status, text);
   }
 
+  /** Nobody waits for it: its run's end says the same. */
+  outcomeCommitted(): void {}
+
   /** The one operation of the run that it has become, and the run itself, come to their ends. */
   #endCarrier({ record, entry }: Carrier, status: EndStatus, outcome: string): void {
     const { host } = this;
     Object.assign(entry, { status, outcome, seq: 1 });
-    host.group.outcome(entry, () => {});
+    host.group.outcome(entry, this);
     host.end(record.id, { status, outcome });
   }
 }

@@ -31,7 +31,7 @@ abstract class Messaged extends Operation {
     if (!known) {
       run.whenCurrent(() => {
         this.write();
-        run.notices.operationFinished(this, status as EndStatus, outcome as string);
+        run.notices.operationFinished(entry);
       });
     }
     return this.future.settle({ status: status as EndStatus, text: outcome as string, codec: this.codec });

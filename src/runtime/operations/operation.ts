@@ -36,7 +36,7 @@ export interface OperationRun {
   /** Messages from outside, and who waits for them. */
   readonly inbox: { readonly mailbox: Mailbox<Operation> };
   /** Told of operations that come to their ends without an outcome of their own. */
-  readonly notices: { operationFinished(operation: Operation, status: EndStatus, text: string): void };
+  readonly notices: { operationFinished(record: OperationRecord): void };
   /** The id of the run that an operation starts, if it is given none. */
   childRunId(operationId: string): string;
   /** What an action gives to the services it calls, so that they can tell a repetition. */
@@ -82,6 +82,8 @@ export abstract class Operation implements FutureOwner, ScopeMember {
   readonly place: FlowPlace;
   readonly codec: Codec;
   readonly entry: Entry;
+  /** Its run waits for its outcome. */
+  pending = false;
   #dispatched = false;
   #recovered = false;
   #stopped = false;
@@ -273,6 +275,6 @@ export abstract class Operation implements FutureOwner, ScopeMember {
   }
 
   accountedFor(): void {
-    this.place.scope.ledger.release(this.entry.id);
+    this.place.scope.ledger.released(this.future);
   }
 }

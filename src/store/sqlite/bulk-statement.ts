@@ -13,20 +13,22 @@ const SIZES: readonly number[] = [50, 10, 1];
 export class BulkStatement<T> {
   readonly #connection: Connection;
   readonly #texts: readonly string[];
-  readonly #append: (row: T, to: SqlValue[]) => void;
+  readonly #width: number;
+  readonly #fill: (row: T, to: SqlValue[], at: number) => void;
 
-  /** `text` makes a statement around a list of rows, each of `width` values, which `append` gives. */
+  /** `text` makes a statement around a list of rows, each of `width` values, which `fill` puts into a list. */
   constructor(
     connection: Connection,
     options: {
       readonly text: (rows: string) => string;
       readonly width: number;
-      readonly append: (row: T, to: SqlValue[]) => void;
+      readonly fill: (row: T, to: SqlValue[], at: number) => void;
     },
   ) {
     const row = `(${Array<string>(options.width).fill('?').join(',')})`;
     this.#connection = connection;
-    this.#append = options.append;
+    this.#width = options.width;
+    this.#fill = options.fill;
     this.#texts = SIZES.map((size) => options.text(Array<string>(size).fill(row).join(',')));
   }
 
@@ -38,8 +40,8 @@ export class BulkStatement<T> {
       if (rows.length - at < size) continue;
       const statement = this.#connection.statement(this.#texts[index] as string);
       while (rows.length - at >= size) {
-        const values: SqlValue[] = [];
-        for (const end = at + size; at < end; at += 1) this.#append(rows[at] as T, values);
+        const values = new Array<SqlValue>(size * this.#width);
+        for (let row = 0; row < size; row += 1, at += 1) this.#fill(rows[at] as T, values, row * this.#width);
         values.push(...last);
         changes += statement.run(values).changes;
       }

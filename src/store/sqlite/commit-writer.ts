@@ -63,9 +63,9 @@ export class CommitWriter {
   constructor(connection: Connection, inbox: Inbox) {
     this.#connection = connection;
     this.#inbox = inbox;
-    this.#runs = new BulkStatement(connection, { text: INSERT_RUNS, width: RUN_COLUMNS.length, append: runValues });
-    this.#operations = new BulkStatement(connection, { text: WRITE_OPERATIONS, width: OPERATION_COLUMNS.length, append: operationValues });
-    this.#ends = new BulkStatement(connection, { text: END_RUNS, width: 5, append: endValues });
+    this.#runs = new BulkStatement(connection, { text: INSERT_RUNS, width: RUN_COLUMNS.length, fill: runValues });
+    this.#operations = new BulkStatement(connection, { text: WRITE_OPERATIONS, width: OPERATION_COLUMNS.length, fill: operationValues });
+    this.#ends = new BulkStatement(connection, { text: END_RUNS, width: 5, fill: endValues });
   }
 
   /** Writes a batch in one transaction; returns the runs whose id was taken. */
@@ -91,7 +91,7 @@ export class CommitWriter {
   #wroteOne({ workerId, operations }: CommitBatch): boolean {
     return this.#connection.run('write an outcome', () => {
       const values: SqlValue[] = [];
-      for (const entry of operations) operationValues(entry, values);
+      operationValues(operations[0] as OperationRecord, values, 0);
       values.push(workerId);
       return this.#connection.statement(WRITE_ONE_OPERATION).run(values).changes === 1;
     });

@@ -39,21 +39,53 @@ export const OPERATION_COLUMNS: readonly string[] = [
   'attempts',
 ];
 
-/** Appends a run's values. */
-export function runValues(run: RunRecord, to: SqlValue[]): void {
-  to.push(run.id, run.flow, run.version, run.status, run.workerId, run.blockedCode, run.createdAt, run.finishedAt);
-  to.push(run.parentRunId, run.parentOperationId, run.digest, run.seed, run.options, run.input, run.outcome, run.wakeAt);
+// Filled in place, since a batch has thousands of values.
+
+/** Puts a run's values into a list, from a place on. */
+export function runValues(run: RunRecord, to: SqlValue[], at: number): void {
+  to[at] = run.id;
+  to[at + 1] = run.flow;
+  to[at + 2] = run.version;
+  to[at + 3] = run.status;
+  to[at + 4] = run.workerId;
+  to[at + 5] = run.blockedCode;
+  to[at + 6] = run.createdAt;
+  to[at + 7] = run.finishedAt;
+  to[at + 8] = run.parentRunId;
+  to[at + 9] = run.parentOperationId;
+  to[at + 10] = run.digest;
+  to[at + 11] = run.seed;
+  to[at + 12] = run.options;
+  to[at + 13] = run.input;
+  to[at + 14] = run.outcome;
+  to[at + 15] = run.wakeAt;
 }
 
-/** Appends an operation's values. */
-export function operationValues(entry: OperationRecord, to: SqlValue[]): void {
-  to.push(entry.runId, entry.id, entry.seq, entry.status, entry.kind, entry.name, entry.startedAt, entry.finishedAt);
-  to.push(entry.dueAt, entry.childRunId, entry.digest, entry.input, entry.outcome, entry.attempts);
+/** Puts an operation's values into a list, from a place on. */
+export function operationValues(entry: OperationRecord, to: SqlValue[], at: number): void {
+  to[at] = entry.runId;
+  to[at + 1] = entry.id;
+  to[at + 2] = entry.seq;
+  to[at + 3] = entry.status;
+  to[at + 4] = entry.kind;
+  to[at + 5] = entry.name;
+  to[at + 6] = entry.startedAt;
+  to[at + 7] = entry.finishedAt;
+  to[at + 8] = entry.dueAt;
+  to[at + 9] = entry.childRunId;
+  to[at + 10] = entry.digest;
+  to[at + 11] = entry.input;
+  to[at + 12] = entry.outcome;
+  to[at + 13] = entry.attempts;
 }
 
-/** Appends the values of an end: id, status, outcome, code, time. */
-export function endValues(end: RunEnd, to: SqlValue[]): void {
-  to.push(end.runId, end.status, end.outcome, end.blockedCode, end.finishedAt);
+/** Puts the values of an end into a list, from a place on: id, status, outcome, code, time. */
+export function endValues(end: RunEnd, to: SqlValue[], at: number): void {
+  to[at] = end.runId;
+  to[at + 1] = end.status;
+  to[at + 2] = end.outcome;
+  to[at + 3] = end.blockedCode;
+  to[at + 4] = end.finishedAt;
 }
 
 /** The run in a row of {@link RUN_COLUMNS}. The database holds what a commit wrote, so the types are taken on trust. */

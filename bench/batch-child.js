@@ -1,6 +1,6 @@
 // One flow over `count` trivial actions, in a process of its own so that its peak of memory is its own. Prints milliseconds and MiB as JSON.
-const [built, path, how, count] = process.argv.slice(2);
-const { action, flow, map, open, parallel } = await import(built);
+const [module, path, how, count] = process.argv.slice(2);
+const { action, flow, map, open, parallel } = await import(module);
 
 const step = action('batch-step', async (n) => n);
 const numbers = (n) => Array.from({ length: n }, (_, index) => index);

@@ -7,8 +7,18 @@ export interface Figure {
   /** Of `unit`. */
   readonly value: number;
   readonly unit: string;
+  readonly ratio?: Ratio;
   /** More figures of the same measurement, as `name value`. */
   readonly notes?: string;
+}
+
+/** What a figure is as a multiple of another. Of rates, less is slower; of times, less is faster. */
+export interface Ratio {
+  readonly value: number;
+  /** What stands for 1. */
+  readonly to: string;
+  /** The ratio of each round, when there were several; `value` is their median. */
+  readonly rounds?: readonly number[];
 }
 
 /** Milliseconds that a piece of work takes. */
@@ -18,11 +28,14 @@ export async function timeMs(work: () => Promise<unknown> | unknown): Promise<nu
   return performance.now() - begin;
 }
 
-/** The middle of an odd number of measurements. */
-export async function medianOf(runs: number, measure: () => Promise<number>): Promise<number> {
-  const figures: number[] = [];
-  for (let run = 0; run < runs; run += 1) figures.push(await measure());
-  return figures.sort((a, b) => a - b)[Math.floor(runs / 2)] as number;
+/** A rate: `count` things in so many milliseconds, per second. */
+export function perSecond(count: number, elapsedMs: number): number {
+  return (count / elapsedMs) * 1_000;
+}
+
+/** The middle one by what `by` gives; of an even number, the lower of the two. */
+export function medianBy<T>(items: readonly T[], by: (item: T) => number): T {
+  return [...items].sort((a, b) => by(a) - by(b))[Math.floor((items.length - 1) / 2)] as T;
 }
 
 /** p50 and p99 of latencies in milliseconds. */
@@ -30,20 +43,4 @@ export function percentiles(latenciesMs: readonly number[]): { p50: number; p99:
   const histogram = createHistogram();
   for (const latencyMs of latenciesMs) histogram.record(Math.max(1, Math.round(latencyMs * 1_000)));
   return { p50: histogram.percentile(50) / 1_000, p99: histogram.percentile(99) / 1_000 };
-}
-
-export function printTable(figures: readonly Figure[]): void {
-  const rows = figures.map(({ workload, subject, value, unit, notes }) => [
-    workload,
-    subject,
-    `${value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3)} ${unit}`,
-    notes ?? '',
-  ]);
-  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => (row[column] as string).length)));
-  for (const row of rows) {
-    const [workload, subject, value, notes] = row as [string, string, string, string];
-    console.log(
-      `${workload.padEnd(widths[0] as number)}  ${subject.padEnd(widths[1] as number)}  ${value.padStart(widths[2] as number)}  ${notes}`,
-    );
-  }
 }

@@ -1,5 +1,6 @@
 import { action, flow, open } from 'perdure';
 import type { Figure } from './measure.js';
+import { type Setting, SQLITE, scaled } from './section.js';
 
 const step = action('replay-step', async (n: number) => n);
 let parked: (() => void) | undefined;
@@ -15,8 +16,10 @@ const main = flow('replay-main', async (count: number) => {
   return sum;
 });
 
-/** Replaying a sequence of `count` recorded outcomes, from `open()` until the flow goes on. */
-export async function replay(store: string, count: number): Promise<Figure> {
+/** Replaying a sequence of recorded outcomes, from `open()` until the flow goes on. */
+export async function* replay(setting: Setting): AsyncGenerator<Figure> {
+  const count = scaled(10_000, setting);
+  const store = SQLITE.store(setting);
   let release = (): void => {};
   resume = new Promise<void>((resolve) => {
     release = resolve;
@@ -38,5 +41,5 @@ export async function replay(store: string, count: number): Promise<Figure> {
   const elapsedMs = performance.now() - begin;
   release();
   await second.close();
-  return { workload: `replay of ${count} outcomes`, subject: 'perdure, SQLite', value: elapsedMs, unit: 'ms' };
+  yield { workload: `replay of ${count} outcomes`, subject: SQLITE.name, value: elapsedMs, unit: 'ms' };
 }

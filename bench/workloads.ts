@@ -1,22 +1,23 @@
 import { action, type Engine, flow, open, wait } from 'perdure';
-import { type Figure, percentiles, timeMs } from './measure.js';
+import { type Figure, percentiles, perSecond, timeMs } from './measure.js';
+import type { Setting, Subject } from './section.js';
 
 const step = action('bench-step', async (n: number) => n);
 
+/** Of the sequence that runs. Not its result: that would be stored. */
+let latencies: number[] = [];
+
 const sequence = flow('bench-sequence', async (count: number) => {
-  const latencies: number[] = [];
   for (let n = 0; n < count; n += 1) {
     const begin = performance.now();
     await step(n);
     latencies.push(performance.now() - begin);
   }
-  return latencies;
 });
 
-const fanOut = flow('bench-fan-out', async (count: number) => {
-  const futures = Array.from({ length: count }, (_, n) => step.start(n));
-  const { done } = await wait(futures);
-  return done.size;
+/** One flow that starts so many trivial actions at once and joins them. */
+export const fanOut = flow('bench-fan-out', async (count: number): Promise<void> => {
+  await wait(Array.from({ length: count }, (_, n) => step.start(n)));
 });
 
 const threeSteps = flow('bench-three-steps', async (n: number) => {
@@ -27,9 +28,21 @@ const threeSteps = flow('bench-three-steps', async (n: number) => {
 
 const oneStep = flow('bench-one-step', async (n: number) => step(n));
 
+/** Has one flow await so many trivial actions in sequence; the milliseconds of each. */
+export async function stepByStep(count: number): Promise<readonly number[]> {
+  latencies = [];
+  await sequence(count);
+  return latencies;
+}
+
+/** Launches so many flows of three sequential actions at once and joins them. */
+export async function launch(count: number): Promise<void> {
+  await Promise.all(Array.from({ length: count }, (_, n) => threeSteps(n)));
+}
+
 /** Opens an engine for one measurement. */
-export async function withEngine<T>(store: string, work: (engine: Engine) => Promise<T>): Promise<T> {
-  const engine = await open({ store });
+export async function withEngine<T>(subject: Subject, setting: Setting, work: (engine: Engine) => Promise<T>): Promise<T> {
+  const engine = await open({ store: subject.store(setting) });
   try {
     return await work(engine);
   } finally {
@@ -38,18 +51,18 @@ export async function withEngine<T>(store: string, work: (engine: Engine) => Pro
 }
 
 /** W1: one flow awaits trivial actions in sequence. */
-export async function sequential(subject: string, store: string, count: number): Promise<Figure> {
-  return withEngine(store, async () => {
-    await sequence(Math.ceil(count / 10));
-    let latencies: number[] = [];
+export async function sequential(subject: Subject, setting: Setting, count: number): Promise<Figure> {
+  return withEngine(subject, setting, async () => {
+    await stepByStep(Math.ceil(count / 10));
+    let each: readonly number[] = [];
     const elapsedMs = await timeMs(async () => {
-      latencies = await sequence(count);
+      each = await stepByStep(count);
     });
-    const { p50, p99 } = percentiles(latencies);
+    const { p50, p99 } = percentiles(each);
     return {
       workload: `W1 ${count} actions in sequence`,
-      subject,
-      value: (count / elapsedMs) * 1_000,
+      subject: subject.name,
+      value: perSecond(count, elapsedMs),
       unit: 'actions/s',
       notes: `p50 ${p50.toFixed(3)} ms, p99 ${p99.toFixed(3)} ms`,
     };
@@ -57,32 +70,31 @@ export async function sequential(subject: string, store: string, count: number):
 }
 
 /** W2: one flow starts trivial actions at once and joins them. */
-export async function fannedOut(subject: string, store: string, count: number): Promise<Figure> {
-  return withEngine(store, async () => {
+export async function fannedOut(subject: Subject, setting: Setting, count: number): Promise<Figure> {
+  return withEngine(subject, setting, async () => {
     await fanOut(Math.ceil(count / 10));
     const elapsedMs = await timeMs(() => fanOut(count));
-    return { workload: `W2 ${count} actions at once`, subject, value: (count / elapsedMs) * 1_000, unit: 'actions/s' };
+    return { workload: `W2 ${count} actions at once`, subject: subject.name, value: perSecond(count, elapsedMs), unit: 'actions/s' };
   });
 }
 
 /** W3: flows of three sequential actions, launched at once. */
-export async function manyFlows(subject: string, store: string, count: number): Promise<Figure> {
-  return withEngine(store, async () => {
-    await Promise.all(Array.from({ length: Math.ceil(count / 10) }, (_, n) => threeSteps(n)));
-    const elapsedMs = await timeMs(() => Promise.all(Array.from({ length: count }, (_, n) => threeSteps(n))));
-    return { workload: `W3 ${count} flows of 3 actions`, subject, value: (count / elapsedMs) * 1_000, unit: 'flows/s' };
+export async function manyFlows(subject: Subject, setting: Setting, count: number): Promise<Figure> {
+  return withEngine(subject, setting, async () => {
+    await launch(Math.ceil(count / 10));
+    const elapsedMs = await timeMs(() => launch(count));
+    return { workload: `W3 ${count} flows of 3 actions`, subject: subject.name, value: perSecond(count, elapsedMs), unit: 'flows/s' };
   });
 }
 
-/** W4: start-to-result latency of a one-action flow on an idle engine. */
-export async function idleLatency(subject: string, store: string, count: number): Promise<Figure> {
-  return withEngine(store, async () => {
-    const latencies: number[] = [];
+/** W4: start-to-result latencies, in milliseconds, of a one-action flow on an idle engine. */
+export async function idleLatencies(subject: Subject, setting: Setting, count: number): Promise<{ p50: number; p99: number }> {
+  return withEngine(subject, setting, async () => {
+    const each: number[] = [];
     for (let n = 0; n < count; n += 1) {
       await new Promise((resolve) => setTimeout(resolve, 2));
-      latencies.push(await timeMs(() => oneStep(n)));
+      each.push(await timeMs(() => oneStep(n)));
     }
-    const { p50, p99 } = percentiles(latencies.slice(Math.floor(count / 10)));
-    return { workload: `W4 latency of a one-action flow`, subject, value: p50, unit: 'ms', notes: `p99 ${p99.toFixed(3)} ms` };
+    return percentiles(each.slice(Math.floor(count / 10)));
   });
 }

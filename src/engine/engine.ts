@@ -428,8 +428,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     const codec = this.#codecOf(run);
     root.known(run.flow, codec);
     const created = (): void => {
-      // A creation that was reported as failed may be durable all the same: then the run may have been claimed by now.
-      if (!this.#worker.isResident(root.runId)) this.#worker.begin(fork.record, fork.journal);
+      this.#worker.begin(fork.record, fork.journal);
       this.#followRun(root, fork.record);
     };
     group.create(fork.record, created, fork.journal);

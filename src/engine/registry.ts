@@ -1,7 +1,7 @@
 import { UsageError } from '../errors/errors.js';
 import type { ActionDefinition, FlowDefinition } from '../runtime/definitions.js';
 import { detachedActionName, detachedDefinition, detachedFlow } from '../runtime/detached.js';
-import type { FlowSource } from '../worker/worker.js';
+import type { FlowSource } from '../worker/worker-options.js';
 
 /**
  * The flows and actions of this process, by name; flows by version as well.

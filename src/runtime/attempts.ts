@@ -2,8 +2,7 @@ import { thrownError } from '../codec/error-parts.js';
 import { InterruptedError, NonRetryableError, TimeoutError } from '../errors/errors.js';
 import { type AttemptNotes, decodeAttempts, NO_ATTEMPTS, withFailure } from '../journal/attempt-notes.js';
 import { Attempt, type AttemptSubject } from './attempt.js';
-import type { BodyEnd } from './body-end.js';
-import { runAt } from './current-scope.js';
+import { runBody } from './body-end.js';
 import type { AttemptPolicy } from './definitions.js';
 import { plainError } from './events.js';
 import { keptError } from './kept-error.js';
@@ -127,22 +126,15 @@ export class Attempts {
     this.#current = attempt;
     this.#startedAt = host.clock.now();
     if (policy.timeoutMs !== undefined || policy.heartbeatTimeoutMs !== undefined) this.#limit(attempt);
-    void this.#attempt(attempt, release);
-  }
-
-  async #attempt(attempt: Attempt, release: () => void): Promise<void> {
-    const ended = this.#of.host.attemptBegun();
-    let end: BodyEnd;
-    try {
-      end = { ok: true, value: await runAt(attempt, () => Promise.resolve(this.#of.call(this.#notes))) };
-    } catch (error) {
-      end = { ok: false, error };
-    }
-    ended();
-    release();
-    if (this.#current !== attempt) return;
-    if (end.ok) this.#returned(end.value);
-    else this.#failed(end.error);
+    const ended = host.attemptBegun();
+    const body = (): unknown => this.#of.call(this.#notes);
+    runBody(attempt, body, (end) => {
+      ended();
+      release();
+      if (this.#current !== attempt) return;
+      if (end.ok) this.#returned(end.value);
+      else this.#failed(end.error);
+    });
   }
 
   #limit(attempt: Attempt): void {

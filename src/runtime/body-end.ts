@@ -1,16 +1,25 @@
 import type { Codec } from '../codec/codec.js';
 import type { EndStatus } from '../model/statuses.js';
-import { type FlowPlace, runAt } from './current-scope.js';
+import { type Place, runAt } from './current-scope.js';
 
 /** How the body of a flow or of a branch has ended. */
 export type BodyEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
 
 /** Runs a body at its place, and tells how it ends. */
-export function runBody(place: FlowPlace, body: () => unknown, ended: (end: BodyEnd) => void): void {
-  runAt(place, async () => body()).then(
+export function runBody(place: Place, body: () => unknown, ended: (end: BodyEnd) => void): void {
+  runAt(place, () => promiseOf(body)).then(
     (value) => ended({ ok: true, value }),
     (error: unknown) => ended({ ok: false, error }),
   );
+}
+
+/** What an async function around the body would return, without a promise around the body's own. */
+function promiseOf(body: () => unknown): Promise<unknown> {
+  try {
+    return Promise.resolve(body());
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /** An end as it is recorded; `error` is what it failed with. */

@@ -27,6 +27,8 @@ export class Delivery {
   readonly #clock: Clock;
   readonly #due = new Set<TurnTaker>();
   #scheduled = false;
+  /** Turns have begun, and their code has not come to rest. */
+  #turning = false;
   #paused = false;
   #turns = 0;
 
@@ -40,6 +42,11 @@ export class Delivery {
     this.#schedule();
   }
 
+  /** Begins the turns that are due now, and not in a macrotask of their own. Only where no code of a flow is under way in this one. */
+  turnNow(): void {
+    if (!this.#turning && this.#due.size > 0) this.#turn();
+  }
+
   /** Whether the run will have a turn. */
   awaits(run: TurnTaker): boolean {
     return this.#due.has(run);
@@ -47,7 +54,7 @@ export class Delivery {
 
   /** Whether any run will have a turn. */
   get busy(): boolean {
-    return this.#scheduled;
+    return this.#scheduled || this.#turning;
   }
 
   /** How many macrotasks with turns there have been. */
@@ -68,11 +75,14 @@ export class Delivery {
   #schedule(): void {
     if (this.#scheduled || this.#due.size === 0) return;
     this.#scheduled = true;
-    this.#clock.macrotask(() => this.#turn());
+    this.#clock.macrotask(() => {
+      this.#scheduled = false;
+      if (!this.#turning) this.#turn();
+    });
   }
 
   #turn(): void {
-    this.#scheduled = false;
+    this.#turning = true;
     this.#turns += 1;
     const runs: TurnTaker[] = [];
     for (const run of this.#due) {
@@ -83,6 +93,7 @@ export class Delivery {
     }
     for (const run of runs) run.beginTurn();
     afterMicrotasks(() => {
+      this.#turning = false;
       for (const run of runs) if (run.endTurn()) this.#due.add(run);
       this.#schedule();
     });

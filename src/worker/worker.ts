@@ -6,7 +6,7 @@ import { GroupCommit } from '../journal/group-commit.js';
 import { Journal } from '../journal/journal.js';
 import type { Logger } from '../model/logger.js';
 import type { InboxMessage, OperationRecord, RunRecord, RunRestart } from '../model/records.js';
-import type { FlowDefinition, LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
+import type { LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
 import { Delivery } from '../runtime/delivery.js';
 import { type EventSink, plainError } from '../runtime/events.js';
 import type { EndOfRun, Resident, Resting, RunHost } from '../runtime/host.js';
@@ -17,42 +17,9 @@ import type { Store } from '../store/store.js';
 import { Alarms } from './alarms.js';
 import { Following } from './following.js';
 import { PeriodicCheck } from './periodic-check.js';
-import { Residency, type ResidentLimits } from './residency.js';
+import { Residency } from './residency.js';
 import { Wakeups } from './wakeups.js';
-
-/** The flows this process can run. */
-export interface FlowSource {
-  find(flow: string, version: number): FlowDefinition | undefined;
-  all(): { readonly flow: string; readonly version: number }[];
-}
-
-export interface WorkerOptions {
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly codec: Codec;
-  readonly events: EventSink;
-  readonly logger: Logger;
-  readonly flows: FlowSource;
-  readonly leaks: LeakPolicy;
-  readonly nonDurableAwait: NonDurableAwaitPolicy;
-  readonly leaseMs: number;
-  /** Whether this process executes runs, and does not only ask about them. */
-  readonly executes: boolean;
-  readonly residents: ResidentLimits;
-  /** Done now and then. */
-  readonly tidy?: (() => Promise<void>) | undefined;
-  /** Default: the definition's own body. */
-  readonly bodyOf?: RunHost['bodyOf'] | undefined;
-  /** Default: one that nobody can guess. */
-  readonly newSeed?: RunHost['newSeed'] | undefined;
-  readonly gate?: RunHost['gate'];
-  /** For actions that say nothing of it. Default: no second attempt. */
-  readonly retry?: RetryStrategy | undefined;
-  /** How many bodies of actions run at once; `undefined`: any number. */
-  readonly maxConcurrentActions?: number | undefined;
-  /** The store failed for good: nothing more can be made durable. */
-  readonly onFailure: (error: unknown) => void;
-}
+import type { FlowSource, WorkerOptions } from './worker-options.js';
 
 /** Runs that are claimed in one transaction. */
 const CLAIM_LIMIT = 500;
@@ -130,7 +97,12 @@ export class Worker implements RunHost {
     this.#onFailure = options.onFailure;
     this.#alarms = new Alarms(this.clock);
     this.delivery = new Delivery(this.clock);
-    this.group = new GroupCommit({ store: this.#store, clock: this.clock, onFailure: (error) => this.#storeFailed(error) });
+    this.group = new GroupCommit({
+      store: this.#store,
+      clock: this.clock,
+      onCommitted: () => this.delivery.turnNow(),
+      onFailure: (error) => this.#storeFailed(error),
+    });
     this.#check = new PeriodicCheck({
       clock: this.clock,
       leaseMs: this.#leaseMs,
@@ -248,7 +220,7 @@ export class Worker implements RunHost {
   begin(record: RunRecord, loaded?: readonly OperationRecord[], whole = false): void {
     const definition = this.#flows.find(record.flow, record.version);
     // A creation that was reported as failed may be durable all the same: then the run may have been claimed by now.
-    const known = loaded === undefined && this.#residents.has(record.id);
+    const known = this.#residents.has(record.id);
     if (this.#state !== 'working' || definition === undefined || known) {
       this.caughtUp(record.id);
       return;
@@ -301,6 +273,7 @@ export class Worker implements RunHost {
 
   continueAsNew(record: RunRecord, { runId, operations, ...change }: RunRestart): void {
     this.group.restart({ runId, operations, ...change }, () => {
+      this.#residents.delete(runId);
       this.begin({ ...record, ...change }, operations);
       this.checkInbox();
     });
@@ -374,8 +347,7 @@ export class Worker implements RunHost {
       for (const { id } of claimed) this.#catchingUp.add(id);
       for (const record of claimed) {
         const loaded = await this.#store.loadJournal(record.id);
-        // A creation that was reported as failed, and was durable all the same, may have begun it meanwhile.
-        if (record.workerId === this.#id && !this.#residents.has(record.id)) this.begin(record, loaded);
+        if (record.workerId === this.#id) this.begin(record, loaded);
         else this.caughtUp(record.id);
       }
       for (const record of claim.blocked) this.#reportUnregistered(record);

@@ -38,7 +38,12 @@ function given(workerId: string | undefined = 'w1'): Given {
   const store = new PendingStore();
   const clock = new ManualClock();
   const failures: unknown[] = [];
-  const group = new GroupCommit({ store: store as unknown as Store, clock, onFailure: (error) => failures.push(error) });
+  const group = new GroupCommit({
+    store: store as unknown as Store,
+    clock,
+    onCommitted: () => {},
+    onFailure: (error) => failures.push(error),
+  });
   if (workerId !== '') group.resume(workerId);
   return { store, clock, group, failures };
 }

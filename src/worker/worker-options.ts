@@ -1,0 +1,43 @@
+import type { Clock } from '../clock/clock.js';
+import type { Codec } from '../codec/codec.js';
+import type { Logger } from '../model/logger.js';
+import type { FlowDefinition, LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
+import type { EventSink } from '../runtime/events.js';
+import type { RunHost } from '../runtime/host.js';
+import type { RetryStrategy } from '../runtime/retry-strategy.js';
+import type { Store } from '../store/store.js';
+import type { ResidentLimits } from './residency.js';
+
+/** The flows this process can run. */
+export interface FlowSource {
+  find(flow: string, version: number): FlowDefinition | undefined;
+  all(): { readonly flow: string; readonly version: number }[];
+}
+
+export interface WorkerOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly codec: Codec;
+  readonly events: EventSink;
+  readonly logger: Logger;
+  readonly flows: FlowSource;
+  readonly leaks: LeakPolicy;
+  readonly nonDurableAwait: NonDurableAwaitPolicy;
+  readonly leaseMs: number;
+  /** Whether this process executes runs, and does not only ask about them. */
+  readonly executes: boolean;
+  readonly residents: ResidentLimits;
+  /** Done now and then. */
+  readonly tidy?: (() => Promise<void>) | undefined;
+  /** Default: the definition's own body. */
+  readonly bodyOf?: RunHost['bodyOf'] | undefined;
+  /** Default: one that nobody can guess. */
+  readonly newSeed?: RunHost['newSeed'] | undefined;
+  readonly gate?: RunHost['gate'];
+  /** For actions that say nothing of it. Default: no second attempt. */
+  readonly retry?: RetryStrategy | undefined;
+  /** How many bodies of actions run at once; `undefined`: any number. */
+  readonly maxConcurrentActions?: number | undefined;
+  /** The store failed for good: nothing more can be made durable. */
+  readonly onFailure: (error: unknown) => void;
+}

@@ -15,10 +15,11 @@ const childFile = fileURLToPath(new URL('child.js', import.meta.url));
 /**
  * Runs measurements in `directory`.
  *
- * @param {{ directory: string, environment: Record<string, string>, node24: boolean }} where the environment is that of
- *   the subjects and of PostgreSQL; `node24` runs all subjects on Node 24, not only those that need it
+ * @param {{ directory: string, environment: Record<string, string>, node24: boolean, given: Record<string, unknown> }} where
+ *   the environment is that of the subjects and of PostgreSQL; `node24` runs all subjects on Node 24, not only those that need
+ *   it; `given` is for the adapters, from the command line
  */
-export function measurements({ directory, environment, node24 }) {
+export function measurements({ directory, environment, node24, given }) {
   /** One PostgreSQL for all, with a database for each measurement. */
   let postgres;
   let taken = 0;
@@ -37,7 +38,7 @@ export function measurements({ directory, environment, node24 }) {
       const server = await serverFor(subject, own);
       try {
         const { pid: serverPid, stop: _, ...address } = server ?? {};
-        const open = { directory: own, ...subject.settings, ...address };
+        const open = { directory: own, ...subject.settings, ...given, ...address };
         const task = { adapter: subject.adapter, workload, count, open, serverPid, watchLoop };
         return workload === 'W5' ? await recovery(subject, task) : (await inChild(subject, task, 'figures')).message.figures;
       } finally {

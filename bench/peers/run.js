@@ -3,9 +3,9 @@
  *
  *     node run.js --subjects perdure,dbos --workloads W1,W4 --rounds 3 --quick --slow-disk --json FILE
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { measurements } from './measurement.js';
@@ -22,6 +22,7 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean', default: false },
     node24: { type: 'boolean', default: false },
     'slow-disk': { type: 'boolean', default: false },
+    'absurd-sql': { type: 'string' },
     json: { type: 'string' },
   },
 });
@@ -30,6 +31,9 @@ const chosenSubjects = chosen('subject', options.subjects, subjects);
 const chosenWorkloads = chosen('workload', options.workloads ?? (slow ? 'W1,W2,W3' : Object.keys(workloads).join()), workloads);
 const rounds = Number(options.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds is ${options.rounds}: it is a whole number from 1`);
+
+const absurdSql = options['absurd-sql'] === undefined ? undefined : resolve(options['absurd-sql']);
+if (absurdSql !== undefined && !existsSync(absurdSql)) throw new Error(`--absurd-sql is ${absurdSql}: there is no such file`);
 
 const directory = mkdtempSync(join(tmpdir(), 'perdure-peers-'));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
@@ -50,7 +54,7 @@ if (slow) {
 
 /** @type {import('./table.js').Measurement[]} */
 const taken = [];
-const bench = measurements({ directory, environment, node24: options.node24 });
+const bench = measurements({ directory, environment, node24: options.node24, given: { absurdSql } });
 for (const workload of chosenWorkloads) {
   for (let round = 1; round <= rounds; round += 1) {
     for (const name of chosenSubjects) taken.push({ workload, subject: name, round, ...(await outcome(name, workload, round)) });
@@ -77,7 +81,8 @@ process.exit(0);
 async function outcome(name, workload, round) {
   const subject = subjects[name];
   const count = sizeOf(subject, workload, options.quick);
-  const left = subject.without?.[workload] ?? (slow ? subject.withoutSlowDisk : undefined);
+  const missing = subject.needs !== undefined && options[subject.needs.name] === undefined ? subject.needs.why : undefined;
+  const left = missing ?? subject.without?.[workload] ?? (slow ? subject.withoutSlowDisk : undefined);
   if (left !== undefined) return { count, left };
   try {
     const figures = await bench.take(subject, workload, { count, watchLoop: slow });

@@ -13,6 +13,7 @@
  * @property {Partial<Record<WorkloadName, number>>} [sizes] where it takes less than the others
  * @property {Partial<Record<WorkloadName, string>>} [without] workloads it is not asked for, and why
  * @property {string} [withoutSlowDisk] why the slow disk does not reach it
+ * @property {{ name: string, why: string }} [needs] an option without which it cannot be measured, and why
  */
 
 const inMemory = 'in memory: nothing is left after a SIGKILL';
@@ -35,6 +36,14 @@ export const subjects = {
     without: { W5: inMemory },
   },
   dbos: { label: 'DBOS on PostgreSQL', adapter: 'dbos.js', server: 'postgres', kind: 'durable peer', sizes: { W6: 2_000 } },
+  absurd: {
+    label: 'Absurd on PostgreSQL',
+    adapter: 'absurd.js',
+    server: 'postgres',
+    kind: 'durable peer',
+    sizes: { W4: 20, W6: 2_000 },
+    needs: { name: 'absurd-sql', why: 'its SQL schema is not on npm: --absurd-sql FILE names the absurd.sql of its release' },
+  },
   restate: {
     label: 'Restate',
     adapter: 'restate.js',

@@ -12,6 +12,8 @@ export interface TurnTaker {
 
 /** Runs that have their turns in one macrotask: enough to share its cost, few enough to let input and output through. */
 const TURNS_A_MACROTASK = 512;
+/** So few that they need no macrotask of their own. */
+const TURNS_AT_ONCE = 16;
 
 /**
  * The pump of an engine: gives every run that has something to deliver one turn a macrotask.
@@ -42,9 +44,12 @@ export class Delivery {
     this.#schedule();
   }
 
-  /** Begins the turns that are due now, and not in a macrotask of their own. Only where no code of a flow is under way in this one. */
+  /**
+   * Begins the turns that are due now, and not in a macrotask of their own, which many would share. Only where no code of a flow is under way in this
+   * macrotask.
+   */
   turnNow(): void {
-    if (!this.#turning && this.#due.size > 0) this.#turn();
+    if (!this.#turning && this.#due.size > 0 && this.#due.size <= TURNS_AT_ONCE) this.#turn();
   }
 
   /** Whether the run will have a turn. */

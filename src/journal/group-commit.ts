@@ -63,8 +63,6 @@ interface Batch {
 interface GroupCommitOptions {
   readonly store: Pick<Store, 'commit'>;
   readonly clock: Clock;
-  /** Everybody has heard of a commit, which began in a macrotask of its own. */
-  readonly onCommitted: () => void;
   /** The store refused a batch: nothing of it was written. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -179,11 +177,11 @@ export class GroupCommit {
     this.#scheduled = true;
     this.#options.clock.macrotask(() => {
       this.#scheduled = false;
-      if (this.#writing === undefined && this.#workerId !== undefined && !isEmpty(this.#batch)) void this.#write(this.#options.onCommitted);
+      if (this.#writing === undefined && this.#workerId !== undefined && !isEmpty(this.#batch)) void this.#write();
     });
   }
 
-  #write(onCommitted?: () => void): Promise<void> {
+  #write(): Promise<void> {
     const batch = this.#batch;
     const workerId = this.#workerId as string;
     this.#batch = emptyBatch();
@@ -202,10 +200,7 @@ export class GroupCommit {
         taken: batch.taken,
       })
       .then(
-        (taken) => {
-          this.#succeeded(batch, made, taken);
-          onCommitted?.();
-        },
+        (taken) => this.#succeeded(batch, made, taken),
         (error: unknown) => this.#failed(batch, error),
       );
     return this.#writing;

@@ -12,8 +12,6 @@ export interface TurnTaker {
 
 /** Runs that have their turns in one macrotask: enough to share its cost, few enough to let input and output through. */
 const TURNS_A_MACROTASK = 512;
-/** So few that they need no macrotask of their own. */
-const TURNS_AT_ONCE = 16;
 
 /**
  * The pump of an engine: gives every run that has something to deliver one turn a macrotask.
@@ -29,8 +27,6 @@ export class Delivery {
   readonly #clock: Clock;
   readonly #due = new Set<TurnTaker>();
   #scheduled = false;
-  /** Turns have begun, and their code has not come to rest. */
-  #turning = false;
   #paused = false;
   #turns = 0;
 
@@ -44,14 +40,6 @@ export class Delivery {
     this.#schedule();
   }
 
-  /**
-   * Begins the turns that are due now, and not in a macrotask of their own, which many would share. Only where no code of a flow is under way in this
-   * macrotask.
-   */
-  turnNow(): void {
-    if (!this.#turning && this.#due.size > 0 && this.#due.size <= TURNS_AT_ONCE) this.#turn();
-  }
-
   /** Whether the run will have a turn. */
   awaits(run: TurnTaker): boolean {
     return this.#due.has(run);
@@ -59,7 +47,7 @@ export class Delivery {
 
   /** Whether any run will have a turn. */
   get busy(): boolean {
-    return this.#scheduled || this.#turning;
+    return this.#scheduled;
   }
 
   /** How many macrotasks with turns there have been. */
@@ -80,14 +68,11 @@ export class Delivery {
   #schedule(): void {
     if (this.#scheduled || this.#due.size === 0) return;
     this.#scheduled = true;
-    this.#clock.macrotask(() => {
-      this.#scheduled = false;
-      if (!this.#turning) this.#turn();
-    });
+    this.#clock.macrotask(() => this.#turn());
   }
 
   #turn(): void {
-    this.#turning = true;
+    this.#scheduled = false;
     this.#turns += 1;
     const runs: TurnTaker[] = [];
     for (const run of this.#due) {
@@ -98,7 +83,6 @@ export class Delivery {
     }
     for (const run of runs) run.beginTurn();
     afterMicrotasks(() => {
-      this.#turning = false;
       for (const run of runs) if (run.endTurn()) this.#due.add(run);
       this.#schedule();
     });

@@ -97,12 +97,7 @@ export class Worker implements RunHost {
     this.#onFailure = options.onFailure;
     this.#alarms = new Alarms(this.clock);
     this.delivery = new Delivery(this.clock);
-    this.group = new GroupCommit({
-      store: this.#store,
-      clock: this.clock,
-      onCommitted: () => this.delivery.turnNow(),
-      onFailure: (error) => this.#storeFailed(error),
-    });
+    this.group = new GroupCommit({ store: this.#store, clock: this.clock, onFailure: (error) => this.#storeFailed(error) });
     this.#check = new PeriodicCheck({
       clock: this.clock,
       leaseMs: this.#leaseMs,

@@ -160,7 +160,7 @@ describe('operations()', () => {
       aFlow(() => hang()),
       [],
     );
-    expect(await engine.operations(future.id)).toMatchObject([{ id: '0', status: 'STARTED' }]);
+    expect(await engine.operations(future.id)).toStrictEqual([]);
   });
 
   test('is the same from another engine on the store', async () => {
@@ -295,6 +295,18 @@ describe('child runs', () => {
     await engine.cancel('told');
     await settle();
     expect(await engine.operations('told')).toMatchObject([{ status: 'CANCELLED', attempts: 1, childRunId: 'child-5' }]);
+  });
+
+  test('whose next attempt is due and has not begun show the one that failed', async () => {
+    const store = memoryStore();
+    const engine = testEngine({ store, autoAdvance: false, startTime: START });
+    const child = failingFlow(1);
+    await operationsOf(() => child.with({ id: 'child-6', retry: steady })() as Promise<string>, engine);
+    await engine.close();
+    const later = testEngine({ store, autoAdvance: false, startTime: START + 60_000, execute: false });
+    const [operation] = await later.operations('told');
+    expect(operation).toMatchObject({ status: 'STARTED', attempts: 1, childRunId: 'child-6', children: [{ input: ['attempt 1'] }] });
+    expect(operation?.waitsFor).toMatch(/^attempt 2 of 3, due since 2025-01-01T00:00:10/);
   });
 
   test('are loaded a level at a time', async () => {

@@ -41,7 +41,6 @@ function given(workerId: string | undefined = 'w1'): Given {
   const group = new GroupCommit({
     store: store as unknown as Store,
     clock,
-    onCommitted: () => {},
     onFailure: (error) => failures.push(error),
   });
   if (workerId !== '') group.resume(workerId);

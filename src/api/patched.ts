@@ -12,5 +12,6 @@ import { requireFlowPlace } from './place.js';
  */
 export function patched(id: string): boolean {
   if (!isText(id)) throw new UsageError('INVALID_ARGUMENT', 'patched(id): the id must be a text that is not empty');
-  return requireFlowPlace(`patched("${id}")`).run.patches.has(id);
+  const { run, scope } = requireFlowPlace(`patched("${id}")`);
+  return run.patches.has(id, scope);
 }

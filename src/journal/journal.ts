@@ -1,7 +1,7 @@
 import type { NonDeterminismError } from '../errors/errors.js';
 import { isOperation, type OperationRecord } from '../model/records.js';
 import { insideEndedBranch } from './branch-notes.js';
-import { CANCEL_ENTRY_ID } from './numbering.js';
+import { CANCEL_ENTRY_ID, NOT_PATCHED } from './numbering.js';
 import { mismatch, missing, type OperationIdentity, type ReplayedRun } from './replay-check.js';
 
 /** Never changed. */
@@ -28,8 +28,8 @@ export class Journal {
   readonly cancelRecorded: boolean = false;
   /** Whether there are branches whose bodies are not run again. */
   readonly skipsBranches: boolean = false;
-  /** The changes of code that the run has. */
-  readonly #patches: ReadonlySet<string> | undefined;
+  /** The changes of code that are recorded, and whether the run has them. */
+  readonly #patches: ReadonlyMap<string, boolean> | undefined;
   readonly #recorded: Map<string, OperationRecord> = NOTHING;
   /** Messages that were taken in branches whose bodies are not run again. */
   readonly #spent: ReadonlySet<string | null> | undefined;
@@ -57,7 +57,7 @@ export class Journal {
     const expected = loaded.filter((record) => isOperation(record) && skipped?.(record) !== true);
     this.#recorded = new Map(expected.map((record) => [record.id, record]));
     const patches = loaded.filter(({ kind }) => kind === 'patch');
-    this.#patches = patches.length === 0 ? undefined : new Set(patches.map(({ name }) => name));
+    this.#patches = patches.length === 0 ? undefined : new Map(patches.map(({ name, outcome }) => [name, outcome !== NOT_PATCHED]));
     this.#spent = skipped && new Set(loaded.filter((record) => record.kind === 'event' && skipped(record)).map(({ input }) => input));
   }
 
@@ -103,9 +103,9 @@ export class Journal {
     return record;
   }
 
-  /** Whether a change of code is recorded of the run. */
-  hasPatch(name: string): boolean {
-    return this.#patches?.has(name) === true;
+  /** Whether the run has a change of code; `undefined` when nothing is recorded of it. */
+  patch(name: string): boolean | undefined {
+    return this.#patches?.get(name);
   }
 
   /** Whether a message was taken where nobody will ask for it again. */

@@ -30,6 +30,9 @@ export function messageEntryId(messageId: number): string {
   return `message-${messageId}`;
 }
 
+/** The outcome of a change of code that the run does not have. */
+export const NOT_PATCHED = 'false';
+
 /** The entry of a change of code. */
 export function patchEntryId(name: string): string {
   return `patch-${name}`;

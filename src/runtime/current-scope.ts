@@ -19,7 +19,7 @@ export interface FlowRun {
   /** Gives out the tokens of its callbacks. */
   readonly inbox: { callbackToken(operationId: string): string };
   /** The changes of code that it has. */
-  readonly patches: { has(id: string): boolean };
+  readonly patches: { has(id: string, scope: Scope): boolean };
   start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint): Future<unknown>;
   waitPlace(place: FlowPlace): WaitPlace;
   shield<T>(place: FlowPlace, body: () => Promise<T> | T): Promise<T>;

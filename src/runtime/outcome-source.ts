@@ -20,8 +20,8 @@ export interface OutcomeSource {
   start(operation: OperationIdentity): OperationRecord | NonDeterminismError | undefined;
   /** The next outcome in order, if one is there; the difference, when it belongs to an operation that a waiting flow never asked for. */
   next(): OperationRecord | NonDeterminismError | undefined;
-  /** Whether a change of code is recorded of the run. */
-  hasPatch(name: string): boolean;
+  /** Whether the run has a change of code; `undefined` when nothing is recorded of it. */
+  patch(name: string): boolean | undefined;
   /** What has its place in the order and was not delivered. */
   readonly undelivered: readonly OperationRecord[];
   /** Whether a message was taken in a branch whose body is not run again. */

@@ -1,13 +1,15 @@
 import { newEntry } from '../journal/group-commit.js';
-import { patchEntryId } from '../journal/numbering.js';
+import { NOT_PATCHED, patchEntryId } from '../journal/numbering.js';
 import type { RunHost } from './host.js';
 import type { OutcomeSource } from './outcome-source.js';
+import type { Scope } from './scope.js';
 
 /**
  * The changes of code that a run has and has not.
  *
  *   H1  A run has a change if that is recorded, or if nothing that is recorded lies ahead when it is first asked for: then that is recorded.
- *   H2  What was answered once in an execution stays.
+ *   H2  What was answered once in an execution stays. That it was «no» in a branch is recorded: a later execution may not run the branch's body again, and
+ *       ask elsewhere first.
  */
 export class Patches {
   readonly #runId: string;
@@ -21,21 +23,22 @@ export class Patches {
     this.#outcomes = outcomes;
   }
 
-  has(name: string): boolean {
+  has(name: string, scope: Scope): boolean {
     const known = this.#answers?.get(name);
     if (known !== undefined) return known;
-    const recorded = this.#outcomes.hasPatch(name);
-    const has = recorded || !this.#outcomes.replaying;
+    const recorded = this.#outcomes.patch(name);
+    const has = recorded ?? !this.#outcomes.replaying;
     this.#answers ??= new Map();
     this.#answers.set(name, has);
-    if (has && !recorded) this.#record(name);
+    if (recorded === undefined && (has || scope.parent !== undefined)) this.#record(name, has);
     return has;
   }
 
-  #record(name: string): void {
+  #record(name: string, has: boolean): void {
     const startedAt = this.#host.clock.now();
     const entry = newEntry({ runId: this.#runId, id: patchEntryId(name), kind: 'patch', name, digest: '', input: null, startedAt });
     entry.status = 'SUCCEEDED';
+    if (!has) entry.outcome = NOT_PATCHED;
     this.#host.group.entry(entry);
   }
 }

@@ -59,13 +59,13 @@ export class LeakLedger {
   }
 
   get isEmpty(): boolean {
-    return this.#open.isEmpty;
+    return this.#open.present.length === 0;
   }
 
   /** The futures nobody has taken delivery of, in the order of their starts. */
   open(): readonly Future<unknown>[] {
     const isTaken = ({ entry, future }: Started): boolean => future.done() && this.#observed?.has(entry.id) === true;
-    return [...this.#open].filter((started) => !isTaken(started)).map(({ future }) => future);
+    return this.#open.present.filter((started) => !isTaken(started)).map(({ future }) => future);
   }
 
   /** Where a future was started, such as `main (orders.ts:12:5)`, if that was kept. */

@@ -27,11 +27,7 @@ export class Roll<T> {
   }
 
   /** Those that stay; such as come meanwhile may be among them. */
-  *[Symbol.iterator](): Generator<T> {
-    for (const item of this.#items) if (this.#stays(item)) yield item;
-  }
-
-  get isEmpty(): boolean {
-    return !this.#items.some(this.#stays);
+  get present(): readonly T[] {
+    return this.#left === 0 ? this.#items : this.#items.filter(this.#stays);
   }
 }

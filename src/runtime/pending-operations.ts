@@ -8,7 +8,9 @@ import type { Operation } from './operations/operation.js';
  *   Q1  An operation leaves by being delivered, cancelled or ended, once; none of its outcomes is delivered afterwards.
  */
 export class PendingOperations {
-  readonly #operations = new Map<string, Operation>();
+  /** In a sequence there is never more than one: it needs no table. */
+  #only: Operation | undefined;
+  #others: Map<string, Operation> | undefined;
   #working = 0;
 
   /** How many of them can come to an outcome by themselves: batches and branches only wait for others. */
@@ -18,21 +20,26 @@ export class PendingOperations {
 
   /** Whether code that has been started waits for nothing durable. */
   get someStandStill(): boolean {
-    for (const operation of this.#operations.values()) if (operation.standsStill) return true;
-    return false;
+    return this.#all().some(({ standsStill }) => standsStill);
   }
 
   add(operation: Operation): void {
-    this.#operations.set(operation.entry.id, operation);
+    if (this.#only === undefined) this.#only = operation;
+    else {
+      this.#others ??= new Map();
+      this.#others.set(operation.entry.id, operation);
+    }
     if (works(operation)) this.#working += 1;
   }
 
   find(operationId: string): Operation | undefined {
-    return this.#operations.get(operationId);
+    return this.#only?.entry.id === operationId ? this.#only : this.#others?.get(operationId);
   }
 
   delete(operation: Operation): void {
-    if (this.#operations.delete(operation.entry.id) && works(operation)) this.#working -= 1;
+    if (this.#only === operation) this.#only = undefined;
+    else if (this.#others?.delete(operation.entry.id) !== true) return;
+    if (works(operation)) this.#working -= 1;
   }
 
   /**
@@ -42,7 +49,7 @@ export class PendingOperations {
   restUntil(limitAt: number | null): number | null | undefined {
     if (this.#working === 0) return undefined;
     let first = limitAt;
-    for (const operation of this.#operations.values()) {
+    for (const operation of this.#all()) {
       if (!works(operation)) continue;
       const until = operation.restsUntil;
       if (until === undefined) return undefined;
@@ -53,14 +60,19 @@ export class PendingOperations {
 
   /** The runs whose ends are waited for. */
   get awaitedRuns(): string[] {
-    return [...this.#operations.values()].flatMap(({ awaitedRunId }) => awaitedRunId ?? []);
+    return this.#all().flatMap(({ awaitedRunId }) => awaitedRunId ?? []);
   }
 
   /** The run leaves this process. */
   leaveAll(reason: Error): void {
-    for (const operation of this.#operations.values()) operation.leave(reason);
-    this.#operations.clear();
+    for (const operation of this.#all()) operation.leave(reason);
+    this.#only = undefined;
+    this.#others = undefined;
     this.#working = 0;
+  }
+
+  #all(): readonly Operation[] {
+    return [...(this.#only === undefined ? [] : [this.#only]), ...(this.#others?.values() ?? [])];
   }
 }
 

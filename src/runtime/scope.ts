@@ -142,7 +142,7 @@ export class Scope {
 
   /** Whether nothing is pending here that could resume its code. */
   get idle(): boolean {
-    for (const member of this.#members) if (!member.stopped) return false;
+    for (const member of this.#members.present) if (!member.stopped) return false;
     return this.#waits === undefined || this.#waits.size === 0;
   }
 
@@ -161,8 +161,9 @@ export class Scope {
       this.#waits?.delete(wait);
       if (wait.abort(error)) resumed = true;
     }
-    for (const member of this.#members) {
-      if (!member.spared && member.cancelWith(error)) resumed = true;
+    for (const member of this.#members.present) {
+      // One may take others with it.
+      if (member.pending && !member.spared && member.cancelWith(error)) resumed = true;
     }
     return resumed;
   }
@@ -171,8 +172,8 @@ export class Scope {
   close(reason: () => CancelledError): void {
     this.closed = true;
     let error: CancelledError | undefined;
-    for (const member of this.#members) {
-      if (member.outlives) continue;
+    for (const member of this.#members.present) {
+      if (!member.pending || member.outlives) continue;
       error ??= reason();
       member.end(error);
     }
@@ -180,12 +181,12 @@ export class Scope {
 
   /** The branch was ended with the scope around it, which has to let go on what can. */
   handOver(): void {
-    for (const member of this.#members) this.parent?.add(member);
+    for (const member of this.#members.present) this.parent?.add(member);
   }
 
   /** What was detached goes on by itself. */
   outliveAll(): void {
-    for (const member of this.#members) member.outlive();
+    for (const member of this.#members.present) if (member.pending) member.outlive();
   }
 
   #countShields(by: number): void {

@@ -1,7 +1,7 @@
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import type { SqliteDatabase } from '../src/store/sqlite/driver.js';
 import { findDriver } from '../src/store/sqlite/find-driver.js';
-import { type Figure, medianBy, perSecond, timeMs } from './measure.js';
+import { type Figure, medianBy, pause, percentiles, perSecond, timeMs } from './measure.js';
 import { roundsOf, type Setting, scaled } from './section.js';
 
 const VALUE = '{"status":"SUCCEEDED","value":12345}';
@@ -36,10 +36,26 @@ export function commits(setting: Setting): Promise<Figure> {
   });
 }
 
-/** What one insert and its commit take, in milliseconds. */
-export async function commitMs(setting: Setting): Promise<Figure> {
-  const { subject, value } = await commits(setting);
-  return { workload: 'an insert and its commit', subject, value: 1_000 / value, unit: 'ms' };
+/** Three inserts in commits of their own, after a pause: what a flow of one action has to wait for. p50 in milliseconds. */
+export async function threeCommitsMs(setting: Setting): Promise<Figure> {
+  const latencies: number[] = [];
+  const { subject } = await onBareTable(setting, {
+    workload: '',
+    unit: '',
+    count: scaled(500, setting),
+    fill: async (database, count) => {
+      const insert = singleInsert(database);
+      for (let n = 0; n < count; n += 1) {
+        await pause();
+        latencies.push(
+          await timeMs(() => {
+            for (let commit = 0; commit < 3; commit += 1) insert(n);
+          }),
+        );
+      }
+    },
+  });
+  return { workload: 'three commits on an idle connection, p50', subject, value: percentiles(latencies).p50, unit: 'ms' };
 }
 
 /** Commits of 100 inserts, a row each. */
@@ -91,7 +107,7 @@ async function onBareTable(
     readonly unit: string;
     /** Rows. */
     readonly count: number;
-    readonly fill: (database: SqliteDatabase, count: number) => void;
+    readonly fill: (database: SqliteDatabase, count: number) => Promise<void> | void;
   },
 ): Promise<Figure> {
   const { workload, unit, count, fill } = options;

@@ -28,6 +28,11 @@ export async function timeMs(work: () => Promise<unknown> | unknown): Promise<nu
   return performance.now() - begin;
 }
 
+/** Long enough for an engine, or a connection, to have nothing to do. */
+export function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 2));
+}
+
 /** A rate: `count` things in so many milliseconds, per second. */
 export function perSecond(count: number, elapsedMs: number): number {
   return (count / elapsedMs) * 1_000;

@@ -1,5 +1,5 @@
 import { batches } from './batches.js';
-import { fanOutBesideInserts, flowsBesideInserts, latencyBesideCommit, sequenceBesideCommits } from './beside-limits.js';
+import { fanOutBesideInserts, flowsBesideInserts, latencyBesideCommits, sequenceBesideCommits } from './beside-limits.js';
 import { journalsFannedOut, journalsInSequence } from './growth/journals.js';
 import { payloads } from './growth/payloads.js';
 import { concurrentRuns } from './growth/runs.js';
@@ -15,7 +15,7 @@ export const WORKLOADS: readonly Section[] = [
   { name: 'W1 sequence', measure: sequenceBesideCommits },
   { name: 'W2 fan-out', measure: fanOutBesideInserts },
   { name: 'W3 flows', measure: flowsBesideInserts },
-  { name: 'W4 latency', measure: latencyBesideCommit },
+  { name: 'W4 latency', measure: latencyBesideCommits },
   { name: 'W5 recovery', measure: recovery },
   { name: 'W6 parked runs', measure: parked },
   { name: 'replay', measure: replay },

@@ -1,5 +1,5 @@
 import { action, type Engine, flow, open, wait } from 'perdure';
-import { type Figure, percentiles, perSecond, timeMs } from './measure.js';
+import { type Figure, pause, percentiles, perSecond, timeMs } from './measure.js';
 import type { Setting, Subject } from './section.js';
 
 const step = action('bench-step', async (n: number) => n);
@@ -92,7 +92,7 @@ export async function idleLatencies(subject: Subject, setting: Setting, count: n
   return withEngine(subject, setting, async () => {
     const each: number[] = [];
     for (let n = 0; n < count; n += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      await pause();
       each.push(await timeMs(() => oneStep(n)));
     }
     return percentiles(each.slice(Math.floor(count / 10)));

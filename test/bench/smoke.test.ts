@@ -41,7 +41,7 @@ const EXPECTED: Record<string, Expected> = {
   'W2 fan-out': { limits: [MULTI_ROW], workloads: ['W2 40 actions at once'], subjects: BOTH },
   'W3 flows': { limits: [MULTI_ROW, 'peak memory up to here'], workloads: ['W3 20 flows of 3 actions'], subjects: BOTH },
   'W4 latency': {
-    limits: ['an insert and its commit'],
+    limits: ['three commits on an idle connection, p50'],
     workloads: ['W4 latency of a one-action flow, p50', 'W4 latency of a one-action flow, p99'],
     subjects: BOTH,
   },

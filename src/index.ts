@@ -98,4 +98,4 @@ export {
 export { memoryStore } from './store/memory-store.js';
 export type { SqliteDatabase, SqliteDriver, SqliteStatement, SqlRow, SqlValue } from './store/sqlite/driver.js';
 export { type SqliteStoreOptions, sqliteStore } from './store/sqlite/sqlite-store.js';
-export type { CommitBatch, RunFilter, Store } from './store/store.js';
+export type { ClaimQuery, CommitBatch, PruneQuery, RunFilter, Store } from './store/store.js';

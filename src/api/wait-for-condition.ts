@@ -2,9 +2,10 @@ import { findStartable, type StartableAction } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
 import { checkOptions, DURATION, isFunction, type OptionTable, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import { givenDuration, requireDuration } from '../futures/future.js';
+import { givenDuration } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Duration } from '../model/duration.js';
+import { readDecision } from '../runtime/retry-strategy.js';
 import type { Action } from './action.js';
 import { requireFlowPlace } from './place.js';
 
@@ -47,14 +48,8 @@ function begin(caller: string, look: unknown, options: WaitForConditionOptions<u
   const { initial, strategy, timeout, name = call.name } = options;
   const scheduleTimeoutMs = givenDuration(timeout, `${caller}: timeout`) ?? call.policy.scheduleTimeoutMs;
   const policy = { ...call.policy, scheduleTimeoutMs };
-  const next = (state: unknown, count: number): number | undefined => {
-    const decision: unknown = strategy(state, count);
-    if (typeof decision !== 'object' || decision === null || typeof (decision as PollDecision).continue !== 'boolean') {
-      throw new UsageError('INVALID_ARGUMENT', `${caller}: the strategy must return { continue: boolean, delay?: duration }`);
-    }
-    const { continue: goOn, delay = 0 } = decision as PollDecision;
-    return goOn ? requireDuration(delay, `${caller}: the delay that the strategy returned`) : undefined;
-  };
+  const next = (state: unknown, count: number): number | undefined =>
+    readDecision(strategy(state, count), 'continue', `the strategy of ${caller}`);
   const place = requireFlowPlace(caller);
   return place.run.start({ kind: 'action', definition, ...call, name, args: [initial], policy, poll: { next } }, place, entryPoint);
 }

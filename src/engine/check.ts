@@ -1,7 +1,7 @@
 import type { Codec } from '../codec/codec.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import type { RunStatus } from '../model/statuses.js';
-import { registry } from './registry.js';
+import { flowNotRegistered, registry } from './registry.js';
 import { replayProblem } from './replay-problem.js';
 
 /** A stored run that the present code does not replay. */
@@ -35,7 +35,7 @@ export async function checkRuns({ runs, codec, loadJournal }: CheckInit): Promis
     const definition = registry.find(run.flow, version);
     const problem =
       definition === undefined
-        ? `version ${version} of flow "${run.flow}" is not registered`
+        ? flowNotRegistered(`run ${runId}`, run.flow, version).message
         : (await replayProblem({ run, operations: await loadJournal(runId) }, definition, codec))?.message;
     if (problem !== undefined) mismatches.push({ runId, version, status, problem });
   }

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock/clock.js';
 import { systemClock } from '../clock/system-clock.js';
-import { Codec } from '../codec/codec.js';
+import type { Codec } from '../codec/codec.js';
 import { UsageError } from '../errors/errors.js';
 import { checkOptions, DURATION, givenOptions, isText, POLICY, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
@@ -25,16 +25,15 @@ import { EngineEmitter, type EngineListener } from './events.js';
 import { forkOf } from './fork.js';
 import { guarded, jsonLogger } from './json-logger.js';
 import { type OperationInfo, type OperationsSource, operationsTree } from './operations-tree.js';
-import { checkEngineOptions, type EngineOptions } from './options.js';
+import { checkEngineOptions, type EngineOptions, engineCodec } from './options.js';
 import { Outbox } from './outbox.js';
-import { registry } from './registry.js';
-import { checkRetention, prune, type Retention } from './retention.js';
+import { flowNotRegistered, registry } from './registry.js';
+import { checkRetention, prune, pruneSome, type Retention } from './retention.js';
 import { RootFuture, type RootFutureHost } from './root-future.js';
 import { type RunDetails, runDetails } from './run-details.js';
 import { checkListFilter, type ListFilter, type RunInfo, runInfo, runNotFound } from './run-info.js';
 import { type FlowCallOptions, requireFlow } from './startables.js';
 
-const DEFAULT_MAX_VALUE_BYTES = 4 * 1024 * 1024;
 const DEFAULT_LEASE_MS = 30_000;
 const DEFAULT_CLOSE_MS = 10_000;
 const DEFAULT_RESIDENTS: ResidentLimits = { most: 10_000, mostResting: 1_000 };
@@ -93,10 +92,10 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   /** @throws {UsageError} `INVALID_OPTION` */
   constructor(options: EngineOptions = {}, parts: EngineParts = {}) {
-    checkEngineOptions(options);
+    checkEngineOptions('open()', options);
     const logger = options.logger === undefined ? jsonLogger : guarded(options.logger);
     this.#store = chooseStore(options.store);
-    this.#codec = new Codec({ maxValueBytes: options.maxValueBytes ?? DEFAULT_MAX_VALUE_BYTES, serdes: options.serdes });
+    this.#codec = engineCodec(options);
     this.#emitter = new EngineEmitter(logger);
     this.#clock = outsidePlaces(parts.clock ?? systemClock);
     this.#executes = options.execute ?? true;
@@ -110,7 +109,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       leaks: options.leaks ?? 'warn',
       nonDurableAwait: options.nonDurableAwait ?? 'warn',
       leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS,
-      tidy: options.retention && (async () => void (await prune(this.#store, options.retention as Retention, this.#clock.now()))),
+      tidy: options.retention && (() => pruneSome(this.#store, options.retention as Retention, this.#clock.now())),
       executes: this.#executes,
       residents:
         options.maxResidentRuns === undefined ? DEFAULT_RESIDENTS : { most: options.maxResidentRuns, mostResting: options.maxResidentRuns },
@@ -177,7 +176,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       input,
       digest: codec.digest(args, input),
       leaks: options.leaks,
-      timeoutMs: options.timeoutMs ?? definition.timeoutMs,
+      timeoutMs: options.timeoutMs,
     });
     const root = this.#newRoot(runId, options.name ?? definition.name, codec);
     this.#worker.group.create(record, (taken) => this.#created({ root, record, taken, codec }));
@@ -211,15 +210,14 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   /** Tells of a run, and what it waits for. @throws {UsageError} `RUN_NOT_FOUND` */
   async get(runId: string): Promise<RunDetails> {
-    this.#admit('engine.get()');
-    const record = await this.#find(requireRunId(runId, 'engine.get(runId)'));
+    const record = await this.recordOf(runId, 'engine.get(runId)');
     return runDetails(record, { ...this.operationsSource, codec: this.#codecOf(record) });
   }
 
   /** All that a run and its child runs have asked for, as a tree, with attempts and outcomes. @throws {UsageError} `RUN_NOT_FOUND` */
   async operations(runId: string): Promise<OperationInfo[]> {
-    this.#admit('engine.operations()');
-    return operationsTree(this.operationsSource, await this.#find(requireRunId(runId, 'engine.operations(runId)')));
+    const record = await this.recordOf(runId, 'engine.operations(runId)');
+    return operationsTree(this.operationsSource, record);
   }
 
   /** The runs that meet all conditions, newest first. */
@@ -325,7 +323,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     this.#admit('engine.prune()');
     checkRetention('engine.prune()', retention);
     await this.#ready();
-    return prune(this.#store, retention, this.#clock.now());
+    return prune(this.#store, retention, this.#clock);
   }
 
   /** Listens to an event; returns what stops it. A listener that throws is logged and disturbs nobody. */
@@ -415,13 +413,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   }
 
   async #fork(root: RootFuture, runId: string, operationId: string): Promise<void> {
-    const run = await this.#find(runId);
-    if (registry.find(run.flow, run.version) === undefined) {
-      throw new UsageError(
-        'FLOW_NOT_REGISTERED',
-        `engine.fork(): version ${run.version} of flow "${run.flow}" is not registered in this process`,
-      );
-    }
+    const run = await this.recordOf(runId, 'engine.fork()');
+    if (registry.find(run.flow, run.version) === undefined) throw flowNotRegistered('engine.fork()', run.flow, run.version);
     const { workerId, group } = this.#worker;
     const journal = await this.#store.loadJournal(runId);
     const fork = forkOf({ run, journal, operationId, id: root.runId, workerId, nowMs: this.#clock.now() });
@@ -435,7 +428,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   }
 
   async #attach(root: RootFuture): Promise<void> {
-    const record = await this.#find(root.runId);
+    const record = await this.recordOf(root.runId, 'engine.future()');
     root.known(record.flow, this.#codecOf(record));
     this.#followRun(root, record);
   }
@@ -450,7 +443,10 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     this.#worker.followCommitted(id, (end) => root.ended(end));
   }
 
-  async #find(runId: string): Promise<RunRecord> {
+  /** What the store has of a run, with what was started and asked for here before. @throws {UsageError} `RUN_NOT_FOUND` */
+  protected async recordOf(runId: string, caller: string): Promise<RunRecord> {
+    this.#admit(caller);
+    requireRunId(runId, caller);
     await this.#ready();
     const [record] = await this.#store.getRuns([runId]);
     if (record === undefined) throw runNotFound(runId);

@@ -1,6 +1,6 @@
 import { UsageError } from '../errors/errors.js';
 import { insideEndedBranch } from '../journal/branch-notes.js';
-import { scopeOf } from '../journal/numbering.js';
+import { childRunId, generationId, scopeOf } from '../journal/numbering.js';
 import { isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
 import { isBatch } from '../model/statuses.js';
 import { beganAt, encodeRunOptions, runOptions } from '../runtime/new-run.js';
@@ -31,9 +31,9 @@ export function forkOf({ run, journal, operationId, id, workerId, nowMs }: ForkI
   const place = placeOf(run.id, journal, operationId);
   const kept = before(journal, place);
   // The draws of its code are the same, so the same journal fits; its calls have keys of their own.
-  const { idempotencyKey: _key, timeoutMs, leaks } = runOptions(run);
+  const { idempotencyKey: _key, timeoutMs, leaks, generation } = runOptions(run);
   const options = encodeRunOptions({ leaks, timeoutMs, forkOf: { runId: run.id, beganAt: beganAt(run) } });
-  const children = `${childPrefix(run)}/`;
+  const from = generationId(run.id, generation?.number);
   return {
     record: {
       ...run,
@@ -52,7 +52,8 @@ export function forkOf({ run, journal, operationId, id, workerId, nowMs }: ForkI
     journal: kept.map((entry) => ({
       ...entry,
       runId: id,
-      childRunId: entry.childRunId?.startsWith(children) === true ? `${id}/${entry.childRunId.slice(children.length)}` : entry.childRunId,
+      // One that was given an id keeps it.
+      childRunId: entry.childRunId === childRunId(from, entry.id) ? childRunId(id, entry.id) : entry.childRunId,
     })),
   };
 }
@@ -67,7 +68,11 @@ interface ForkPlace {
 /** The place in the order that an operation has or takes up. */
 function placeOf(runId: string, journal: readonly OperationRecord[], operationId: string): ForkPlace {
   const entry = journal.find((each) => each.id === operationId && isOperation(each));
-  if (entry === undefined) throw new UsageError('INVALID_ARGUMENT', `engine.fork(): run ${runId} has no operation ${operationId}`);
+  if (entry === undefined)
+    throw new UsageError(
+      'INVALID_ARGUMENT',
+      `engine.fork(): run ${runId} has no operation ${operationId}; engine.operations(runId) tells the ids`,
+    );
   const { seq, kind, input, status, startedAt } = entry;
   if (seq !== null) return { seq: isBatch(kind) ? placeOfDecision(journal, operationId, seq) : seq };
   const taken = kind === 'event' ? journal.find(({ id }) => id === input) : undefined;
@@ -123,9 +128,4 @@ function before(journal: readonly OperationRecord[], place: ForkPlace): Operatio
   const unnumbered = kept.filter(({ seq }) => seq === null).length;
   const numbered = kept.map((entry, index) => (entry.seq === null ? entry : { ...entry, seq: index - unnumbered + 1 }));
   return [...numbered, ...taken];
-}
-
-function childPrefix(run: RunRecord): string {
-  const { generation } = runOptions(run);
-  return generation === undefined ? run.id : `${run.id}#${generation.number}`;
 }

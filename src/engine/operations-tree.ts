@@ -1,8 +1,8 @@
 import type { Codec } from '../codec/codec.js';
 import type { Serdes } from '../codec/serdes.js';
-import { type AttemptNotes, decodeAttempts, lastRunOf } from '../journal/attempt-notes.js';
+import { type AttemptNotes, attemptRunOf, decodeAttempts, lastRunOf, restsUntil } from '../journal/attempt-notes.js';
 import { splitBatchInput } from '../journal/batch-input.js';
-import { attemptRunId, operationId, ROOT_SCOPE, scopeOf } from '../journal/numbering.js';
+import { operationId, ROOT_SCOPE, scopeOf } from '../journal/numbering.js';
 import { defaultItemName } from '../model/item-name.js';
 import { isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
 import { isBatch, isEnded, type OperationKind, type OperationStatus } from '../model/statuses.js';
@@ -227,22 +227,24 @@ function decoded(text: string, codec: Codec): unknown {
 }
 
 function attemptFields(record: OperationRecord, codec: Codec, nowMs: number): Pick<OperationInfo, 'attempts' | 'failedAttempts'> {
-  const { kind, childRunId } = record;
-  if (kind !== 'action' && kind !== 'flow') return { attempts: 0 };
+  if (record.kind !== 'action' && record.kind !== 'flow') return { attempts: 0 };
   const notes = decodeAttempts(record.attempts);
-  const failedAttempts = notes.kept.map(({ attempt, error, startedAt, failedAt }) => ({
-    attempt,
-    error: codec.decodeError(error),
-    startedAt: new Date(startedAt),
-    failedAt: new Date(failedAt),
-    ...(kind === 'flow' && childRunId !== null ? { childRunId: attemptRunId(childRunId, attempt) } : {}),
-  }));
+  const failedAttempts = notes.kept.map(({ attempt, error, startedAt, failedAt }) => {
+    const childRunId = attemptRunOf(record, attempt);
+    return {
+      attempt,
+      error: codec.decodeError(error),
+      startedAt: new Date(startedAt),
+      failedAt: new Date(failedAt),
+      ...(childRunId === undefined ? {} : { childRunId }),
+    };
+  });
   return { attempts: attemptsOf(record, notes, nowMs), ...(failedAttempts.length === 0 ? {} : { failedAttempts }) };
 }
 
 /** How many attempts there were, the one under way included. */
-function attemptsOf({ status, finishedAt }: OperationRecord, { failures, nextAt, polls }: AttemptNotes, nowMs: number): number {
-  const made = (polls?.count ?? 0) + failures;
-  const backsOff = nextAt !== undefined && nextAt > (finishedAt ?? nowMs);
-  return status === 'FAILED' || backsOff ? Math.max(1, made) : made + 1;
+function attemptsOf(record: OperationRecord, notes: AttemptNotes, nowMs: number): number {
+  const made = (notes.polls?.count ?? 0) + notes.failures;
+  const over = record.status === 'FAILED' || restsUntil(notes, record, nowMs) !== undefined;
+  return over ? Math.max(1, made) : made + 1;
 }

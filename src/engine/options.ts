@@ -1,3 +1,4 @@
+import { Codec } from '../codec/codec.js';
 import type { Serdes } from '../codec/serdes.js';
 import {
   checkOptions,
@@ -64,9 +65,14 @@ export const RETRY_OPTION: OptionRule = [
 ];
 
 const STORE_METHODS = ['open', 'close', 'commit', 'loadJournal', 'claimRuns', 'registerWorker'];
-const isStore = hasMethods(...STORE_METHODS);
+/** Whether something is a store. */
+export const isStore: OptionRule[0] = hasMethods(...STORE_METHODS);
 
-const TABLE: OptionTable = {
+/** The rule of every option that is the largest encoded value. */
+export const MAX_VALUE_BYTES_OPTION: OptionRule = [isPositiveInteger, 'a whole number of bytes above 0'];
+
+/** The rules of `EngineOptions`. */
+export const ENGINE_OPTIONS: OptionTable = {
   store: [(value) => isText(value) || isStore(value), "a path, ':memory:' or a store"],
   logger: [hasMethods('debug', 'info', 'warn', 'error'), 'an object with the functions debug, info, warn and error, such as console'],
   leaks: POLICY,
@@ -76,14 +82,24 @@ const TABLE: OptionTable = {
   maxResidentRuns: [isPositiveInteger, 'a whole number above 0'],
   maxConcurrentActions: [isPositiveInteger, 'a whole number above 0'],
   serdes: SERDES_OPTION,
-  maxValueBytes: [isPositiveInteger, 'a whole number of bytes above 0'],
+  maxValueBytes: MAX_VALUE_BYTES_OPTION,
   leaseMs: [isPositiveInteger, 'a whole number of milliseconds above 0'],
   execute: [isBoolean, 'true or false'],
   default: [isBoolean, 'true or false'],
 };
 
-/** @throws {UsageError} `INVALID_OPTION` when an option is unknown or of the wrong kind. */
-export function checkEngineOptions(options: EngineOptions | undefined): void {
-  checkOptions('open()', options, TABLE);
-  if (options?.retention !== undefined) checkRetention('open(): retention', options.retention);
+/**
+ * @param table - The rules, where they are not those of `open()`.
+ * @throws {UsageError} `INVALID_OPTION` when an option is unknown or of the wrong kind.
+ */
+export function checkEngineOptions(caller: string, options: EngineOptions | undefined, table: OptionTable = ENGINE_OPTIONS): void {
+  checkOptions(caller, options, table);
+  if (options?.retention !== undefined) checkRetention(`${caller}: retention`, options.retention);
+}
+
+const DEFAULT_MAX_VALUE_BYTES = 4 * 1024 * 1024;
+
+/** What an engine of these options writes and reads values with. */
+export function engineCodec({ maxValueBytes = DEFAULT_MAX_VALUE_BYTES, serdes }: Pick<EngineOptions, 'maxValueBytes' | 'serdes'>): Codec {
+  return new Codec({ maxValueBytes, serdes });
 }

@@ -57,7 +57,8 @@ export class Outbox {
 
   async #sendToLiving(message: InboxMessage): Promise<void> {
     const status = await this.#send(message);
-    if (isEnded(status)) throw new UsageError('RUN_FINISHED', `run ${message.runId} is ${status}: nothing can be sent to it any more`);
+    if (isEnded(status))
+      throw new UsageError('RUN_FINISHED', `run ${message.runId} is ${status}: nothing can be sent to it any more; start another run`);
   }
 
   async #send(message: InboxMessage): Promise<RunStatus> {

@@ -78,6 +78,14 @@ export class Registry implements FlowSource {
 /** The registry of this process. */
 export const registry: Registry = new Registry();
 
+/** That a flow is needed which this process has not registered. `caller` is what needs it. */
+export function flowNotRegistered(caller: string, flow: string, version: number): UsageError {
+  return new UsageError(
+    'FLOW_NOT_REGISTERED',
+    `${caller}: no flow "${flow}" version ${version} is registered in this process: import the module that defines it, or keep the old version beside the new one`,
+  );
+}
+
 function nameTaken(what: string, or: string): UsageError {
   return new UsageError(
     'NAME_TAKEN',

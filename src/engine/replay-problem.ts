@@ -1,11 +1,11 @@
 import { systemClock } from '../clock/system-clock.js';
 import type { Codec } from '../codec/codec.js';
+import { decodeErrorText } from '../codec/error-codec.js';
 import { LeakedFuturesError } from '../errors/errors.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
 import type { FlowDefinition } from '../runtime/definitions.js';
 import { rehearse } from '../worker/rehearsal.js';
-import { registry } from './registry.js';
 
 /** A run and its operations, as stores keep them. */
 export interface RecordedRun {
@@ -26,7 +26,7 @@ export async function replayProblem(
   definition: FlowDefinition,
   codec: Codec,
 ): Promise<ReplayProblem | undefined> {
-  const expected = isEnded(run.status) ? endText(run, codec) : undefined;
+  const expected = isEnded(run.status) ? endText(run) : undefined;
   const rehearsed = await rehearse({
     record: run,
     journal: [...operations].sort((a, b) => (a.seq ?? Number.POSITIVE_INFINITY) - (b.seq ?? Number.POSITIVE_INFINITY)),
@@ -36,9 +36,9 @@ export async function replayProblem(
     clock: systemClock,
     codec,
   });
-  if (rehearsed.kind === 'differs') return { message: codec.withSerdes(definition.serdes).decodeError(rehearsed.error).message };
+  if (rehearsed.kind === 'differs') return { message: decodeErrorText(rehearsed.error).message };
   if (expected === undefined) return undefined;
-  const actual = rehearsed.kind === 'ended' ? endText({ ...run, ...rehearsed }, codec) : OTHER_ENDS[rehearsed.kind];
+  const actual = rehearsed.kind === 'ended' ? endText(rehearsed) : OTHER_ENDS[rehearsed.kind];
   return actual === expected ? undefined : otherEnd(`the replay of run ${run.id} came to another end`, expected, actual);
 }
 
@@ -50,12 +50,9 @@ export function otherEnd(what: string, expected: string, actual: string): Replay
 }
 
 /** How a run ended, as a text that can be compared: its status, and its encoded value, or its error without the stack. */
-export function endText(
-  { flow, version, status, outcome }: Pick<RunRecord, 'flow' | 'version' | 'status' | 'outcome'>,
-  codec: Codec,
-): string {
+export function endText({ status, outcome }: Pick<RunRecord, 'status' | 'outcome'>): string {
   if (status === 'SUCCEEDED' || outcome === null) return `${status}: ${outcome ?? ''}`;
-  const { name, message } = codec.withSerdes(registry.find(flow, version)?.serdes).decodeError(outcome);
+  const { name, message } = decodeErrorText(outcome);
   return `${status}: ${name}: ${name === LeakedFuturesError.name ? withoutCircumstances(message) : message}`;
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock/clock.js';
 import { UsageError } from '../errors/errors.js';
 import { checkOptions, DURATION, type OptionTable } from '../errors/options.js';
 import { requireDuration } from '../futures/future.js';
@@ -30,13 +31,24 @@ export function checkRetention(caller: string, retention: Retention): void {
   if (age !== undefined) requireDuration(age, `${caller}: age`);
 }
 
-/** Deletes what is not to be kept, in steps that leave others room. Returns how many runs are gone. */
-export async function prune(store: Pick<Store, 'prune'>, { age, count }: Retention, nowMs: number): Promise<number> {
-  const endedBefore = age === undefined ? null : nowMs - requireDuration(age, 'retention: age');
+/** Deletes what is not to be kept, in steps between which others have their turn. Returns how many runs are gone. */
+export async function prune(store: Pick<Store, 'prune'>, retention: Retention, clock: Pick<Clock, 'now' | 'macrotask'>): Promise<number> {
+  const nowMs = clock.now();
   let pruned = 0;
   for (;;) {
-    const gone = await store.prune({ endedBefore, keep: count ?? null, limit: CHUNK });
+    const gone = await pruneChunk(store, retention, nowMs);
     pruned += gone;
     if (gone < CHUNK) return pruned;
+    await new Promise<void>((resolve) => clock.macrotask(resolve));
   }
+}
+
+/** Deletes some of what is not to be kept. Returns whether more may be left. */
+export async function pruneSome(store: Pick<Store, 'prune'>, retention: Retention, nowMs: number): Promise<boolean> {
+  return (await pruneChunk(store, retention, nowMs)) >= CHUNK;
+}
+
+function pruneChunk(store: Pick<Store, 'prune'>, { age, count }: Retention, nowMs: number): Promise<number> {
+  const endedBefore = age === undefined ? null : nowMs - requireDuration(age, 'retention: age');
+  return store.prune({ endedBefore, keep: count ?? null, limit: CHUNK });
 }

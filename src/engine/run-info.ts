@@ -41,7 +41,7 @@ export function checkListFilter(filter: ListFilter | undefined): void {
   });
 }
 
-/** Tells of a run. Values are decoded when they are read: one that this process cannot decode hides nothing else. */
+/** Tells of a run. Values and errors are decoded when they are read: one that this process cannot decode hides nothing else. */
 export function runInfo(record: RunRecord, codec: Codec): RunInfo {
   const { id, flow, version, status, outcome, blockedCode, parentRunId, parentOperationId, createdAt, finishedAt } = record;
   const info: RunInfo = {
@@ -52,16 +52,16 @@ export function runInfo(record: RunRecord, codec: Codec): RunInfo {
     get args(): readonly unknown[] {
       return codec.decode(record.input) as unknown[];
     },
-    ...(status !== 'SUCCEEDED' && outcome !== null ? { error: codec.decodeError(outcome) } : {}),
     ...(blockedCode === null ? {} : { blockedCode }),
     ...(parentRunId === null ? {} : { parent: { runId: parentRunId, operationId: parentOperationId as string } }),
     createdAt: new Date(createdAt),
     ...(finishedAt === null ? {} : { finishedAt: new Date(finishedAt) }),
   };
   if (status === 'SUCCEEDED') Object.defineProperty(info, 'result', { get: () => codec.decode(outcome as string), enumerable: true });
+  else if (outcome !== null) Object.defineProperty(info, 'error', { get: () => codec.decodeError(outcome), enumerable: true });
   return info;
 }
 
 export function runNotFound(runId: string): UsageError {
-  return new UsageError('RUN_NOT_FOUND', `there is no run ${runId} in this store`);
+  return new UsageError('RUN_NOT_FOUND', `there is no run ${runId} in this store; it may have been pruned, or lies in another store`);
 }

@@ -1,7 +1,7 @@
 import type { Codec } from '../codec/codec.js';
-import { type AttemptNotes, decodeAttempts } from '../journal/attempt-notes.js';
+import { type AttemptNotes, decodeAttempts, lastRunOf, restsUntil } from '../journal/attempt-notes.js';
 import { insideEndedBranch } from '../journal/branch-notes.js';
-import { attemptRunId, scopeOf } from '../journal/numbering.js';
+import { scopeOf } from '../journal/numbering.js';
 import { assertNever } from '../model/assert-never.js';
 import { isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
 import { isEnded, type OperationKind } from '../model/statuses.js';
@@ -58,9 +58,9 @@ function isStarted(record: OperationRecord): boolean {
   return record.status === 'STARTED' && isOperation(record) && !(record.kind === 'action' && record.childRunId !== null);
 }
 
-/** The runs that are waited for by these entries. */
+/** The runs that are waited for by these entries, or that were before a back-off. */
 export function awaitedRunIds(records: readonly OperationRecord[]): string[] {
-  return records.flatMap((record) => awaitedRunId(record) ?? []);
+  return records.flatMap((record) => lastRunOf(record) ?? []);
 }
 
 /** What a run waits for, in the order in which its code asked. */
@@ -137,10 +137,10 @@ function detailOf(record: OperationRecord, context: Context): Detail {
 function actionDetail(record: OperationRecord, { run, surroundings }: Context): Detail {
   const { codec, nowMs, queued } = surroundings;
   const notes = decodeAttempts(record.attempts);
-  const { nextAt } = notes;
   const what = attemptOf(notes);
   const [failed, shared] = attemptDetail(notes, codec);
-  if (nextAt !== undefined && nextAt > nowMs) {
+  const nextAt = restsUntil(notes, record, nowMs);
+  if (nextAt !== undefined) {
     const nextAttemptAt = new Date(nextAt);
     return { waitsFor: `${what}, at ${nextAttemptAt.toISOString()}${failed}`, ...shared, nextAttemptAt };
   }
@@ -155,23 +155,16 @@ function actionDetail(record: OperationRecord, { run, surroundings }: Context): 
 function childRunDetail(record: OperationRecord, { surroundings }: Context): Detail {
   const { codec, nowMs, runs } = surroundings;
   const notes = decodeAttempts(record.attempts);
-  const { nextAt, failures } = notes;
   const [failed, shared] = attemptDetail(notes, codec);
+  const nextAt = restsUntil(notes, record, nowMs);
   if (nextAt !== undefined) {
     const nextAttemptAt = new Date(nextAt);
     const when = nextAt > nowMs ? 'at' : 'due since';
     return { waitsFor: `${attemptOf(notes)}, ${when} ${nextAttemptAt.toISOString()}${failed}`, ...shared, nextAttemptAt };
   }
-  const childRunId = awaitedRunId(record) as string;
-  const which = failures === 0 ? '' : ` (${attemptOf(notes)})`;
+  const childRunId = lastRunOf(record) as string;
+  const which = notes.failures === 0 ? '' : ` (${attemptOf(notes)})`;
   return { waitsFor: `run ${childRunId}${which}${stateOf(runs.get(childRunId))}${failed}`, ...shared, childRunId };
-}
-
-/** Of a child run that waits for another attempt: none. */
-function awaitedRunId({ kind, childRunId, attempts }: OperationRecord): string | undefined {
-  if (kind !== 'flow' || childRunId === null) return undefined;
-  const { failures, nextAt } = decodeAttempts(attempts);
-  return nextAt === undefined ? attemptRunId(childRunId, failures + 1) : undefined;
 }
 
 function stateOf(run: RunRecord | undefined): string {

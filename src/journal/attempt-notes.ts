@@ -17,7 +17,7 @@ export interface AttemptNotes {
   readonly failures: number;
   /** The last of them. */
   readonly kept: readonly FailedAttempt[];
-  /** When the next is due; left out while one is under way. */
+  /** When the next is due. Of a child run it is left out while one is under way; of an action it may stay, as no beginning is written: see `restsUntil`. */
   readonly nextAt?: number | undefined;
   /** How many there may be, where the strategy says so. */
   readonly maxAttempts?: number | undefined;
@@ -51,16 +51,36 @@ export function withFailure({ failures, kept, heartbeat, polls }: AttemptNotes, 
   return { failures: failures + 1, kept: [...kept, failed].slice(-KEPT), heartbeat, polls };
 }
 
-/** The run of the last attempt of a child run, whether that is under way or over; the run that a detached action has become. */
-export function lastRunOf({ kind, childRunId, status, attempts }: OperationRecord): string | undefined {
-  if (childRunId === null || kind !== 'flow') return childRunId ?? undefined;
-  const { failures, nextAt } = decodeAttempts(attempts);
-  const last = status === 'FAILED' || nextAt !== undefined ? failures : failures + 1;
-  return attemptRunId(childRunId, Math.max(1, last));
+/**
+ * When the next attempt of an operation is due, if none is under way; `undefined` if one is.
+ *
+ * @param nowMs - What the time is as long as it is not finished. It matters for actions only.
+ */
+export function restsUntil({ nextAt }: AttemptNotes, { kind, finishedAt }: OperationRecord, nowMs: number): number | undefined {
+  if (nextAt === undefined || kind === 'flow') return nextAt;
+  return nextAt > (finishedAt ?? nowMs) ? nextAt : undefined;
 }
 
-/** What is kept of them when the operation has its outcome: nothing, when the first attempt was the only one and that is its outcome. */
-export function finalAttempts({ failures, kept, polls }: AttemptNotes, outcome: string): string | null {
-  const only = failures === 0 || (failures === 1 && kept[0]?.error === outcome);
+/** The run that makes an attempt of a child run; `undefined` of any other operation. */
+export function attemptRunOf({ kind, childRunId }: OperationRecord, attempt: number): string | undefined {
+  return kind === 'flow' && childRunId !== null ? attemptRunId(childRunId, attempt) : undefined;
+}
+
+/** The run of the last attempt of a child run, whether that is under way or over; the run that a detached action has become. */
+export function lastRunOf(record: OperationRecord): string | undefined {
+  const { kind, childRunId, status, attempts } = record;
+  if (kind !== 'flow') return childRunId ?? undefined;
+  const { failures, nextAt } = decodeAttempts(attempts);
+  const last = status === 'FAILED' || nextAt !== undefined ? failures : failures + 1;
+  return attemptRunOf(record, Math.max(1, last));
+}
+
+/**
+ * What is kept of them when the operation has its outcome: nothing, when the first attempt was the only one and that is its outcome.
+ *
+ * @param failure - The outcome as the error of an attempt is kept; `null` when it is no failure.
+ */
+export function finalAttempts({ failures, kept, polls }: AttemptNotes, failure: string | null): string | null {
+  const only = failures === 0 || (failures === 1 && kept[0]?.error === failure);
   return only && polls === undefined ? null : encodeAttempts({ failures, kept, polls });
 }

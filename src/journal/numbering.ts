@@ -15,6 +15,11 @@ export function scopeOf(operationId: string): string {
   return operationId.slice(0, Math.max(0, operationId.lastIndexOf('.')));
 }
 
+/** What the generation of a run is called, where its name has to be nobody else's: the first as the run itself. */
+export function generationId(runId: string, number = 1): string {
+  return number === 1 ? runId : `${runId}#${number}`;
+}
+
 /** The id of a child run that was given none: nobody else's, and the same on every replay. */
 export function childRunId(parentRunId: string, parentOperationId: string): string {
   return `${parentRunId}/${parentOperationId}`;

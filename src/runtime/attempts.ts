@@ -1,5 +1,4 @@
-import { thrownError } from '../codec/error-parts.js';
-import { InterruptedError, NonRetryableError, TimeoutError } from '../errors/errors.js';
+import { InterruptedError, TimeoutError } from '../errors/errors.js';
 import { type AttemptNotes, decodeAttempts, NO_ATTEMPTS, withFailure } from '../journal/attempt-notes.js';
 import { Attempt, type AttemptSubject } from './attempt.js';
 import { runBody } from './body-end.js';
@@ -7,11 +6,10 @@ import type { AttemptPolicy } from './definitions.js';
 import { plainError } from './events.js';
 import { keptError } from './kept-error.js';
 import type { PlaceRequest } from './limiter.js';
-import { mostAttempts, retryDelayMs } from './retry-strategy.js';
+import { decideRetry } from './retry-strategy.js';
 
 /** What is tried: a call of an action. */
 export interface Tried extends AttemptSubject, PlaceRequest {
-  readonly operationId: string;
   readonly startedAtMs: number;
   readonly policy: AttemptPolicy;
   /** What the limit over all attempts is called where it was asked for. */
@@ -190,9 +188,7 @@ export class Attempts {
         this.#goOnWith(notes);
       }
     } catch (error) {
-      const attempt = this.#number;
-      this.#notes = this.#withFailure(error);
-      this.#tell(attempt, error);
+      this.#noteFailure(error);
       this.#finallyFailed(error);
     }
   }
@@ -201,35 +197,20 @@ export class Attempts {
     this.#current = undefined;
     this.#callOffLimits();
     const { host, policy, name } = this.#of;
-    const attempt = this.#number;
     const failedAt = host.clock.now();
-    this.#notes = this.#withFailure(error);
-    let delayMs: number | undefined;
-    let maxAttempts: number | undefined;
-    let final = error;
-    try {
-      const strategy = policy.retry ?? host.retry;
-      const asked = strategy !== undefined && !(error instanceof NonRetryableError);
-      if (asked) {
-        delayMs = retryDelayMs(strategy, thrownError(error), attempt, () => `action "${name}"`);
-        maxAttempts = mostAttempts(strategy);
-      }
-    } catch (broken) {
-      final = broken;
-    }
-    this.#tell(attempt, error, delayMs === undefined ? undefined : failedAt + delayMs);
-    if (delayMs === undefined) this.#finallyFailed(final);
-    else this.#goOnWith({ ...this.#notes, nextAt: failedAt + delayMs, maxAttempts });
+    const decided = decideRetry(policy.retry ?? host.retry, error, this.#number, `action "${name}"`);
+    const nextAt = 'delayMs' in decided ? failedAt + decided.delayMs : undefined;
+    this.#noteFailure(error, nextAt);
+    if ('error' in decided) this.#finallyFailed(decided.error);
+    else this.#goOnWith({ ...this.#notes, nextAt, maxAttempts: decided.maxAttempts });
   }
 
-  #withFailure(error: unknown): AttemptNotes {
-    const { host, codec } = this.#of;
-    const failed = { attempt: this.#number, error: keptError(error, codec), startedAt: this.#startedAt, failedAt: host.clock.now() };
-    return withFailure(this.#notes, failed);
-  }
-
-  #tell(attempt: number, error: unknown, nextAt?: number): void {
-    const { host, runId, operationId, name } = this.#of;
+  /** The attempt under way has failed; listeners are told, and when the next is due. */
+  #noteFailure(error: unknown, nextAt?: number): void {
+    const { host, codec, runId, operationId, name } = this.#of;
+    const attempt = this.#number;
+    const failed = { attempt, error: keptError(error, codec), startedAt: this.#startedAt, failedAt: host.clock.now() };
+    this.#notes = withFailure(this.#notes, failed);
     const { events } = host;
     if (!events.wants('attempt:failed')) return;
     const next = nextAt === undefined ? {} : { nextAt };
@@ -264,9 +245,7 @@ export class Attempts {
     if (last !== undefined) error.cause = this.#of.codec.decodeError(last.error);
     if (this.#current !== undefined) {
       this.#current.abort(error);
-      const attempt = this.#number;
-      this.#notes = this.#withFailure(error);
-      this.#tell(attempt, error);
+      this.#noteFailure(error);
     }
     this.#finallyFailed(error);
   }

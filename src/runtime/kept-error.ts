@@ -7,9 +7,13 @@ const MESSAGE_LENGTH = 1_000;
 
 /** The text of an error that is kept beside its operation, whatever comes of that: a long one is kept by its name and the beginning of its message. */
 export function keptError(error: unknown, codec: Codec): string {
-  const text = codec.encodeError(error);
+  return keptText(codec.encodeError(error), codec);
+}
+
+/** What `keptError` makes of an error, from its text. */
+export function keptText(text: string, codec: Codec): string {
   if (text.length <= KEPT_ERROR_LENGTH) return text;
-  const { name, message } = plainError(error);
+  const { name, message } = plainError(codec.decodeError(text));
   const short = new Error(`${message.slice(0, MESSAGE_LENGTH)}… (shortened)`);
   short.name = name.slice(0, MESSAGE_LENGTH);
   delete short.stack;

@@ -6,8 +6,7 @@ export interface PlaceRequest {
   /** How many of the action may run at once; `undefined`: any number. */
   readonly concurrency: number | undefined;
   readonly runId: string;
-  /** The call, for `waits`. */
-  readonly operationId?: string;
+  readonly operationId: string;
 }
 
 /** Called when there is a place; gives it back by the function it is given. */
@@ -47,16 +46,11 @@ export class Limiter {
   }
 
   #request(request: PlaceRequest, onGranted: Granted): () => void {
-    const { runId, operationId } = request;
-    const granted: Granted = (release) => {
-      if (!this.#closed) onGranted(release);
-    };
-    if (operationId === undefined) return this.#enter(request, granted);
-    const call = callKey(runId, operationId);
+    const call = callKey(request.runId, request.operationId);
     this.#waiting.add(call);
     const leave = this.#enter(request, (release) => {
       this.#waiting.delete(call);
-      granted(release);
+      if (!this.#closed) onGranted(release);
     });
     return () => {
       this.#waiting.delete(call);

@@ -34,10 +34,11 @@ export function newRunId(nowMs: number): string {
 
 interface NewRun {
   readonly id: string;
-  readonly definition: { readonly name: string; readonly version: number };
+  readonly definition: { readonly name: string; readonly version: number; readonly timeoutMs?: number | undefined };
   readonly input: string;
   readonly digest: string;
   readonly leaks?: LeakPolicy | undefined;
+  /** Default: that of the definition. */
   readonly timeoutMs?: number | undefined;
   readonly idempotencyKey?: string;
   readonly parent?: { readonly runId: string; readonly operationId: string };
@@ -45,7 +46,7 @@ interface NewRun {
 
 /** The record that creates a run of this worker, now. */
 export function newRun(host: Pick<RunHost, 'workerId' | 'clock' | 'newSeed'>, run: NewRun): RunRecord {
-  const { leaks, idempotencyKey, timeoutMs } = run;
+  const { leaks, idempotencyKey, timeoutMs = run.definition.timeoutMs } = run;
   return {
     id: run.id,
     flow: run.definition.name,

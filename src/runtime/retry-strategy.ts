@@ -1,6 +1,7 @@
+import { thrownError } from '../codec/error-parts.js';
 import type { ErrorClass } from '../codec/error-registry.js';
-import { UsageError } from '../errors/errors.js';
-import { checkOptions, DURATION, isFunction, isOneOf, type OptionTable } from '../errors/options.js';
+import { NonRetryableError, UsageError } from '../errors/errors.js';
+import { checkOptions, DURATION, isFunction, isOneOf, type OptionRule, type OptionTable } from '../errors/options.js';
 import { requireDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
 
@@ -12,6 +13,15 @@ export interface RetryDecision {
 
 /** Decides after a failed attempt. `attempt` is its number, from 1. It is asked once for each: what it decides is recorded. */
 export type RetryStrategy = (error: Error, attempt: number) => RetryDecision;
+
+/** What comes after a failed attempt: another, or the end. */
+export type RetryOutcome =
+  | {
+      readonly delayMs: number;
+      /** How many attempts there are at most, where the strategy says so. */
+      readonly maxAttempts: number | undefined;
+    }
+  | { readonly error: unknown };
 
 /** A strategy that says how many attempts there are at most, for those who ask what a run waits for. */
 interface LimitedStrategy extends RetryStrategy {
@@ -37,8 +47,10 @@ export interface RetryOptions {
   readonly retryable?: ((error: Error) => boolean) | readonly ErrorClass[];
 }
 
+const ATTEMPTS: OptionRule = [isAttempts, 'a whole number from 1, or Infinity'];
+
 const TABLE: OptionTable = {
-  maxAttempts: [isAttempts, 'a whole number from 1, or Infinity'],
+  maxAttempts: ATTEMPTS,
   initialDelay: DURATION,
   maxDelay: DURATION,
   backoffRate: [(value) => Number.isFinite(value) && (value as number) >= 1, 'a number from 1'],
@@ -58,13 +70,12 @@ export function createRetryStrategy(options: RetryOptions = {}): RetryStrategy {
   const initialMs = requireDuration(initialDelay, 'createRetryStrategy(): initialDelay');
   const maxMs = requireDuration(maxDelay, 'createRetryStrategy(): maxDelay');
   const worthIt = predicate(retryable);
-  const strategy: RetryStrategy = (error, attempt) => {
-    if (attempt >= maxAttempts || !worthIt(error)) return GIVE_UP;
+  return limited(maxAttempts, (attempt, error) => {
+    if (!worthIt(error)) return undefined;
     // The rate to a high power is `Infinity`, and no delay at all stays none.
     const delayMs = initialMs === 0 ? 0 : Math.min(maxMs, initialMs * backoffRate ** (attempt - 1));
-    return { retry: true, delay: jittered(delayMs, jitter) };
-  };
-  return Object.assign(strategy, { maxAttempts });
+    return jittered(delayMs, jitter);
+  });
 }
 
 /** Strategies for usual cases. */
@@ -86,34 +97,61 @@ export const RetryPresets: {
   default: () => createRetryStrategy({ maxAttempts: 6, initialDelay: '5s', maxDelay: '60s' }),
   transient: () => createRetryStrategy({ maxAttempts: 3, initialDelay: '200ms', maxDelay: '2s', jitter: 'HALF' }),
   linear: (options = {}) => {
-    checkOptions('RetryPresets.linear()', options, { maxAttempts: TABLE['maxAttempts'] as OptionTable[string], increment: DURATION });
+    checkOptions('RetryPresets.linear()', options, { maxAttempts: ATTEMPTS, increment: DURATION });
     const { maxAttempts = 5, increment = '1s' } = options;
     const incrementMs = requireDuration(increment, 'RetryPresets.linear(): increment');
-    const strategy: RetryStrategy = (_error, attempt) => (attempt >= maxAttempts ? GIVE_UP : { retry: true, delay: attempt * incrementMs });
-    return Object.assign(strategy, { maxAttempts });
+    return limited(maxAttempts, (attempt) => attempt * incrementMs);
   },
   fixed: (options = {}) => {
-    checkOptions('RetryPresets.fixed()', options, { maxAttempts: TABLE['maxAttempts'] as OptionTable[string], delay: DURATION });
+    checkOptions('RetryPresets.fixed()', options, { maxAttempts: ATTEMPTS, delay: DURATION });
     const { maxAttempts = 5, delay = '5s' } = options;
     const delayMs = requireDuration(delay, 'RetryPresets.fixed(): delay');
-    const strategy: RetryStrategy = (_error, attempt) => (attempt >= maxAttempts ? GIVE_UP : { retry: true, delay: delayMs });
-    return Object.assign(strategy, { maxAttempts });
+    return limited(maxAttempts, () => delayMs);
   },
   critical: () => createRetryStrategy({ maxAttempts: 10, initialDelay: '1s', maxDelay: '60s', backoffRate: 1.5, jitter: 'NONE' }),
 };
 
-/** Asks a strategy. Returns the milliseconds until the next attempt, `undefined` for none. @throws {UsageError} when its answer is no decision. */
-export function retryDelayMs(strategy: RetryStrategy, error: Error, attempt: number, what: () => string): number | undefined {
-  const decision: unknown = strategy(error, attempt);
-  if (typeof decision !== 'object' || decision === null || typeof (decision as RetryDecision).retry !== 'boolean') {
-    throw new UsageError('INVALID_ARGUMENT', `the retry strategy of ${what()} must return { retry: boolean, delay?: duration }`);
+/**
+ * Decides what comes after a failed attempt. Without a strategy, and after a `NonRetryableError`, that is the end, with the error; a strategy that fails
+ * itself makes an end with its own error.
+ *
+ * @param attempt - Its number, from 1.
+ * @param what - Whose strategy it is, for messages: `action "charge"`.
+ */
+export function decideRetry(strategy: RetryStrategy | undefined, error: unknown, attempt: number, what: string): RetryOutcome {
+  if (strategy === undefined || error instanceof NonRetryableError) return { error };
+  try {
+    const delayMs = readDecision(strategy(thrownError(error), attempt), 'retry', `the retry strategy of ${what}`);
+    return delayMs === undefined ? { error } : { delayMs, maxAttempts: mostAttempts(strategy) };
+  } catch (broken) {
+    return { error: broken };
   }
-  const { retry, delay = 0 } = decision as RetryDecision;
-  return retry ? requireDuration(delay, `the delay that the retry strategy of ${what()} returned`) : undefined;
+}
+
+/**
+ * Reads what a strategy has returned: whether to go on, and after how many milliseconds; `undefined` if not.
+ *
+ * @throws {UsageError} `INVALID_ARGUMENT` or `INVALID_DURATION` when it is no decision.
+ */
+export function readDecision(value: unknown, key: 'retry' | 'continue', what: string): number | undefined {
+  const { [key]: goesOn, delay = 0 } = (value ?? {}) as Partial<Record<'retry' | 'continue', unknown>> & { readonly delay?: Duration };
+  if (typeof goesOn !== 'boolean') {
+    throw new UsageError('INVALID_ARGUMENT', `${what} must return { ${key}: boolean, delay?: duration }`);
+  }
+  return goesOn ? requireDuration(delay, `the delay that ${what} returned`) : undefined;
+}
+
+/** A strategy of so many attempts. `delayOf` tells the milliseconds until the next, `undefined` for none. */
+function limited(maxAttempts: number, delayOf: (attempt: number, error: Error) => number | undefined): RetryStrategy {
+  const strategy: RetryStrategy = (error, attempt) => {
+    const delay = attempt >= maxAttempts ? undefined : delayOf(attempt, error);
+    return delay === undefined ? GIVE_UP : { retry: true, delay };
+  };
+  return Object.assign(strategy, { maxAttempts });
 }
 
 /** How many attempts a strategy allows, to be noted with a failed one; `undefined` where it does not say, or there is no limit. */
-export function mostAttempts({ maxAttempts }: LimitedStrategy): number | undefined {
+function mostAttempts({ maxAttempts }: LimitedStrategy): number | undefined {
   return Number.isSafeInteger(maxAttempts) ? maxAttempts : undefined;
 }
 

@@ -1,5 +1,6 @@
 import type { Codec } from '../codec/codec.js';
 import { CancelledError } from '../errors/errors.js';
+import { generationId } from '../journal/numbering.js';
 import type { OperationRecord, RunRecord, RunRestart } from '../model/records.js';
 import type { EndStatus } from '../model/statuses.js';
 import { type BodyEnd, recordedEnd } from './body-end.js';
@@ -55,7 +56,7 @@ function nextGeneration(
       restart: {
         runId: record.id,
         input: codec.encode(args, () => `the arguments of continueAsNew() in ${scope.what}`),
-        seed: host.newSeed(`${record.id}#${number}`),
+        seed: host.newSeed(generationId(record.id, number)),
         options: encodeRunOptions({ ...options, generation }),
         operations: inbox.unread(undelivered),
       },

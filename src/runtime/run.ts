@@ -4,7 +4,7 @@ import type { WaitPlace } from '../futures/conditions.js';
 import { type Abortable, cancellation, type Future } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Entry, OutcomeOwner } from '../journal/group-commit.js';
-import { childRunId, ROOT_SCOPE } from '../journal/numbering.js';
+import { childRunId, generationId, ROOT_SCOPE } from '../journal/numbering.js';
 import type { Logger } from '../model/logger.js';
 import { whatIs } from '../model/named.js';
 import { type InboxMessage, isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
@@ -386,8 +386,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   }
 
   childRunId(operationId: string): string {
-    const generation = this.#options.generation?.number ?? 1;
-    return childRunId(generation === 1 ? this.id : `${this.id}#${generation}`, operationId);
+    return childRunId(generationId(this.id, this.#options.generation?.number), operationId);
   }
 
   whenCurrent(perform: () => void): void {

@@ -2,7 +2,7 @@ import { StorageError } from '../errors/errors.js';
 import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
 import type { RunStatus } from '../model/statuses.js';
 import { isEnded } from '../model/statuses.js';
-import type { CommitBatch, RunFilter, Store } from './store.js';
+import type { ClaimQuery, CommitBatch, PruneQuery, RunFilter, Store } from './store.js';
 
 /**
  * A store in memory, for tests and for work that may be lost. Several engines of one process may share it, and it keeps its data when
@@ -98,12 +98,7 @@ class MemoryStore implements Store {
     return dead;
   }
 
-  async claimRuns(query: {
-    workerId: string;
-    nowMs: number;
-    flows: readonly { readonly flow: string; readonly version: number }[];
-    limit: number;
-  }): Promise<{ claimed: RunRecord[]; blocked: RunRecord[] }> {
+  async claimRuns(query: ClaimQuery): Promise<{ claimed: RunRecord[]; blocked: RunRecord[] }> {
     this.#checkOpen();
     this.#checkFence(query.workerId);
     const known = (run: RunRecord): boolean => query.flows.some(({ flow, version }) => flow === run.flow && version === run.version);
@@ -190,7 +185,7 @@ class MemoryStore implements Store {
     return copies(found);
   }
 
-  async prune({ endedBefore, keep, limit }: { endedBefore: number | null; keep: number | null; limit: number }): Promise<number> {
+  async prune({ endedBefore, keep, limit }: PruneQuery): Promise<number> {
     this.#checkOpen();
     const roots = [...this.#runs.values()].filter(
       ({ run }) => isEnded(run.status) && (run.parentRunId === null || !this.#runs.has(run.parentRunId)),

@@ -47,12 +47,7 @@ export interface Store {
    * the worker's own. A run that is `BLOCKED` is taken only if its code is `FLOW_NOT_REGISTERED`, one that is `SUSPENDED` only if its `wakeAt` has come.
    * Other such orphans become `BLOCKED` with that code; `blocked` has those that were not so before. Fenced.
    */
-  claimRuns(query: {
-    workerId: string;
-    nowMs: number;
-    flows: readonly { readonly flow: string; readonly version: number }[];
-    limit: number;
-  }): Promise<{ claimed: RunRecord[]; blocked: RunRecord[] }>;
+  claimRuns(query: ClaimQuery): Promise<{ claimed: RunRecord[]; blocked: RunRecord[] }>;
 
   /** When the first `SUSPENDED` run is to go on by itself; `null` when none is. */
   nextWakeAt(): Promise<number | null>;
@@ -85,13 +80,30 @@ export interface Store {
    * Deletes runs that have ended, with their journals and their ended children: up to `limit` of those that nobody started, or whose parent is gone, and
    * that ended before `endedBefore`, or are not among the `keep` that were created last. Returns how many runs are gone, children included.
    */
-  prune(query: { endedBefore: number | null; keep: number | null; limit: number }): Promise<number>;
+  prune(query: PruneQuery): Promise<number>;
 
   /** Makes a `BLOCKED` run `PENDING` without an owner; returns the status it had, `undefined` for an unknown id; other statuses stay. */
   unblock(runId: string): Promise<RunStatus | undefined>;
 
   /** Whether somebody else may have written since the last call of this method. Cheap: a worker asks several times a second. */
   changedElsewhere(): Promise<boolean>;
+}
+
+/** Which runs a worker takes. */
+export interface ClaimQuery {
+  readonly workerId: string;
+  readonly nowMs: number;
+  /** What the worker can execute. */
+  readonly flows: readonly { readonly flow: string; readonly version: number }[];
+  readonly limit: number;
+}
+
+/** Which runs are deleted: one of the two conditions is enough; `null`: it is not asked for. */
+export interface PruneQuery {
+  /** Milliseconds since the epoch. */
+  readonly endedBefore: number | null;
+  readonly keep: number | null;
+  readonly limit: number;
 }
 
 /** What a worker writes at once, in this order. */

@@ -1,13 +1,13 @@
 import { AssertionError } from 'node:assert';
+import { isStore } from '../engine/options.js';
 import { endText, otherEnd } from '../engine/replay-problem.js';
 import { UsageError } from '../errors/errors.js';
-import { checkOptions, hasMethods, isBoolean, isFunction, isPositiveInteger, type OptionTable } from '../errors/options.js';
+import { checkOptions, isBoolean, isFunction, isPositiveInteger, type OptionTable } from '../errors/options.js';
 import { isEnded } from '../model/statuses.js';
 import { memoryStore } from '../store/memory-store.js';
 import type { Store } from '../store/store.js';
 import { brokenBy, type Invariant } from './invariant.js';
 import type { BegunAction } from './mocks.js';
-import { kitCodec } from './replays.js';
 import { type TestEngine, type TestEngineOptions, testEngine } from './test-engine.js';
 import { flawsOf, historyOf } from './well-formed.js';
 import { type CommitPoint, crashingStore, failingStore, reapedStore, slowStore, withCommit } from './wrapped-store.js';
@@ -61,8 +61,6 @@ const FAULTS: OptionTable = {
   failingCommit: [isBoolean, 'true or false'],
   lostWorker: [isBoolean, 'true or false'],
 };
-
-const isStore = hasMethods('commit', 'loadJournal');
 
 const RUN_ID = 'crashed';
 
@@ -171,7 +169,7 @@ class DisturbedRun<A extends readonly unknown[], R> {
     try {
       const report = await engine.run(this.#flow, this.#args, { id: RUN_ID });
       this.#broken = await brokenBy(this.#options.invariant, report);
-      return endText(report.journal[0], kitCodec(this.#options.engine?.serdes));
+      return endText(report.journal[0]);
     } finally {
       await engine.close({ timeout: 0 });
     }

@@ -1,10 +1,9 @@
 import { AssertionError } from 'node:assert';
 import { hash } from 'node:crypto';
-import { isError } from '../codec/value-kinds.js';
 import { requireFlow } from '../engine/startables.js';
 import { checkOptions, isFunction, isPositiveInteger, type OptionTable } from '../errors/options.js';
 import { memoryStore } from '../store/memory-store.js';
-import { brokenBy, type Invariant } from './invariant.js';
+import { asError, brokenBy, type Invariant } from './invariant.js';
 import { type TestEngine, type TestEngineOptions, testEngine } from './test-engine.js';
 
 /** Options of `explore`. */
@@ -121,10 +120,6 @@ async function takeOrder<A extends readonly unknown[], R>(
   } finally {
     await engine.close({ timeout: 0 });
   }
-}
-
-function asError(thrown: unknown): Error {
-  return isError(thrown) ? thrown : new Error(String(thrown));
 }
 
 /** Looks for an order that fails as well and says less, until nothing of it can be left out. */

@@ -10,6 +10,11 @@ export async function brokenBy<R>(invariant: Invariant<R> | undefined, report: R
     if ((await invariant?.(report)) !== false) return undefined;
     return new Error(`the invariant does not hold for\n${report.print()}`);
   } catch (error) {
-    return isError(error) ? error : new Error(String(error));
+    return asError(error);
   }
+}
+
+/** What was thrown, as an error. */
+export function asError(thrown: unknown): Error {
+  return isError(thrown) ? thrown : new Error(String(thrown));
 }

@@ -1,8 +1,7 @@
 import { AssertionError } from 'node:assert';
-import { Codec } from '../codec/codec.js';
 import type { Serdes } from '../codec/serdes.js';
-import { SERDES_OPTION } from '../engine/options.js';
-import { registry } from '../engine/registry.js';
+import { engineCodec, MAX_VALUE_BYTES_OPTION, SERDES_OPTION } from '../engine/options.js';
+import { flowNotRegistered, registry } from '../engine/registry.js';
 import { replayProblem } from '../engine/replay-problem.js';
 import { requireFlow } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
@@ -13,6 +12,8 @@ import { readJournal } from './run-journal.js';
 export interface ReplayOptions {
   /** That of the engine which wrote the journal, if it had one. */
   readonly serdes?: Serdes;
+  /** That of the engine which wrote the journal, in bytes. Default 4 MiB, as for `open()`. */
+  readonly maxValueBytes?: number;
 }
 
 /**
@@ -31,23 +32,13 @@ export async function assertReplays(
   options: ReplayOptions = {},
 ): Promise<void> {
   const { name } = requireFlow(flow, 'assertReplays(flow, journal)').definition;
-  checkOptions('assertReplays()', options, { serdes: SERDES_OPTION });
+  checkOptions('assertReplays()', options, { serdes: SERDES_OPTION, maxValueBytes: MAX_VALUE_BYTES_OPTION });
   const recorded = readJournal('assertReplays(flow, journal)', journal);
   const { run } = recorded;
   if (run.flow !== name)
     throw new UsageError('INVALID_ARGUMENT', `assertReplays(): the journal is of flow "${run.flow}", not of "${name}"`);
   const definition = registry.find(name, run.version);
-  if (definition === undefined) {
-    throw new UsageError(
-      'FLOW_NOT_REGISTERED',
-      `assertReplays(): the journal is of version ${run.version} of flow "${name}", which is not registered`,
-    );
-  }
-  const problem = await replayProblem(recorded, definition, kitCodec(options.serdes));
+  if (definition === undefined) throw flowNotRegistered('assertReplays()', name, run.version);
+  const problem = await replayProblem(recorded, definition, engineCodec(options));
   if (problem !== undefined) throw new AssertionError({ ...problem, operator: 'assertReplays' });
-}
-
-/** What the values of an engine are read with. */
-export function kitCodec(serdes: Serdes | undefined): Codec {
-  return new Codec({ maxValueBytes: Number.MAX_SAFE_INTEGER, serdes });
 }

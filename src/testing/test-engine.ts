@@ -3,24 +3,21 @@ import { systemClock } from '../clock/system-clock.js';
 import { VirtualClock } from '../clock/virtual-clock.js';
 import type { Serdes } from '../codec/serdes.js';
 import { Engine, type EngineParts } from '../engine/engine.js';
-import type { EngineOptions } from '../engine/options.js';
+import { checkEngineOptions, ENGINE_OPTIONS, type EngineOptions, engineCodec, isStore } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import { replayProblem } from '../engine/replay-problem.js';
 import { StorageError, UsageError } from '../errors/errors.js';
-import { checkOptions, givenOptions, hasMethods, isBoolean, isText, type OptionTable } from '../errors/options.js';
+import { DURATION, givenOptions, isBoolean, isText, type OptionTable } from '../errors/options.js';
 import { requireDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
 import type { Logger } from '../model/logger.js';
-import type { RunRecord } from '../model/records.js';
 import { tokenOf } from '../runtime/callback-token.js';
 import type { EngineEvents } from '../runtime/events.js';
 import { memoryStore } from '../store/memory-store.js';
 import type { Store } from '../store/store.js';
 import { Answers, type Question } from './answers.js';
 import { type BegunAction, type Mockable, type MockOptions, Mocks, type Sequence, type StandIn } from './mocks.js';
-import { kitCodec } from './replays.js';
 import { type RunReport, runReport } from './run-report.js';
-import { historyOf } from './well-formed.js';
 import { wrappedStore } from './wrapped-store.js';
 
 /** How a test engine is made. Leaks and awaits that are not durable are errors unless told otherwise, and nothing is logged. */
@@ -50,9 +47,14 @@ const PATIENCE_MS = 50;
 /** A lease that never runs out: time jumps. */
 const LEASE_MS = Number.MAX_SAFE_INTEGER;
 
-const OWN_OPTIONS: OptionTable = {
-  store: [hasMethods('commit', 'loadJournal'), 'a store, such as memoryStore() makes'],
+// Time jumps, so there are no leases.
+const { leaseMs: _none, ...SHARED_OPTIONS } = ENGINE_OPTIONS;
+const OPTIONS: OptionTable = {
+  ...SHARED_OPTIONS,
+  store: [isStore, 'a store, such as memoryStore() makes'],
+  startTime: [(value) => Number.isFinite(millisecondsOf(value)), 'a valid date or milliseconds'],
   autoAdvance: [isBoolean, 'true or false'],
+  patience: DURATION,
 };
 
 interface Kit {
@@ -80,8 +82,6 @@ export interface TestHooks {
  */
 export class TestEngine extends Engine {
   readonly #kit: Kit;
-  readonly #serdes: Serdes | undefined;
-
   readonly #leaks: EngineEvents['leak'][] = [];
   readonly #answers: Answers = new Answers((question, answer) => this.#give(question, answer));
 
@@ -93,7 +93,6 @@ export class TestEngine extends Engine {
       if (operation.kind === 'event') this.#answers.asked(operation);
     });
     this.on('operation:finished', (operation) => this.#answers.over(operation));
-    this.#serdes = options.serdes;
   }
 
   /** The virtual time, in milliseconds since the epoch. */
@@ -158,11 +157,12 @@ export class TestEngine extends Engine {
    */
   readonly assertReplays = async (): Promise<void> => {
     await this.list();
-    const { runs, journals } = await historyOf(this.#kit.store);
-    for (const run of runs.values()) {
+    const { store, mocks } = this.#kit;
+    const { codec } = this.operationsSource;
+    for (const run of await store.listRuns({ limit: Number.MAX_SAFE_INTEGER })) {
       const definition = registry.find(run.flow, run.version);
-      if (definition === undefined || this.#kit.mocks.mocked(definition)) continue;
-      const problem = await replayProblem({ run, operations: journals.get(run.id) ?? [] }, definition, kitCodec(this.#serdes));
+      if (definition === undefined || mocks.mocked(definition)) continue;
+      const problem = await replayProblem({ run, operations: await store.loadJournal(run.id) }, definition, codec);
       if (problem !== undefined) throw new AssertionError(problem);
     }
   };
@@ -193,7 +193,7 @@ export class TestEngine extends Engine {
     try {
       // Rejects when the id is another run's.
       await future.recorded();
-      const { status } = await this.get(future.id);
+      const { status } = await this.recordOf(future.id, 'run()');
       const error = status === 'BLOCKED' ? undefined : await Promise.race([future.exception(), halted.promise]);
       return await this.report<R>(future.id).catch((cause: unknown) => Promise.reject(error ?? cause));
     } catch (error) {
@@ -228,9 +228,8 @@ export class TestEngine extends Engine {
   }
 
   async #give({ runId, operationId, name }: Question, answer: unknown): Promise<boolean> {
-    // Writes what the run has asked for.
-    await this.get(runId);
-    const [[record], journal] = await Promise.all([this.#kit.store.getRuns([runId]), this.#kit.store.loadJournal(runId)]);
+    const record = await this.recordOf(runId, 'answer()');
+    const journal = await this.#kit.store.loadJournal(runId);
     const asked = journal.find(({ id }) => id === operationId);
     // It was cancelled, which nobody tells; or its worker has lost the run, and asks again.
     if (asked?.status !== 'STARTED') return false;
@@ -240,17 +239,16 @@ export class TestEngine extends Engine {
       await this.send(runId, name, answer);
       return true;
     }
-    const token = tokenOf(record as RunRecord, operationId);
+    const token = tokenOf(record, operationId);
     await (answer instanceof Error ? this.fail(token, answer) : this.complete(token, answer));
     return true;
   }
 
   /** What the store has of a run by now. @throws {UsageError} `RUN_NOT_FOUND` */
   async report<R = unknown>(runId: string): Promise<RunReport<R>> {
-    await this.get(runId);
-    const [record] = await this.#kit.store.getRuns([runId]);
+    const record = await this.recordOf(runId, 'report(runId)');
     const serdesOf = (...of: [string, string]): Serdes | undefined => this.#kit.mocks.serdesOf(...of);
-    return runReport<R>({ ...this.operationsSource, codec: kitCodec(this.#serdes), serdesOf }, record as RunRecord);
+    return runReport<R>({ ...this.operationsSource, serdesOf }, record);
   }
 }
 
@@ -270,23 +268,14 @@ function stuck(runId: string, lastOperation: string | null): UsageError {
  * const report = await engine.run(placeOrder, ['lamp']);
  */
 export function createTestEngine(options: TestEngineOptions = {}): TestEngine {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new UsageError('INVALID_OPTION', 'createTestEngine(): the options must be an object');
-  }
-  return testEngine(givenOptions(options));
+  return testEngine(options);
 }
 
 /** As `createTestEngine`, with hooks. */
-export function testEngine(
-  { startTime = START_MS, patience = PATIENCE_MS, autoAdvance = true, store = memoryStore(), ...options }: TestEngineOptions,
-  { onAction, choose }: TestHooks = {},
-): TestEngine {
-  const startMs = startTime instanceof Date ? startTime.getTime() : startTime;
-  if (!Number.isFinite(startMs))
-    throw new UsageError('INVALID_OPTION', 'createTestEngine(): startTime must be a valid date or milliseconds');
-  // Time jumps, so there are no leases: that option is unknown here.
-  const { leaseMs } = options as EngineOptions;
-  checkOptions('createTestEngine()', { store, autoAdvance, ...(leaseMs === undefined ? {} : { leaseMs }) }, OWN_OPTIONS);
+export function testEngine(given: TestEngineOptions, { onAction, choose }: TestHooks = {}): TestEngine {
+  checkEngineOptions('createTestEngine()', given, OPTIONS);
+  const { startTime = START_MS, patience = PATIENCE_MS, autoAdvance = true, store = memoryStore(), ...options } = givenOptions(given);
+  const startMs = millisecondsOf(startTime);
   const patienceMs = requireDuration(patience, 'createTestEngine(): patience');
   const busy = new Busy();
   const clock = new VirtualClock({
@@ -300,7 +289,7 @@ export function testEngine(
   busy.onChange = () => clock.touch();
   const mocks = new Mocks({
     setTimer: (delayMs, callback) => clock.setTimer(delayMs, callback),
-    codec: kitCodec(options.serdes),
+    codec: engineCodec(options),
     working: () => busy.begin(),
     onAction,
   });
@@ -323,6 +312,10 @@ export function testEngine(
   // A failure to open rejects the futures of what was started.
   engine.open().catch(() => undefined);
   return engine;
+}
+
+function millisecondsOf(time: unknown): number {
+  return time instanceof Date ? time.getTime() : (time as number);
 }
 
 /** The same run draws the same values in every test engine. */

@@ -44,7 +44,7 @@ const WORLD_RULES: Readonly<Record<string, (given: WorldCase) => boolean>> = {
     isForked(run) || journal.every(({ childRunId }) => childRunId === null || runs.has(childRunId)),
   'every child has the entry that started it': ({ run, runs, journals }) =>
     run.parentRunId === null ||
-    runs.get(run.parentRunId)?.options?.includes('"generation"') === true ||
+    hasGenerations(runs.get(run.parentRunId)) ||
     (journals.get(run.parentRunId) ?? []).some(
       ({ id, childRunId }) => id === run.parentOperationId && childRunId !== null && run.id.startsWith(childRunId),
     ),
@@ -60,6 +60,10 @@ const WORLD_RULES: Readonly<Record<string, (given: WorldCase) => boolean>> = {
 };
 
 /** What a run has before it was forked, another has done. */
+function hasGenerations(run: RunRecord | undefined): boolean {
+  return run !== undefined && runOptions(run).generation !== undefined;
+}
+
 function isForked(run: RunRecord): boolean {
   return runOptions(run).forkOf !== undefined;
 }

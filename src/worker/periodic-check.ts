@@ -15,8 +15,8 @@ interface PeriodicCheckOptions {
   readonly look: () => Promise<void>;
   readonly reap: () => Promise<void>;
   readonly heartbeat: () => Promise<void>;
-  /** Left out where nothing is to be tidied up. */
-  readonly tidy?: (() => Promise<void>) | undefined;
+  /** Tidies up some of what there is; returns whether more is left. Left out where nothing is to be tidied up. */
+  readonly tidy?: (() => Promise<boolean>) | undefined;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -82,7 +82,7 @@ export class PeriodicCheck {
       }
       if (tidy !== undefined && now >= this.#nextTidyMs) {
         this.#nextTidyMs = now + TIDY_MS;
-        await tidy();
+        if (await tidy()) this.#nextTidyMs = now;
       }
     } catch (error) {
       onFailure(error);

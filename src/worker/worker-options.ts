@@ -27,8 +27,8 @@ export interface WorkerOptions {
   /** Whether this process executes runs, and does not only ask about them. */
   readonly executes: boolean;
   readonly residents: ResidentLimits;
-  /** Done now and then. */
-  readonly tidy?: (() => Promise<void>) | undefined;
+  /** Done now and then, and again soon when it returns that more is left. */
+  readonly tidy?: (() => Promise<boolean>) | undefined;
   /** Default: the definition's own body. */
   readonly bodyOf?: RunHost['bodyOf'] | undefined;
   /** Default: one that nobody can guess. */

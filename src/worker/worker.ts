@@ -105,7 +105,7 @@ export class Worker implements RunHost {
       look: () => this.#look(),
       reap: () => this.#reap(),
       heartbeat: () => this.#store.heartbeat(this.#id, this.clock.now()),
-      tidy: options.tidy && (() => this.#tidy(options.tidy as () => Promise<void>)),
+      tidy: options.tidy && (() => this.#tidy(options.tidy as () => Promise<boolean>)),
       onFailure: (error) => this.#storeFailed(error),
     });
     this.#following = new Following({
@@ -377,8 +377,11 @@ export class Worker implements RunHost {
   }
 
   /** What cannot be done now is done the next time. */
-  async #tidy(tidy: () => Promise<void>): Promise<void> {
-    await tidy().catch((error: unknown) => this.logger.warn(`old runs were not deleted: ${plainError(error).message}`));
+  #tidy(tidy: () => Promise<boolean>): Promise<boolean> {
+    return tidy().catch((error: unknown) => {
+      this.logger.warn(`old runs were not deleted: ${plainError(error).message}`);
+      return false;
+    });
   }
 
   async #look(): Promise<void> {

@@ -413,7 +413,12 @@ describe('a blocked run', () => {
     const { checked: count, mismatches } = await engine.check(checked.code(async () => event('never')));
     expect(count).toBe(2);
     expect(mismatches).toEqual([
-      { runId: 'on nine', version: 9, status: 'BLOCKED', problem: `version 9 of flow "${checked.name}" is not registered` },
+      {
+        runId: 'on nine',
+        version: 9,
+        status: 'BLOCKED',
+        problem: `run on nine: no flow "${checked.name}" version 9 is registered in this process: import the module that defines it, or keep the old version beside the new one`,
+      },
     ]);
   });
 });

@@ -1,5 +1,6 @@
-import { action, actionContext, type DurableFuture, type EngineEvents, flow, flowContext, open, sleep } from 'perdure';
+import { action, actionContext, type DurableFuture, type EngineEvents, flow, flowContext, memoryStore, open, sleep } from 'perdure';
 import { describe, expect, test } from 'vitest';
+import type { RunRecord } from '../../src/model/records.js';
 import { runChild } from '../api/run-child.js';
 import { deferred, nextEvent, openEngine, settle, startFlow, thrownBy, unique } from '../api/with-engine.js';
 
@@ -101,6 +102,42 @@ describe('get, list, cancel, retry', () => {
   test.each(['get', 'cancel', 'retry'] as const)('%s() of an unknown run is RUN_NOT_FOUND', async (method) => {
     const { engine } = await openEngine();
     expect(await thrownBy(() => engine[method]('nobody'))).toMatchObject({ name: 'UsageError', code: 'RUN_NOT_FOUND' });
+  });
+
+  test('an unknown run may be gone, or elsewhere', async () => {
+    const { engine } = await openEngine();
+    const { message } = await thrownBy(() => engine.get('nobody'));
+    expect(message).toBe('there is no run nobody in this store; it may have been pruned, or lies in another store');
+  });
+
+  test('what cannot be sent to a run that has ended is a matter for another run', async () => {
+    const { engine } = await openEngine();
+    const future = engine.start(echo, ['value'], { id: 'ended' });
+    await future;
+    const { message } = await thrownBy(() => engine.send('ended', 'n', 1));
+    expect(message).toBe('run ended is SUCCEEDED: nothing can be sent to it any more; start another run');
+  });
+
+  test('an error that cannot be read hides nothing else', async () => {
+    const store = memoryStore();
+    const { engine } = await openEngine({ store });
+    await engine.start(echo, ['value'], { id: 'good' });
+    await engine.start(fails, [], { id: 'bad' }).exception();
+    const listRuns = store.listRuns.bind(store);
+    const getRuns = store.getRuns.bind(store);
+    const damaged = (runs: readonly RunRecord[]): RunRecord[] =>
+      runs.map((run) => (run.id === 'bad' ? { ...run, outcome: 'damaged' } : run));
+    store.listRuns = async (filter) => damaged(await listRuns(filter));
+    store.getRuns = async (ids) => damaged(await getRuns(ids));
+    const listed = await engine.list();
+    expect(listed.map(({ id, status }) => [id, status])).toEqual([
+      ['bad', 'FAILED'],
+      ['good', 'SUCCEEDED'],
+    ]);
+    for (const info of [listed[0], await engine.get('bad')])
+      expect(await thrownBy(() => info?.error)).toMatchObject({ name: 'StorageError', code: 'STORE_CORRUPT' });
+    expect(listed[1]?.result).toBe('value');
+    expect('error' in (listed[1] as object)).toBe(false);
   });
 
   test('retry() of a run that is not blocked is RUN_NOT_BLOCKED', async () => {

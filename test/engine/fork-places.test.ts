@@ -1,4 +1,4 @@
-import { action, event, flow, map, parallel, sleep } from 'perdure';
+import { action, continueAsNew, event, flow, map, parallel, sleep } from 'perdure';
 import { expect, test } from 'vitest';
 import { unique } from '../api/with-engine.js';
 import { testEngine } from '../testing/with-test-engine.js';
@@ -55,4 +55,53 @@ test('a fork at a batch makes its decision again', async () => {
       [3, 4],
     ]);
   }
+});
+
+test('a fork keeps the ids that were given to child runs, and not those that were made of its run', async () => {
+  const engine = testEngine();
+  const child = flow(unique('child'), async (name: string) => name);
+  const main = flow(unique('main'), async (order: string) => [
+    await child.with({ id: `${order}/payment` })('given'),
+    await child('made'),
+    await child('last'),
+  ]);
+  await engine.run(main, ['order'], { id: 'order' });
+  const fork = engine.fork('order', '2');
+  expect(await fork).toEqual(['given', 'made', 'last']);
+  expect((await engine.operations(fork.id)).map(({ childRunId }) => childRunId)).toEqual(['order/payment', `${fork.id}/1`, `${fork.id}/2`]);
+});
+
+test('a fork of a later generation has its child runs as its own', async () => {
+  const engine = testEngine();
+  const child = flow(unique('child'), async (name: string) => name);
+  const main = flow(unique('main'), async (left: number): Promise<unknown> => {
+    const names = [await child('first'), await child('second')];
+    return left > 0 ? continueAsNew(left - 1) : names;
+  });
+  await engine.run(main, [1], { id: 'run' });
+  expect((await engine.operations('run')).map(({ childRunId }) => childRunId)).toEqual(['run#2/0', 'run#2/1']);
+  const fork = engine.fork('run', '1');
+  expect(await fork).toEqual(['first', 'second']);
+  expect((await engine.operations(fork.id)).map(({ childRunId }) => childRunId)).toEqual([`${fork.id}/0`, `${fork.id}/1`]);
+});
+
+test('a fork starts a detached action that has become a run again, as its own', async () => {
+  const engine = testEngine({ autoAdvance: false });
+  const before = action(unique('before'), async () => 'before');
+  const release: (() => void)[] = [];
+  const work = action(unique('work'), () => new Promise<void>((resolve) => release.push(resolve)));
+  const main = flow(unique('main'), async () => {
+    const name = await before();
+    work.start().detach();
+    return [name, await before()];
+  });
+  expect(await engine.start(main, [], { id: 'run' })).toEqual(['before', 'before']);
+  const fork = engine.fork('run', '2');
+  expect(await fork).toEqual(['before', 'before']);
+  const carrierOf = async (id: string): Promise<unknown> =>
+    (await engine.operations(id)).find(({ name }) => name === work.name)?.childRunId;
+  expect([await carrierOf('run'), await carrierOf(fork.id)]).toEqual(['run/1', `${fork.id}/1`]);
+  expect([engine.calls(before).length, engine.calls(work).length]).toEqual([3, 2]);
+  for (const end of release) end();
+  await engine.future(`${fork.id}/1`);
 });

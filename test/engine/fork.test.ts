@@ -567,6 +567,33 @@ describe('refused', () => {
     expect(await made.engine.list()).toHaveLength(1);
   });
 
+  test('an unknown operation, by telling what knows the ids', async () => {
+    const { engine } = world();
+    await engine.run(
+      aFlow(async () => act('a')),
+      [],
+      { id: 'run' },
+    );
+    const error = await engine.fork('run', '7').exception();
+    expect(error?.message).toBe('engine.fork(): run run has no operation 7; engine.operations(runId) tells the ids');
+  });
+
+  test('a run whose flow is not registered, by telling what to do', async () => {
+    const { engine, store } = world();
+    await engine.run(
+      aFlow(async () => act('a')),
+      [],
+      { id: 'run' },
+    );
+    const getRuns = store.getRuns.bind(store);
+    store.getRuns = async (ids) => (await getRuns(ids)).map((run) => ({ ...run, version: 7 }));
+    const error = await engine.fork('run', '0').exception();
+    expect(error).toMatchObject({ name: 'UsageError', code: 'FLOW_NOT_REGISTERED' });
+    expect(error?.message).toMatch(
+      /^engine\.fork\(\): no flow "\S+" version 7 is registered in this process: import the module that defines it, or keep the old version beside the new one$/,
+    );
+  });
+
   test.each([
     ['', '0'],
     ['run', ''],

@@ -5,9 +5,12 @@ import {
   encodeAttempts,
   type FailedAttempt,
   finalAttempts,
+  lastRunOf,
   NO_ATTEMPTS,
+  restsUntil,
   withFailure,
 } from '../../src/journal/attempt-notes.js';
+import type { OperationRecord } from '../../src/model/records.js';
 
 const failed = (attempt: number): FailedAttempt => ({
   attempt,
@@ -52,20 +55,36 @@ test('the last fifty failures are kept, and all are counted', () => {
   expect(kept.map(({ attempt }) => attempt)).toEqual(Array.from({ length: 50 }, (_, index) => index + 4));
 });
 
+test('an action rests until the next attempt is due, as long as it is not finished', () => {
+  const at = (finishedAt: number | null, nowMs: number): number | undefined =>
+    restsUntil({ ...after(1), nextAt: 100 }, { kind: 'action', finishedAt } as OperationRecord, nowMs);
+  expect([at(null, 99), at(null, 100), at(99, 500), at(100, 500)]).toEqual([100, undefined, 100, undefined]);
+  expect(restsUntil(after(1), { kind: 'action', finishedAt: null } as OperationRecord, 99)).toBeUndefined();
+});
+
+test('a child run rests until its next attempt has begun, whatever the time', () => {
+  const child = { kind: 'flow', childRunId: 'child', status: 'STARTED', finishedAt: null } as OperationRecord;
+  const resting = { ...after(2), nextAt: 100 };
+  expect([99, 101].map((nowMs) => restsUntil(resting, child, nowMs))).toEqual([100, 100]);
+  expect(restsUntil(after(2), child, 99)).toBeUndefined();
+  expect(lastRunOf({ ...child, attempts: encodeAttempts(resting) })).toBe('child~2');
+  expect(lastRunOf({ ...child, attempts: encodeAttempts(after(2)) })).toBe('child~3');
+});
+
 test('nothing is kept of an only attempt', () => {
-  expect(finalAttempts(NO_ATTEMPTS, '"value"')).toBeNull();
+  expect(finalAttempts(NO_ATTEMPTS, null)).toBeNull();
   expect(finalAttempts(after(1), after(1).kept[0]?.error as string)).toBeNull();
-  expect(finalAttempts({ ...NO_ATTEMPTS, begunAt: 5, heartbeat: '1' }, '"value"')).toBeNull();
+  expect(finalAttempts({ ...NO_ATTEMPTS, begunAt: 5, heartbeat: '1' }, null)).toBeNull();
 });
 
 test('all failures are kept of an operation that took more than one attempt, and nothing of what is over', () => {
   const over = { nextAt: 1, begunAt: 2, heartbeat: '3' };
   const read = (text: string | null): unknown => text && JSON.parse(text);
-  expect(read(finalAttempts({ ...after(1), ...over }, '"value"'))).toEqual(after(1));
+  expect(read(finalAttempts({ ...after(1), ...over }, null))).toEqual(after(1));
   expect(read(finalAttempts({ ...after(2), ...over }, after(2).kept[1]?.error as string))).toEqual(after(2));
 });
 
 test('the polls of a condition are kept, whatever the attempts', () => {
   const polls = { count: 3, state: '1' };
-  expect(JSON.parse(finalAttempts({ ...NO_ATTEMPTS, polls }, '"value"') as string)).toEqual({ failures: 0, kept: [], polls });
+  expect(JSON.parse(finalAttempts({ ...NO_ATTEMPTS, polls }, null) as string)).toEqual({ failures: 0, kept: [], polls });
 });

@@ -1,7 +1,8 @@
 import { action, createRetryStrategy, RetryPresets, sleep } from 'perdure';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { thrownBy, unique } from '../api/with-engine.js';
 import { aFlow, testEngine } from '../testing/with-test-engine.js';
+import { keptOf, notesOf } from './attempts-of.js';
 
 test('a long error of an attempt is kept by its name and the beginning of its message, and whole as the outcome', async () => {
   const engine = testEngine();
@@ -22,6 +23,43 @@ test('a long error of an attempt is kept by its name and the beginning of its me
     message: expect.stringMatching(/^no: x{900,1000}… \(shortened\)$/),
   });
   expect((report.journal[1]?.attempts ?? '').length).toBeLessThan(100_000);
+});
+
+describe('an only attempt that failed with a long error', () => {
+  const long = `no: ${'x'.repeat(9_000)}`;
+
+  test('leaves nothing beside the outcome of an action', async () => {
+    const engine = testEngine();
+    const work = action(unique('work'), async () => Promise.reject(new RangeError(long)));
+    const report = await engine.run(aFlow(async () => work()));
+    expect(report.error).toMatchObject({ name: 'RangeError', message: long });
+    expect(notesOf(report, work.name)).toBeNull();
+  });
+
+  test('leaves nothing beside the outcome of a child run', async () => {
+    const engine = testEngine();
+    const child = aFlow(async () => Promise.reject(new RangeError(long)));
+    const report = await engine.run(aFlow(async () => child.with({ name: 'child', retry: RetryPresets.none() })()));
+    expect(report.error).toMatchObject({ name: 'RangeError', message: long });
+    expect(notesOf(report, 'child')).toBeNull();
+  });
+
+  test('is kept where the operation has come to another end', async () => {
+    const engine = testEngine();
+    const broken = (): never => {
+      throw new TypeError('no plan');
+    };
+    const work = action(unique('work'), async () => Promise.reject(new RangeError(long)), { retry: broken });
+    const child = aFlow(async () => Promise.reject(new RangeError(long)));
+    const report = await engine.run(
+      aFlow(async () => {
+        await work().catch(() => undefined);
+        await child.with({ name: 'child', retry: broken })();
+      }),
+    );
+    expect(report.error).toMatchObject({ name: 'TypeError', message: 'no plan' });
+    expect([keptOf(report, work.name), keptOf(report, 'child')]).toEqual([[1], [1]]);
+  });
 });
 
 test('a predicate of errors that is no plain function fails the action with what to do', async () => {

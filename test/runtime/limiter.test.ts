@@ -20,7 +20,7 @@ class Requests {
     name: string,
     { runId = 'run', action = 'action', limit = this.#limit }: { runId?: string; action?: string; limit?: number } = {},
   ): void {
-    const callOff = this.#limiter.acquire({ action, concurrency: limit, runId }, (release) => {
+    const callOff = this.#limiter.acquire({ action, concurrency: limit, runId, operationId: name }, (release) => {
       this.granted.push(name);
       this.#releases.set(name, release);
     });
@@ -176,10 +176,10 @@ test('a place is granted outside of the place that gave one back', () => {
   const limiter = new Limiter(1);
   const places: unknown[] = [];
   let release: (() => void) | undefined;
-  limiter.acquire({ action: 'a', concurrency: undefined, runId: 'run' }, (giveBack) => {
+  limiter.acquire({ action: 'a', concurrency: undefined, runId: 'run', operationId: '0' }, (giveBack) => {
     release = giveBack;
   });
-  limiter.acquire({ action: 'a', concurrency: undefined, runId: 'run' }, () => places.push(currentPlace()));
+  limiter.acquire({ action: 'a', concurrency: undefined, runId: 'run', operationId: '1' }, () => places.push(currentPlace()));
   runAt({ kind: 'action', name: 'a', context: {} as never }, () => release?.());
   expect(places).toEqual([undefined]);
 });
@@ -234,7 +234,8 @@ test('there are never more places than the limits say, none is left empty, and n
       const ask = (run: number, action: number): void => {
         const asked: Asked = { action, state: 'waiting', release: () => {}, callOff: () => {} };
         all.push(asked);
-        asked.callOff = limiter.acquire({ action: String(action), concurrency: own[action], runId: String(run) }, (release) => {
+        const request = { action: String(action), concurrency: own[action], runId: String(run), operationId: String(all.length) };
+        asked.callOff = limiter.acquire(request, (release) => {
           expect(asked.state).toBe('waiting');
           asked.state = 'granted';
           asked.release = release;

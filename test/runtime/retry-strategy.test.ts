@@ -1,8 +1,17 @@
 import fc from 'fast-check';
-import { createRetryStrategy, type Duration, type Jitter, type RetryOptions, RetryPresets, type RetryStrategy } from 'perdure';
+import {
+  createRetryStrategy,
+  type Duration,
+  type Jitter,
+  NonRetryableError,
+  type RetryOptions,
+  RetryPresets,
+  type RetryStrategy,
+  type UsageError,
+} from 'perdure';
 import { describe, expect, test, vi } from 'vitest';
 import { durationMs } from '../../src/model/duration.js';
-import { retryDelayMs } from '../../src/runtime/retry-strategy.js';
+import { decideRetry, type RetryOutcome } from '../../src/runtime/retry-strategy.js';
 import { thrownBy } from '../api/with-engine.js';
 
 const failure = new Error('no');
@@ -210,38 +219,73 @@ describe('RetryPresets', () => {
   });
 });
 
-describe('retryDelayMs()', () => {
-  const ask = (answer: unknown): number | undefined => retryDelayMs((() => answer) as RetryStrategy, failure, 1, () => 'action "x"');
+describe('decideRetry()', () => {
+  const ask = (answer: unknown, error: unknown = failure): RetryOutcome =>
+    decideRetry((() => answer) as RetryStrategy, error, 1, 'action "x"');
+  const brokenBy = (answer: unknown): UsageError => {
+    const decided = ask(answer);
+    expect(Object.keys(decided)).toEqual(['error']);
+    return 'error' in decided ? (decided.error as UsageError) : expect.unreachable();
+  };
 
   test('tells the milliseconds until the next attempt', () => {
-    expect(ask({ retry: true, delay: '2s' })).toBe(2_000);
-    expect(ask({ retry: true, delay: 30 })).toBe(30);
-    expect(ask({ retry: true })).toBe(0);
-    expect(ask({ retry: false })).toBeUndefined();
-    expect(ask({ retry: false, delay: 'whatever' })).toBeUndefined();
+    expect(ask({ retry: true, delay: '2s' })).toEqual({ delayMs: 2_000 });
+    expect(ask({ retry: true, delay: 30 })).toEqual({ delayMs: 30 });
+    expect(ask({ retry: true })).toEqual({ delayMs: 0 });
   });
 
-  test('gives the strategy the error and the number of the attempt', () => {
+  test('tells how many attempts there are, where the strategy says so', () => {
+    const decide = (maxAttempts: number): RetryOutcome => decideRetry(RetryPresets.fixed({ maxAttempts, delay: 5 }), failure, 1, '');
+    expect(decide(7)).toEqual({ delayMs: 5, maxAttempts: 7 });
+    expect(decide(Number.POSITIVE_INFINITY)).toEqual({ delayMs: 5 });
+  });
+
+  test('makes an end with what was thrown, as it is, without a strategy and where that gives up', () => {
+    for (const thrown of [failure, 'no error', null]) {
+      expect(decideRetry(undefined, thrown, 1, '')).toStrictEqual({ error: thrown });
+      expect(ask({ retry: false }, thrown)).toStrictEqual({ error: thrown });
+      expect(ask({ retry: false, delay: 'whatever' }, thrown)).toStrictEqual({ error: thrown });
+    }
+  });
+
+  test('asks no strategy after a NonRetryableError', () => {
+    const final = new NonRetryableError('never');
+    expect(decideRetry(() => expect.unreachable(), final, 1, '')).toStrictEqual({ error: final });
+  });
+
+  test('gives the strategy the error, whatever was thrown, and the number of the attempt', () => {
     const asked: unknown[] = [];
     const strategy: RetryStrategy = (...args) => {
       asked.push(args);
       return { retry: false };
     };
-    retryDelayMs(strategy, failure, 7, () => '');
-    expect(asked).toEqual([[failure, 7]]);
+    decideRetry(strategy, failure, 7, '');
+    decideRetry(strategy, 'no error', 8, '');
+    expect(asked).toEqual([
+      [failure, 7],
+      [expect.objectContaining({ message: expect.stringContaining('no error'), cause: 'no error' }), 8],
+    ]);
   });
 
-  test('refuses what is no decision, and says whose strategy it is', async () => {
+  test('makes an end with what the strategy throws', () => {
+    const broken = new TypeError('no plan');
+    const strategy = (): never => {
+      throw broken;
+    };
+    expect(decideRetry(strategy, failure, 1, '')).toStrictEqual({ error: broken });
+  });
+
+  test('refuses what is no decision, and says whose strategy it is', () => {
     for (const answer of [undefined, null, true, 5, 'yes', {}, { retry: 1 }, { retry: 'yes' }, Promise.resolve({ retry: true })]) {
-      const error = await thrownBy(() => ask(answer));
+      const error = brokenBy(answer);
       expect(error).toMatchObject({ name: 'UsageError', code: 'INVALID_ARGUMENT' });
       expect(error.message).toBe('the retry strategy of action "x" must return { retry: boolean, delay?: duration }');
     }
   });
 
-  test('refuses a delay that is no duration', async () => {
+  test('refuses a delay that is no duration', () => {
     for (const delay of [-1, Number.NaN, Number.POSITIVE_INFINITY, 'soon', null]) {
-      const error = await thrownBy(() => ask({ retry: true, delay }));
+      const error = brokenBy({ retry: true, delay });
       expect(error).toMatchObject({ name: 'UsageError', code: 'INVALID_DURATION' });
       expect(error.message).toContain('the delay that the retry strategy of action "x" returned');
     }

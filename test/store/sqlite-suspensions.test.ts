@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
-import { batchOf, runOf } from './records.js';
+import { batchOf, endOf, runOf } from './records.js';
 import { tempDirectory } from './temp-directory.js';
 
 test('runs are suspended by their ids, however many others their worker has and the file holds', async () => {
@@ -19,4 +19,21 @@ test('runs are suspended by their ids, however many others their worker has and 
   // Tens of milliseconds; comparing each with each would take many seconds.
   expect(performance.now() - startedAt).toBeLessThan(1_500);
   expect(await store.listRuns({ status: 'SUSPENDED', limit: 10_000 })).toHaveLength(1_000);
+});
+
+test('a batch with a run of another worker is refused whole, whatever it was to do with that', async () => {
+  const store = sqliteStore(join(tempDirectory(), 'app.db'), { synchronous: 'normal' });
+  await store.open();
+  onTestFinished(() => store.close());
+  await store.registerWorker('w1', 0);
+  for (const batch of [
+    batchOf({ suspends: [{ runId: 'strange', wakeAt: 5_000, children: [] }] }),
+    batchOf({ restarts: [{ runId: 'strange', input: '[]', seed: '', options: null, operations: [] }] }),
+    batchOf({ ends: [endOf('strange')] }),
+  ])
+    await expect(store.commit(batch)).rejects.toMatchObject({
+      code: 'FENCED',
+      message:
+        'not all of these runs belong to worker w1, so nothing of this batch was written: strange. Drop what this worker knows of them',
+    });
 });

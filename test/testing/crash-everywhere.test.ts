@@ -331,6 +331,7 @@ test('bad options are refused', async () => {
     { invariant: false },
     { store: memoryStore() },
     { store: () => ({}) },
+    { store: () => ({ commit: () => {}, loadJournal: () => {} }) },
     { store: () => undefined },
     { faults: 5 },
     { faults: null },
@@ -348,6 +349,20 @@ test('bad options are refused', async () => {
     const error = await thrownBy(() => crashEverywhere(main, [], options as never));
     expect(error).toMatchObject({ name: 'UsageError', code: 'INVALID_OPTION' });
   }
+});
+
+test('options of the engine that are undefined count as left out', async () => {
+  const main = flow(unique('main'), async () => {
+    sleep.start('1d');
+  });
+  let status: string | undefined;
+  await crashEverywhere(main, [], {
+    engine: { leaks: undefined } as never,
+    invariant: (report) => {
+      status = report.status;
+    },
+  });
+  expect(status).toBe('FAILED');
 });
 
 test('assertWellFormed passes the journal of a report, and names the rules that another one breaks', async () => {

@@ -1,6 +1,6 @@
 import { action, CompletionConfig, type Flow, flow, map, now, parallel, random, type Serdes, shield, sleep, uuid, wait } from 'perdure';
 import { describe, expect, test } from 'vitest';
-import { assertReplays, type RunJournal } from '../../src/testing.js';
+import { assertReplays, explore, type RunJournal } from '../../src/testing.js';
 import { runChild } from '../api/run-child.js';
 import { nextEvent, thrownBy, unique } from '../api/with-engine.js';
 import { aFlow, testEngine } from './with-test-engine.js';
@@ -365,6 +365,36 @@ describe('a serdes', () => {
   });
 });
 
+describe('a value that is too large', () => {
+  const long = action(unique('long'), async (length: number) => 'x'.repeat(length));
+
+  test.each<[string, () => Promise<unknown>, string]>([
+    ['caught', async () => [await work('x'.repeat(1000)).catch(({ code }) => code), await work('b')], 'SUCCEEDED'],
+    ['of an action', async () => [await long(1000).catch(({ code }) => code), await work('b')], 'SUCCEEDED'],
+    ['of a run', async () => 'x'.repeat(1000), 'FAILED'],
+  ])('is too large for a replay: %s', async (_what, body, expected) => {
+    const maxValueBytes = 500;
+    const engine = testEngine({ maxValueBytes });
+    const main = aFlow(body);
+    const { journal, status } = await engine.run(main);
+    expect(status).toBe(expected);
+    await engine.assertReplays();
+    await assertReplays(main, journal, { maxValueBytes });
+    await explore(main, [], { runs: 2, engine: { maxValueBytes } });
+  });
+
+  test('is told of where the limit is not the one that was recorded with', async () => {
+    const main = aFlow(async () => work('x'.repeat(1000)).catch(({ code }) => code));
+    const journal = await recorded(main, { maxValueBytes: 500 });
+    await expect(assertReplays(main, journal)).rejects.toMatchObject({ name: 'AssertionError', operator: 'assertReplays' });
+  });
+
+  test('has the limit of open() unless another is given', async () => {
+    const main = aFlow(async () => work('x'.repeat(5 * 1024 * 1024)).catch(({ code }) => code));
+    await assertReplays(main, await recorded(main));
+  });
+});
+
 describe('refuses', () => {
   const main = flow(unique('refusing'), async () => work('a'));
 
@@ -394,7 +424,9 @@ describe('refuses', () => {
     const [run, ...operations] = await recorded(main);
     const error = await thrownBy(() => assertReplays(main, [{ ...run, version: 7 }, ...operations]));
     expect(error).toMatchObject({ name: 'UsageError', code: 'FLOW_NOT_REGISTERED' });
-    expect(error.message).toMatch(/the journal is of version 7 of flow "refusing-\d+", which is not registered$/);
+    expect(error.message).toMatch(
+      /^assertReplays\(\): no flow "refusing-\d+" version 7 is registered in this process: import the module that defines it, or keep the old version beside the new one$/,
+    );
   });
 
   test.each<[string, unknown]>([
@@ -409,6 +441,7 @@ describe('refuses', () => {
   test.each<[string, unknown]>([
     ['options that there are not', { what: 1 }],
     ['a serdes that is none', { serdes: 5 }],
+    ['a size that is none', { maxValueBytes: 0 }],
     ['options that are no object', 5],
   ])('%s', async (_what, options) => {
     const journal = await recorded(main);

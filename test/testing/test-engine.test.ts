@@ -615,6 +615,28 @@ describe('bad options', () => {
     expect(error).toMatchObject({ code });
   });
 
+  test.each<[string, unknown]>([
+    ['an unknown one', { foo: 1 }],
+    ['a lease', { leaseMs: 5 }],
+    ['a leak policy', { leaks: 'never' }],
+    ['a start time', { startTime: '2025-01-01' }],
+    ['a size', { maxValueBytes: 0 }],
+    ['a retention', { retention: { days: 3 } }],
+    ['half a store', { store: { commit: () => {}, loadJournal: () => {} } }],
+    ['null', null],
+  ])('are refused in the name of createTestEngine(): %s', async (_what, options) => {
+    const { message } = await thrownBy(() => createTestEngine(options as never));
+    expect(message).toMatch(/^createTestEngine\(\):/);
+    expect(message).not.toContain('leaseMs,');
+  });
+
+  test('that are unknown are told those that there are', async () => {
+    const { message } = await thrownBy(() => createTestEngine({ foo: 1 } as never));
+    expect(message).toMatch(/: there is no option "foo"; the options are .*\bautoAdvance\b/);
+    expect(message).toMatch(/\bmaxValueBytes\b/);
+    expect(message).not.toContain('leaseMs');
+  });
+
   test('that are undefined count as left out', async () => {
     const options = {
       store: undefined,

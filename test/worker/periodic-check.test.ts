@@ -58,6 +58,57 @@ test('a heartbeat comes before the look and the search, so that a worker taken f
   expect(order).toEqual(['look', 'heartbeat', 'look', 'reap']);
 });
 
+test('it tidies up every ten minutes, and goes on with the next check as long as more is left', async () => {
+  const clock = new ManualClock(0);
+  const done: string[] = [];
+  const note = (what: string) => async (): Promise<void> => void done.push(`${what} ${clock.now()}`);
+  let left = 2;
+  const check = new PeriodicCheck({
+    clock,
+    leaseMs: 300,
+    keepsAlive: () => false,
+    look: async () => {},
+    reap: async () => {},
+    heartbeat: note('heartbeat'),
+    tidy: async () => {
+      await note('tidy')();
+      left -= 1;
+      return left >= 0;
+    },
+    onFailure: () => {},
+  });
+  check.start();
+  await clock.advance(300);
+  expect(done).toEqual(['tidy 50', 'heartbeat 100', 'tidy 100', 'tidy 150', 'heartbeat 200', 'heartbeat 300']);
+  await clock.advance(600_000);
+  check.stop();
+  expect(done.filter((what) => what.startsWith('tidy')).slice(3)).toEqual(['tidy 600150']);
+});
+
+test('what fails while it tidies up is left until the next time', async () => {
+  const clock = new ManualClock(0);
+  const failures: unknown[] = [];
+  let tries = 0;
+  const nothing = async (): Promise<void> => {};
+  const check = new PeriodicCheck({
+    clock,
+    leaseMs: 30_000,
+    keepsAlive: () => false,
+    look: nothing,
+    reap: nothing,
+    heartbeat: nothing,
+    tidy: async () => {
+      tries += 1;
+      throw new Error('full');
+    },
+    onFailure: (error) => failures.push(error),
+  });
+  check.start();
+  await clock.advance(599_000);
+  check.stop();
+  expect([tries, failures.length]).toEqual([1, 1]);
+});
+
 test('one check at a time: the next is timed when the last has ended (P1)', async () => {
   let end!: () => void;
   let looks = 0;

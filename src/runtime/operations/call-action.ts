@@ -11,6 +11,7 @@ import type { ActionDefinition, AttemptPolicy } from '../definitions.js';
 import { detachedDefinition } from '../detached.js';
 import { plainError } from '../events.js';
 import type { Resident, RunHost } from '../host.js';
+import { keptText } from '../kept-error.js';
 import { readCancel } from '../messages.js';
 import { newRun } from '../new-run.js';
 import { Operation, type OperationInit } from './operation.js';
@@ -192,7 +193,7 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
 
   #settle(status: Exclude<EndStatus, 'CANCELLED'>, text: string, notes: AttemptNotes): void {
     const entry = this.#carrier?.entry ?? this.entry;
-    entry.attempts = finalAttempts(notes, text);
+    entry.attempts = finalAttempts(notes, status === 'FAILED' ? keptText(text, this.codec) : null);
     if (this.#carrier === undefined) this.run.complete(this, status, text);
     else this.#endCarrier(this.#carrier, status, text);
   }

@@ -1,4 +1,3 @@
-import { NonRetryableError } from '../../errors/errors.js';
 import { cancellation } from '../../futures/future.js';
 import { type AttemptNotes, decodeAttempts, encodeAttempts, finalAttempts, withFailure } from '../../journal/attempt-notes.js';
 import { attemptRunId } from '../../journal/numbering.js';
@@ -7,10 +6,10 @@ import type { RunRecord } from '../../model/records.js';
 import { isEnded } from '../../model/statuses.js';
 import type { FlowDefinition, LeakPolicy } from '../definitions.js';
 import type { EndOfRun } from '../host.js';
-import { keptError } from '../kept-error.js';
+import { keptText } from '../kept-error.js';
 import { cancelMessage } from '../messages.js';
 import { newRun } from '../new-run.js';
-import { mostAttempts, type RetryStrategy, retryDelayMs } from '../retry-strategy.js';
+import { decideRetry, type RetryStrategy } from '../retry-strategy.js';
 import { runIdTaken } from '../run-id-taken.js';
 import { Operation, type OperationInit } from './operation.js';
 
@@ -114,7 +113,7 @@ export class CallFlow extends Operation {
       input: entry.input as string,
       digest: entry.digest,
       leaks,
-      timeoutMs: timeoutMs ?? definition.timeoutMs,
+      timeoutMs,
       parent: { runId: run.id, operationId: entry.id },
     });
     run.host.group.create(record, (taken) => this.#created(record, taken));
@@ -137,42 +136,29 @@ export class CallFlow extends Operation {
   }
 
   #ended({ status, outcome }: EndOfRun): void {
-    const { entry, run } = this;
-    const strategy = this.#child.retry ?? this.#child.definition.retry;
-    if (status !== 'FAILED' || strategy === undefined) {
-      entry.attempts = finalAttempts(this.#notes, outcome);
+    const { entry, run, codec } = this;
+    const before = this.#notes;
+    if (status !== 'FAILED') {
+      entry.attempts = finalAttempts(before, null);
       run.complete(this, status, outcome);
       return;
     }
     const failedAt = run.host.clock.now();
-    const attempt = this.#notes.failures + 1;
-    const notes = withFailure(this.#notes, {
-      attempt,
-      error: keptError(this.codec.decodeError(outcome), this.codec),
-      startedAt: this.#beganAt,
-      failedAt,
-    });
-    const decided = this.#decide(strategy, outcome, attempt);
-    if (decided.delayMs !== undefined) {
+    const attempt = before.failures + 1;
+    const notes = withFailure(before, { attempt, error: keptText(outcome, codec), startedAt: this.#beganAt, failedAt });
+    const error = codec.decodeError(outcome);
+    const strategy = this.#cancelRequested ? undefined : (this.#child.retry ?? this.#child.definition.retry);
+    const decided = decideRetry(strategy, error, attempt, whatIs(entry));
+    if ('delayMs' in decided) {
       const nextAt = failedAt + decided.delayMs;
-      entry.attempts = encodeAttempts({ ...notes, nextAt, maxAttempts: mostAttempts(strategy) });
+      entry.attempts = encodeAttempts({ ...notes, nextAt, maxAttempts: decided.maxAttempts });
       this.write();
       this.#waitUntil(nextAt);
       return;
     }
-    entry.attempts = finalAttempts(notes, outcome);
-    run.complete(this, status, decided.outcome);
-  }
-
-  /** When to make another attempt, or what it has come to. */
-  #decide(strategy: RetryStrategy, outcome: string, attempt: number): { readonly delayMs?: number | undefined; readonly outcome: string } {
-    const error = this.codec.decodeError(outcome);
-    if (this.#cancelRequested || error instanceof NonRetryableError) return { outcome };
-    try {
-      return { delayMs: retryDelayMs(strategy, error, attempt, () => whatIs(this.entry)), outcome };
-    } catch (broken) {
-      return { outcome: this.codec.encodeError(broken) };
-    }
+    const text = decided.error === error ? outcome : codec.encodeError(decided.error);
+    entry.attempts = finalAttempts(notes, keptText(text, codec));
+    run.complete(this, status, text);
   }
 
   #waitUntil(nextAt: number): void {

@@ -24,9 +24,8 @@ abstract class Messaged extends Operation {
     this.leave(ANSWERED);
     const { id: input, status, outcome, finishedAt } = message;
     const known = this.recovered && entry.status === status;
-    const { events } = run.host;
     // It had its message before it could wait.
-    if (!this.written && events.wants('operation:started')) events.emit('operation:started', this.event());
+    if (!this.written) this.announce();
     Object.assign(entry, { status, outcome, finishedAt, input });
     if (!known) {
       run.whenCurrent(() => {

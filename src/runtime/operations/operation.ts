@@ -122,9 +122,16 @@ export abstract class Operation implements FutureOwner, ScopeMember {
     if (this.#stopped) return;
     this.#dispatched = true;
     this.entry.status = 'STARTED';
-    const { events } = this.run.host;
-    if (events.wants('operation:started')) events.emit('operation:started', this.event());
+    this.announce();
     this.dispatch();
+  }
+
+  /** Tells listeners that it was started. */
+  protected announce(): void {
+    const { events } = this.run.host;
+    if (!events.wants('operation:started')) return;
+    const { runId, id, kind, name } = this.entry;
+    events.emit('operation:started', { runId, operationId: id, kind: kind as OperationKind, name });
   }
 
   /** Whether it was dispatched, here or by an earlier execution, so that there is something to stop and an entry to close. */
@@ -237,11 +244,6 @@ export abstract class Operation implements FutureOwner, ScopeMember {
   /** The entry goes into the next commit as it is then. */
   protected write(committed?: () => void): void {
     this.run.host.group.entry(this.entry, committed);
-  }
-
-  event(): { runId: string; operationId: string; kind: OperationKind; name: string } {
-    const { runId, id, kind, name } = this.entry;
-    return { runId, operationId: id, kind: kind as OperationKind, name };
   }
 
   // What its future asks for.

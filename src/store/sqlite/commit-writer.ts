@@ -7,8 +7,7 @@ import type { SqlValue } from './driver.js';
 import { checkFence, FENCE } from './fence.js';
 import type { Inbox } from './inbox.js';
 import { endValues, OPERATION_COLUMNS, operationValues, RUN_COLUMNS, runOf, runValues } from './rows.js';
-import { WOKEN } from './run-table.js';
-import { ASLEEP, AWAKE } from './schema.js';
+import { ASLEEP, AWAKE, WOKEN } from './schema.js';
 
 /** From this size on, grouping costs less than it saves. */
 const WORTH_GROUPING = 20;
@@ -163,7 +162,7 @@ function notOwned(workerId: string, runIds: readonly string[]): StorageError {
   const ids = `${runIds.slice(0, 5).join(', ')}${runIds.length > 5 ? ', …' : ''}`;
   return new StorageError(
     'FENCED',
-    `not all of these runs belong to worker ${workerId}, so none was ended: ${ids}. Nothing was written. Drop what this worker knows of them`,
+    `not all of these runs belong to worker ${workerId}, so nothing of this batch was written: ${ids}. Drop what this worker knows of them`,
   );
 }
 

@@ -4,8 +4,7 @@ import { isEnded } from '../../model/statuses.js';
 import type { Connection } from './connection.js';
 import { checkFence } from './fence.js';
 import { messageOf } from './rows.js';
-import { WOKEN } from './run-table.js';
-import { AWAKE } from './schema.js';
+import { AWAKE, WOKEN } from './schema.js';
 
 /** What was sent to runs and not yet taken. Every method is part of the caller's transaction. */
 export class Inbox {

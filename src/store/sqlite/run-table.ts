@@ -1,12 +1,12 @@
 import type { OperationRecord, RunRecord } from '../../model/records.js';
 import type { RunStatus } from '../../model/statuses.js';
 import { isEnded } from '../../model/statuses.js';
-import type { RunFilter } from '../store.js';
+import type { ClaimQuery, PruneQuery, RunFilter } from '../store.js';
 import type { Connection } from './connection.js';
 import type { SqlRow, SqlValue } from './driver.js';
 import { checkFence } from './fence.js';
 import { OPERATION_COLUMNS, operationOf, RUN_COLUMNS, runOf } from './rows.js';
-import { ASLEEP, AWAKE } from './schema.js';
+import { ASLEEP, AWAKE, WOKEN } from './schema.js';
 
 const SELECT_RUNS = `SELECT ${RUN_COLUMNS.join(', ')} FROM perdure_runs`;
 const FLOWS = `(SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))`;
@@ -16,8 +16,6 @@ const CLAIMABLE = `${ORPHANS} AND (status <> 'BLOCKED' OR blocked_code = 'FLOW_N
 const HOMELESS = `${ORPHANS} AND status <> 'BLOCKED' AND (flow, version) NOT IN ${FLOWS}`;
 
 const DUE = `${ASLEEP} AND wake_at <= ?`;
-/** What becomes of a run that something has come for. */
-export const WOKEN = `status = 'PENDING', wake_at = NULL`;
 
 /** Reading runs and journals, and moving runs between owners. */
 export class RunTable {
@@ -28,10 +26,7 @@ export class RunTable {
   }
 
   /** Looks first, without the write lock: a worker asks often, and there is seldom anything. */
-  claim(query: { workerId: string; nowMs: number; flows: readonly { readonly flow: string; readonly version: number }[]; limit: number }): {
-    claimed: RunRecord[];
-    blocked: RunRecord[];
-  } {
+  claim(query: ClaimQuery): { claimed: RunRecord[]; blocked: RunRecord[] } {
     const flows = JSON.stringify(query.flows.map(({ flow, version }) => [flow, version]));
     if (!this.#anyToClaim(query, flows)) return { claimed: [], blocked: [] };
     return this.#connection.write('claim runs', () => {
@@ -100,7 +95,7 @@ export class RunTable {
   }
 
   /** Deletes ended runs with their journals; children go with their parents. */
-  prune({ endedBefore, keep, limit }: { endedBefore: number | null; keep: number | null; limit: number }): number {
+  prune({ endedBefore, keep, limit }: PruneQuery): number {
     return this.#connection.write('prune runs', () => {
       const roots = `finished_at IS NOT NULL AND (parent_run_id IS NULL OR parent_run_id NOT IN (SELECT id FROM perdure_runs))`;
       const newest = `SELECT n FROM perdure_runs WHERE ${roots} ORDER BY n DESC LIMIT ?`;
@@ -138,7 +133,7 @@ export class RunTable {
     });
   }
 
-  #anyToClaim({ workerId, nowMs }: { readonly workerId: string; readonly nowMs: number }, flows: string): boolean {
+  #anyToClaim({ workerId, nowMs }: ClaimQuery, flows: string): boolean {
     checkFence(this.#connection, workerId);
     const any = [CLAIMABLE, HOMELESS, DUE].map((condition) => `EXISTS (SELECT 1 FROM perdure_runs WHERE ${condition})`).join(' OR ');
     return this.#rows(`SELECT ${any} AS found`, [flows, flows, nowMs])[0]?.['found'] === 1;

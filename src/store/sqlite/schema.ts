@@ -6,6 +6,8 @@ import type { SqliteDatabase } from './driver.js';
 /** Unfinished and not asleep: the sleeping may be many. */
 export const AWAKE = `status IN ('PENDING', 'RUNNING', 'BLOCKED')`;
 export const ASLEEP = `status = 'SUSPENDED'`;
+/** What becomes of a run that something has come for. */
+export const WOKEN = `status = 'PENDING', wake_at = NULL`;
 
 /**
  * The steps from one schema version to the next; the version is their number. A step that was released never changes.

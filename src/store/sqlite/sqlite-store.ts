@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { StorageError, UsageError } from '../../errors/errors.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
 import type { RunStatus } from '../../model/statuses.js';
-import type { CommitBatch, RunFilter, Store } from '../store.js';
+import type { ClaimQuery, CommitBatch, PruneQuery, RunFilter, Store } from '../store.js';
 import { CommitWriter } from './commit-writer.js';
 import { Connection } from './connection.js';
 import type { SqliteDriver } from './driver.js';
@@ -107,12 +107,7 @@ class SqliteStore implements Store {
     return connection.run('look for dead workers', () => workers.reap(query));
   }
 
-  async claimRuns(query: {
-    workerId: string;
-    nowMs: number;
-    flows: readonly { readonly flow: string; readonly version: number }[];
-    limit: number;
-  }): Promise<{ claimed: RunRecord[]; blocked: RunRecord[] }> {
+  async claimRuns(query: ClaimQuery): Promise<{ claimed: RunRecord[]; blocked: RunRecord[] }> {
     const { connection, runs } = this.#use();
     return connection.run('claim runs', () => runs.claim(query));
   }
@@ -151,7 +146,7 @@ class SqliteStore implements Store {
     return connection.run('list runs', () => runs.list(filter));
   }
 
-  async prune(query: { endedBefore: number | null; keep: number | null; limit: number }): Promise<number> {
+  async prune(query: PruneQuery): Promise<number> {
     return this.#use().runs.prune(query);
   }
 

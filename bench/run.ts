@@ -2,11 +2,12 @@
  * `npm run bench`: the workloads beside the limits of the machine, and how cost grows, in one run. See README.md.
  *
  * `--quick` takes a tenth of the time, without growth; `--growth` with it; `--only WORD` takes the sections whose name has the word;
- * `--json FILE` writes the figures as well.
+ * the figures are written to `bench/figures.json` as well, or to the file that `--json` names.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Figure } from './measure.js';
 import type { Setting } from './section.js';
@@ -18,7 +19,7 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean', default: false },
     growth: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
-    json: { type: 'string' },
+    json: { type: 'string', default: fileURLToPath(new URL('figures.json', import.meta.url)) },
   },
 });
 const word = options.only.toLowerCase();
@@ -48,7 +49,7 @@ try {
   }
   console.log();
   printTable(figures);
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(figures, null, 2)}\n`);
+  writeFileSync(options.json, `${JSON.stringify({ date: new Date().toISOString(), node: process.version, figures }, null, 2)}\n`);
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }

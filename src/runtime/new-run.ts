@@ -21,6 +21,8 @@ export interface Generation {
   readonly number: number;
   /** Milliseconds since the epoch. */
   readonly beganAt: number;
+  /** What the run was started with, by which another start of the same id is known. */
+  readonly firstInput: string;
 }
 
 /** Digits of the time in a run's id: enough for some thousand years. */

@@ -51,7 +51,8 @@ function nextGeneration(
   try {
     const options = runOptions(record);
     const number = (options.generation?.number ?? 1) + 1;
-    const generation = { number, beganAt: host.clock.now() };
+    const firstInput = options.generation?.firstInput ?? record.input;
+    const generation = { number, beganAt: host.clock.now(), firstInput };
     return {
       restart: {
         runId: record.id,

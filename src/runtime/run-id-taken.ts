@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Codec } from '../codec/codec.js';
 import { UsageError } from '../errors/errors.js';
 import type { RunRecord } from '../model/records.js';
+import { runOptions } from './new-run.js';
 
 /** The same id asks for the same run: of the same flow, with the same arguments. The error when it does not. */
 export function runIdTaken(wanted: RunRecord, taken: RunRecord, codec: Codec): UsageError | undefined {
@@ -16,5 +17,6 @@ export function runIdTaken(wanted: RunRecord, taken: RunRecord, codec: Codec): U
 
 /** Digests differ with the order of keys, which means nothing to the caller. */
 function sameInput(wanted: RunRecord, taken: RunRecord, codec: Codec): boolean {
-  return wanted.digest === taken.digest || isDeepStrictEqual(codec.decode(wanted.input), codec.decode(taken.input));
+  const first = runOptions(taken).generation?.firstInput ?? taken.input;
+  return wanted.digest === taken.digest || isDeepStrictEqual(codec.decode(wanted.input), codec.decode(first));
 }

@@ -10,25 +10,22 @@ const SIZES: readonly number[] = [50, 10, 1];
  * The texts say `OR FAIL`: a statement that breaks a constraint need not be undone by itself, since the whole transaction is. It saves SQLite from
  * copying every page that such a statement touches.
  */
-export class BulkStatement<T> {
+export class BulkStatement<T extends Readonly<Record<keyof T, SqlValue>>> {
   readonly #connection: Connection;
   readonly #texts: readonly string[];
-  readonly #width: number;
-  readonly #fill: (row: T, to: SqlValue[], at: number) => void;
+  readonly #fields: readonly (keyof T)[];
 
-  /** `text` makes a statement around a list of rows, each of `width` values, which `fill` puts into a list. */
+  /** `text` makes a statement around a list of rows, each of the values of `fields`. */
   constructor(
     connection: Connection,
     options: {
       readonly text: (rows: string) => string;
-      readonly width: number;
-      readonly fill: (row: T, to: SqlValue[], at: number) => void;
+      readonly fields: readonly (keyof T)[];
     },
   ) {
-    const row = `(${Array<string>(options.width).fill('?').join(',')})`;
+    const row = `(${Array<string>(options.fields.length).fill('?').join(',')})`;
     this.#connection = connection;
-    this.#width = options.width;
-    this.#fill = options.fill;
+    this.#fields = options.fields;
     this.#texts = SIZES.map((size) => options.text(Array<string>(size).fill(row).join(',')));
   }
 
@@ -40,8 +37,16 @@ export class BulkStatement<T> {
       if (rows.length - at < size) continue;
       const statement = this.#connection.statement(this.#texts[index] as string);
       while (rows.length - at >= size) {
-        const values = new Array<SqlValue>(size * this.#width);
-        for (let row = 0; row < size; row += 1, at += 1) this.#fill(rows[at] as T, values, row * this.#width);
+        // Of its full length at once: a batch has thousands of values.
+        const values = new Array<SqlValue>(size * this.#fields.length);
+        let next = 0;
+        for (const end = at + size; at < end; at += 1) {
+          const row = rows[at] as T;
+          for (const field of this.#fields) {
+            values[next] = row[field];
+            next += 1;
+          }
+        }
         values.push(...last);
         changes += statement.run(values).changes;
       }

@@ -3,10 +3,9 @@ import type { OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } fr
 import type { CommitBatch } from '../store.js';
 import { BulkStatement } from './bulk-statement.js';
 import type { Connection } from './connection.js';
-import type { SqlValue } from './driver.js';
 import { checkFence, FENCE } from './fence.js';
 import type { Inbox } from './inbox.js';
-import { endValues, OPERATION_COLUMNS, operationValues, RUN_COLUMNS, runOf, runValues } from './rows.js';
+import { END_FIELDS, OPERATION_COLUMNS, OPERATION_FIELDS, RUN_COLUMNS, RUN_FIELDS, runOf } from './rows.js';
 import { ASLEEP, AWAKE, WOKEN } from './schema.js';
 
 /** From this size on, grouping costs less than it saves. */
@@ -62,9 +61,9 @@ export class CommitWriter {
   constructor(connection: Connection, inbox: Inbox) {
     this.#connection = connection;
     this.#inbox = inbox;
-    this.#runs = new BulkStatement(connection, { text: INSERT_RUNS, width: RUN_COLUMNS.length, fill: runValues });
-    this.#operations = new BulkStatement(connection, { text: WRITE_OPERATIONS, width: OPERATION_COLUMNS.length, fill: operationValues });
-    this.#ends = new BulkStatement(connection, { text: END_RUNS, width: 5, fill: endValues });
+    this.#runs = new BulkStatement(connection, { text: INSERT_RUNS, fields: RUN_FIELDS });
+    this.#operations = new BulkStatement(connection, { text: WRITE_OPERATIONS, fields: OPERATION_FIELDS });
+    this.#ends = new BulkStatement(connection, { text: END_RUNS, fields: END_FIELDS });
   }
 
   /** Writes a batch in one transaction; returns the runs whose id was taken. */
@@ -89,10 +88,9 @@ export class CommitWriter {
    */
   #wroteOne({ workerId, operations }: CommitBatch): boolean {
     return this.#connection.run('write an outcome', () => {
-      const values: SqlValue[] = [];
-      operationValues(operations[0] as OperationRecord, values, 0);
-      values.push(workerId);
-      return this.#connection.statement(WRITE_ONE_OPERATION).run(values).changes === 1;
+      const operation = operations[0] as OperationRecord;
+      const values = OPERATION_FIELDS.map((field) => operation[field]);
+      return this.#connection.statement(WRITE_ONE_OPERATION).run([...values, workerId]).changes === 1;
     });
   }
 

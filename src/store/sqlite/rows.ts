@@ -1,92 +1,54 @@
 import type { InboxMessage, OperationRecord, RunEnd, RunRecord } from '../../model/records.js';
-import type { SqlRow, SqlValue } from './driver.js';
+import type { SqlRow } from './driver.js';
 
-/** Columns of a run in the order of {@link runValues}. */
-export const RUN_COLUMNS: readonly string[] = [
-  'id',
-  'flow',
-  'version',
-  'status',
-  'worker_id',
-  'blocked_code',
-  'created_at',
-  'finished_at',
-  'parent_run_id',
-  'parent_operation_id',
-  'digest',
-  'seed',
-  'options',
-  'input',
-  'outcome',
-  'wake_at',
-];
+/** What each column of a run holds. */
+const RUN: Readonly<Record<string, keyof RunRecord>> = {
+  id: 'id',
+  flow: 'flow',
+  version: 'version',
+  status: 'status',
+  worker_id: 'workerId',
+  blocked_code: 'blockedCode',
+  created_at: 'createdAt',
+  finished_at: 'finishedAt',
+  parent_run_id: 'parentRunId',
+  parent_operation_id: 'parentOperationId',
+  digest: 'digest',
+  seed: 'seed',
+  options: 'options',
+  input: 'input',
+  outcome: 'outcome',
+  wake_at: 'wakeAt',
+};
 
-/** Columns of an operation in the order of {@link operationValues}. */
-export const OPERATION_COLUMNS: readonly string[] = [
-  'run_id',
-  'id',
-  'seq',
-  'status',
-  'kind',
-  'name',
-  'started_at',
-  'finished_at',
-  'due_at',
-  'child_run_id',
-  'digest',
-  'input',
-  'outcome',
-  'attempts',
-];
+/** What each column of an operation holds. */
+const OPERATION: Readonly<Record<string, keyof OperationRecord>> = {
+  run_id: 'runId',
+  id: 'id',
+  seq: 'seq',
+  status: 'status',
+  kind: 'kind',
+  name: 'name',
+  started_at: 'startedAt',
+  finished_at: 'finishedAt',
+  due_at: 'dueAt',
+  child_run_id: 'childRunId',
+  digest: 'digest',
+  input: 'input',
+  outcome: 'outcome',
+  attempts: 'attempts',
+};
 
-// Filled in place, since a batch has thousands of values.
+export const RUN_COLUMNS: readonly string[] = Object.keys(RUN);
+/** In the order of {@link RUN_COLUMNS}. */
+export const RUN_FIELDS: readonly (keyof RunRecord)[] = Object.values(RUN);
 
-/** Puts a run's values into a list, from a place on. */
-export function runValues(run: RunRecord, to: SqlValue[], at: number): void {
-  to[at] = run.id;
-  to[at + 1] = run.flow;
-  to[at + 2] = run.version;
-  to[at + 3] = run.status;
-  to[at + 4] = run.workerId;
-  to[at + 5] = run.blockedCode;
-  to[at + 6] = run.createdAt;
-  to[at + 7] = run.finishedAt;
-  to[at + 8] = run.parentRunId;
-  to[at + 9] = run.parentOperationId;
-  to[at + 10] = run.digest;
-  to[at + 11] = run.seed;
-  to[at + 12] = run.options;
-  to[at + 13] = run.input;
-  to[at + 14] = run.outcome;
-  to[at + 15] = run.wakeAt;
-}
+export const OPERATION_COLUMNS: readonly string[] = Object.keys(OPERATION);
+/** In the order of {@link OPERATION_COLUMNS}. */
+export const OPERATION_FIELDS: readonly (keyof OperationRecord)[] = Object.values(OPERATION);
 
-/** Puts an operation's values into a list, from a place on. */
-export function operationValues(entry: OperationRecord, to: SqlValue[], at: number): void {
-  to[at] = entry.runId;
-  to[at + 1] = entry.id;
-  to[at + 2] = entry.seq;
-  to[at + 3] = entry.status;
-  to[at + 4] = entry.kind;
-  to[at + 5] = entry.name;
-  to[at + 6] = entry.startedAt;
-  to[at + 7] = entry.finishedAt;
-  to[at + 8] = entry.dueAt;
-  to[at + 9] = entry.childRunId;
-  to[at + 10] = entry.digest;
-  to[at + 11] = entry.input;
-  to[at + 12] = entry.outcome;
-  to[at + 13] = entry.attempts;
-}
-
-/** Puts the values of an end into a list, from a place on: id, status, outcome, code, time. */
-export function endValues(end: RunEnd, to: SqlValue[], at: number): void {
-  to[at] = end.runId;
-  to[at + 1] = end.status;
-  to[at + 2] = end.outcome;
-  to[at + 3] = end.blockedCode;
-  to[at + 4] = end.finishedAt;
-}
+/** What is written of an end. */
+export const END_FIELDS: readonly (keyof RunEnd)[] = ['runId', 'status', 'outcome', 'blockedCode', 'finishedAt'];
 
 /** The run in a row of {@link RUN_COLUMNS}. The database holds what a commit wrote, so the types are taken on trust. */
 export function runOf(row: SqlRow): RunRecord {

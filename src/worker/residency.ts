@@ -107,9 +107,9 @@ export class Residency {
       const wakeAt = run.restUntil;
       if (wakeAt === null || (wakeAt !== undefined && wakeAt > soon)) resting.push({ run, wakeAt });
     }
-    resting.sort((a, b) => a.run.lastTurn - b.run.lastTurn);
     const tooMany = Math.max(this.#excess, resting.length - mostResting);
-    const leaving = tooMany > 0 ? resting.slice(0, tooMany + Math.ceil(mostResting * SLACK)) : [];
+    const most = tooMany > 0 ? tooMany + Math.ceil(mostResting * SLACK) : 0;
+    const leaving = most > 0 ? resting.sort((a, b) => a.run.lastTurn - b.run.lastTurn).slice(0, most) : [];
     for (const { run, wakeAt } of leaving) suspend(run, wakeAt);
     const stuck = leaving.length === 0;
     // Where nobody can leave and nothing comes to its end, waiting for room would be for ever.

@@ -25,7 +25,7 @@ export async function syncs(setting: Setting): Promise<Figure> {
 
 /** One insert per commit. */
 export function commits(setting: Setting): Promise<Figure> {
-  return onBareTable(setting, {
+  return rateOn(setting, {
     workload: 'one insert a commit',
     unit: 'commits/s',
     count: scaled(10_000, setting),
@@ -39,28 +39,23 @@ export function commits(setting: Setting): Promise<Figure> {
 /** Three inserts in commits of their own, after a pause: what a flow of one action has to wait for. p50 in milliseconds. */
 export async function threeCommitsMs(setting: Setting): Promise<Figure> {
   const latencies: number[] = [];
-  const { subject } = await onBareTable(setting, {
-    workload: '',
-    unit: '',
-    count: scaled(500, setting),
-    fill: async (database, count) => {
-      const insert = singleInsert(database);
-      for (let n = 0; n < count; n += 1) {
-        await pause();
-        latencies.push(
-          await timeMs(() => {
-            for (let commit = 0; commit < 3; commit += 1) insert(n);
-          }),
-        );
-      }
-    },
+  const subject = await onBareTable(setting, async (database) => {
+    const insert = singleInsert(database);
+    for (let n = 0; n < scaled(500, setting); n += 1) {
+      await pause();
+      latencies.push(
+        await timeMs(() => {
+          for (let commit = 0; commit < 3; commit += 1) insert(n);
+        }),
+      );
+    }
   });
   return { workload: 'three commits on an idle connection, p50', subject, value: percentiles(latencies).p50, unit: 'ms' };
 }
 
 /** Commits of 100 inserts, a row each. */
 export function batchedInserts(setting: Setting): Promise<Figure> {
-  return onBareTable(setting, {
+  return rateOn(setting, {
     workload: '100 inserts a commit',
     unit: 'rows/s',
     count: scaled(100_000, setting),
@@ -73,7 +68,7 @@ export function batchedInserts(setting: Setting): Promise<Figure> {
 
 /** Commits of 5,000 rows, 100 a statement. */
 export function multiRowInserts(setting: Setting): Promise<Figure> {
-  return onBareTable(setting, {
+  return rateOn(setting, {
     workload: '100 rows an insert, 5,000 a commit',
     unit: 'rows/s',
     count: Math.ceil(scaled(300_000, setting) / ROWS_A_STATEMENT) * ROWS_A_STATEMENT,
@@ -99,24 +94,33 @@ export async function* limits(setting: Setting): AsyncGenerator<Figure> {
   for (const rounds of measured) yield medianBy(rounds, ({ value }) => value);
 }
 
-/** Fills a table on a bare connection, of the driver and with the settings that perdure takes. */
-async function onBareTable(
+/** How fast a bare table is filled. */
+async function rateOn(
   setting: Setting,
   options: {
     readonly workload: string;
     readonly unit: string;
     /** Rows. */
     readonly count: number;
-    readonly fill: (database: SqliteDatabase, count: number) => Promise<void> | void;
+    readonly fill: (database: SqliteDatabase, count: number) => void;
   },
 ): Promise<Figure> {
   const { workload, unit, count, fill } = options;
+  let elapsedMs = Number.NaN;
+  const subject = await onBareTable(setting, async (database) => {
+    elapsedMs = await timeMs(() => fill(database, count));
+  });
+  return { workload, subject, value: perSecond(count, elapsedMs), unit };
+}
+
+/** Works with a table on a bare connection, of the driver and with the settings that perdure takes; returns what that is called. */
+async function onBareTable(setting: Setting, work: (database: SqliteDatabase) => Promise<void>): Promise<string> {
   const driver = await findDriver();
   const database = driver.connect(setting.file());
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT)');
-  const elapsedMs = await timeMs(() => fill(database, count));
+  await work(database);
   database.close();
-  return { workload, subject: `${driver.name}, FULL`, value: perSecond(count, elapsedMs), unit };
+  return `${driver.name}, FULL`;
 }
 
 function singleInsert(database: SqliteDatabase): (n: number) => void {

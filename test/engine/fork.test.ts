@@ -408,36 +408,20 @@ describe('of a run that', () => {
     }
   };
 
-  test('was cancelled, it goes on from what came before the cancellation', async () => {
+  test.each([
+    { where: 'came before the cancellation', operationId: '0', done: ['a', 'b', 'clean'] },
+    { where: 'was under way then', operationId: '1', done: ['b', 'clean'] },
+  ])('was cancelled, it goes on from what $where', async ({ operationId, done }) => {
     const made = world();
     const future = made.engine.start(aFlow(waiting), [], { id: 'run' });
     await nextEvent(made.engine, 'operation:started', ({ kind }) => kind === 'event');
     await made.engine.cancel('run');
     await future.exception();
     calls = [];
-    const fork = made.engine.fork('run', '0');
+    const fork = made.engine.fork('run', operationId);
     await nextEvent(made.engine, 'operation:started', ({ kind }) => kind === 'event');
     await made.engine.send(fork.id, 'go', 'on');
-    expect([await fork, calls]).toEqual([
-      ['a', 'on', 'b'],
-      ['a', 'b', 'clean'],
-    ]);
-  });
-
-  test('was cancelled, it goes on from what was under way then', async () => {
-    const made = world();
-    const future = made.engine.start(aFlow(waiting), [], { id: 'run' });
-    await nextEvent(made.engine, 'operation:started', ({ kind }) => kind === 'event');
-    await made.engine.cancel('run');
-    await future.exception();
-    calls = [];
-    const fork = made.engine.fork('run', '1');
-    await nextEvent(made.engine, 'operation:started', ({ kind }) => kind === 'event');
-    await made.engine.send(fork.id, 'go', 'on');
-    expect([await fork, calls]).toEqual([
-      ['a', 'on', 'b'],
-      ['b', 'clean'],
-    ]);
+    expect([await fork, calls]).toEqual([['a', 'on', 'b'], done]);
   });
 
   test('was cancelled, it is cancelled again when it goes on from its clean-up', async () => {

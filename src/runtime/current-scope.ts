@@ -69,7 +69,7 @@ export interface ActionPlace {
 /** Where the calling code stands: in a flow, in an action, or outside (`undefined`). It follows awaits and callbacks. */
 export type Place = FlowPlace | ActionPlace;
 
-const storage = new AsyncLocalStorage<Place>();
+const storage = new AsyncLocalStorage<Place | undefined>();
 
 export function currentPlace(): Place | undefined {
   return storage.getStore();
@@ -79,9 +79,12 @@ export function runAt<T>(place: Place, body: () => T): T {
   return storage.run(place, body);
 }
 
-/** Calls back outside of flows and actions, whoever calls. */
+/**
+ * Calls back outside of flows and actions, whoever calls. Not with `exit`: before Node 24 it stops and starts the tracking of promises, which takes
+ * as long as the rest of a step.
+ */
 export function outsidePlace<T>(callback: () => T): T {
-  return storage.exit(callback);
+  return storage.run(undefined, callback);
 }
 
 /** The same clock, whose callbacks stand in no flow and in no action, whoever asked for them. */

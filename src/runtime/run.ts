@@ -118,6 +118,10 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     this.#place = { kind: 'flow', run: this, scope: this.#scope, shielded: false };
   }
 
+  get begun(): boolean {
+    return this.#state !== 'ready';
+  }
+
   get urgent(): boolean {
     return this.inbox.cancelRequested;
   }

@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import process from 'node:process';
 import { StorageError } from '../../errors/errors.js';
 import type { NodeSqlite, PackagedSqlite, SqliteDriver } from './driver.js';
 import { nodeDriver, packagedDriver } from './driver.js';

@@ -117,6 +117,24 @@ test('a log with a torn tail loses the last commit as a whole, and nothing else 
   expect(await recovered.loadJournal('first')).toEqual([outcomeOf('first', '1', 1)]);
 });
 
+test('a log that was stretched for later commits holds what was committed, for this process, others and the next', async () => {
+  const path = join(tempDirectory(), 'app.db');
+  const stores = [await withRuns(await opened(path), 'id'), await opened(path)];
+  const outcomes = Array.from({ length: 80 }, (_, index) => outcomeOf('id', `${index}`, index + 1));
+  for (const [index, outcome] of outcomes.entries()) {
+    await stores[index % 2]?.commit(batchOf({ operations: [outcome] }));
+    const stretched = statSync(`${path}-wal`).size > 4_000_000;
+    // Each of the two has made half of the commits, and the first one more, with the run.
+    expect(stretched).toBe(index >= 60);
+  }
+  const other = await connect(path);
+  expect(other.prepare('PRAGMA integrity_check').all([])).toMatchObject([{ integrity_check: 'ok' }]);
+  for (const store of [...stores, await opened(path)]) expect(await store.loadJournal('id')).toEqual(outcomes);
+  copy(path, `${path}.crashed`);
+  copy(`${path}-wal`, `${path}.crashed-wal`);
+  expect(await (await opened(`${path}.crashed`)).loadJournal('id')).toEqual(outcomes);
+});
+
 test('after closing, the file alone holds everything', async () => {
   const path = join(tempDirectory(), 'app.db');
   await (await withRuns(await opened(path), 'id')).close();

@@ -8,6 +8,9 @@ import type { Inbox } from './inbox.js';
 import { END_FIELDS, OPERATION_COLUMNS, OPERATION_FIELDS, RUN_COLUMNS, RUN_FIELDS, runOf } from './rows.js';
 import { ASLEEP, AWAKE, WOKEN } from './schema.js';
 
+/** A connection that has made so many commits will make more: room in the log pays. */
+const COMMITS_BEFORE_STRETCHING = 32;
+
 /** From this size on, grouping costs less than it saves. */
 const WORTH_GROUPING = 20;
 
@@ -57,6 +60,7 @@ export class CommitWriter {
   readonly #runs: BulkStatement<RunRecord>;
   readonly #operations: BulkStatement<OperationRecord>;
   readonly #ends: BulkStatement<RunEnd>;
+  #commits = 0;
 
   constructor(connection: Connection, inbox: Inbox) {
     this.#connection = connection;
@@ -68,7 +72,13 @@ export class CommitWriter {
 
   /** Writes a batch in one transaction; returns the runs whose id was taken. */
   write(batch: CommitBatch): RunRecord[] {
-    if (isOneOperation(batch) && this.#wroteOne(batch)) return [];
+    const taken = isOneOperation(batch) && this.#wroteOne(batch) ? [] : this.#writeAll(batch);
+    this.#commits += 1;
+    if (this.#commits === COMMITS_BEFORE_STRETCHING) this.#connection.stretchLog();
+    return taken;
+  }
+
+  #writeAll(batch: CommitBatch): RunRecord[] {
     return this.#connection.write('write outcomes', () => {
       checkFence(this.#connection, batch.workerId);
       const taken = batch.creates.length === 0 ? [] : this.#create(batch.creates);

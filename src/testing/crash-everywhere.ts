@@ -1,6 +1,7 @@
 import { AssertionError } from 'node:assert';
 import { isStore } from '../engine/options.js';
 import { endText, otherEnd } from '../engine/replay-problem.js';
+import { requireFlow } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
 import { checkOptions, isBoolean, isFunction, isPositiveInteger, type OptionTable } from '../errors/options.js';
 import { isEnded } from '../model/statuses.js';
@@ -93,6 +94,7 @@ export async function crashEverywhere<A extends readonly unknown[], R>(
   args: A,
   options: CrashOptions<R> = {},
 ): Promise<CrashReport> {
+  requireFlow(flow, 'crashEverywhere(flow, args)');
   checkOptions('crashEverywhere()', options, TABLE);
   checkOptions('crashEverywhere(): faults', options.faults, FAULTS);
   const { failingCommit = false, lostWorker = false } = options.faults ?? {};

@@ -280,7 +280,11 @@ test('random() and uuid() may be in what a flow returns', async () => {
 });
 
 test.each([work, async () => 1, undefined])('something that is no flow is refused', async (target) => {
-  await expect(crashEverywhere(target as never, [])).rejects.toMatchObject({ name: 'UsageError', code: 'NOT_STARTABLE' });
+  await expect(crashEverywhere(target as never, [])).rejects.toMatchObject({
+    name: 'UsageError',
+    code: 'NOT_STARTABLE',
+    message: expect.stringContaining('crashEverywhere'),
+  });
 });
 
 describe('catches', () => {

@@ -41,6 +41,7 @@ const nothing = (): void => {};
  *   B1  At most one attempt counts at a time; what one comes to that was given up changes nothing, but it holds its place until it has ended.
  *   B2  Another attempt is made only after the failure of the last one, its number and the time of the next are on their way to the journal.
  *   B3  At most once: a body is begun only when that is durable, and a beginning that is found without an end is a failure.
+ *       While the engine closes none is begun: one that has just become durable is taken back.
  */
 export class Attempts {
   readonly #of: Tried;
@@ -114,6 +115,7 @@ export class Attempts {
     this.#note({ ...this.#notes, begunAt: host.clock.now() }, () => {
       this.#giveBack = nothing;
       if (this.#over) release();
+      else if (host.limiter.closed) this.#note({ ...this.#notes, begunAt: undefined });
       else this.#try(release);
     });
   }

@@ -37,6 +37,10 @@ export class Limiter {
     this.#closed = true;
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Grants a place, at once if there is one. Returns what calls the request off while it waits, and does nothing afterwards. */
   acquire(request: PlaceRequest, onGranted: Granted): () => void {
     if (this.#closed) return nothing;

@@ -219,6 +219,33 @@ describe('an at-most-once action', () => {
     second.mock(narrow, (name) => `${name} is done`);
     expect(await second.future('run')).toEqual(['done', 'second is done']);
   });
+
+  test.each([0, '1h'] as const)(
+    'whose beginning becomes durable while the engine closes (timeout %s) is not begun, and not interrupted',
+    async (timeout) => {
+      const kept = memoryStore();
+      const writing = deferred();
+      const store = withCommit(kept, async (batch, commit) => {
+        if (batch.operations.some(({ attempts }) => attempts?.includes('begunAt'))) {
+          writing.resolve();
+          await settle();
+        }
+        return commit(batch);
+      });
+      const first = testEngine({ store, autoAdvance: false });
+      first.mock(work, hung);
+      first
+        .start(call(), [], { id: 'run' })
+        .exception()
+        .catch(() => {});
+      await writing.promise;
+      await first.close({ timeout });
+      expect(first.calls(work)).toHaveLength(0);
+      const second = testEngine({ store: kept });
+      second.mock(work, 'done');
+      expect(await second.future('run')).toBe('done');
+    },
+  );
 });
 
 /** Lets the first commit fail in which such a text is noted of attempts. */

@@ -44,3 +44,21 @@ test('an engine goes on after a store that was locked for a little longer than i
   other.exec('BEGIN IMMEDIATE');
   expect(await engine.start(steps, [], { id: 'run' })).toEqual([1, 2]);
 });
+
+test('an engine goes on after a store that was locked amid a chain of single outcomes', async () => {
+  const { engine, other } = await engineOnLockableFile();
+  const chain = flow('chain on a busy store', async (length: number) => {
+    let sum = 0;
+    for (let index = 0; index < length; index += 1) sum += await step(index);
+    return sum;
+  });
+  let finished = 0;
+  engine.on('operation:finished', () => {
+    finished += 1;
+    if (finished === 5) other.exec('BEGIN IMMEDIATE');
+  });
+  engine.on('engine:fenced', () => other.exec('ROLLBACK'));
+  expect(await engine.start(chain, [10], { id: 'chain' })).toBe(45);
+  expect(finished).toBeGreaterThanOrEqual(10);
+  expect(await engine.start(steps, [], { id: 'after' })).toEqual([1, 2]);
+});

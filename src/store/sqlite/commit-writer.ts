@@ -97,11 +97,9 @@ export class CommitWriter {
    * fence or an entry with `seq` was in the way: the long way tells which.
    */
   #wroteOne({ workerId, operations }: CommitBatch): boolean {
-    return this.#connection.run('write an outcome', () => {
-      const operation = operations[0] as OperationRecord;
-      const values = OPERATION_FIELDS.map((field) => operation[field]);
-      return this.#connection.statement(WRITE_ONE_OPERATION).run([...values, workerId]).changes === 1;
-    });
+    const operation = operations[0] as OperationRecord;
+    const values = OPERATION_FIELDS.map((field) => operation[field]);
+    return this.#connection.writeOne('write an outcome', WRITE_ONE_OPERATION, [...values, workerId]) === 1;
   }
 
   #create(creates: readonly RunRecord[]): RunRecord[] {

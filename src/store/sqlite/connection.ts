@@ -1,7 +1,7 @@
-import { accessSync, appendFileSync, constants, existsSync, realpathSync, statSync } from 'node:fs';
+import { accessSync, appendFileSync, constants, existsSync, realpathSync, statfsSync, statSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { StorageError } from '../../errors/errors.js';
-import type { SqliteDatabase, SqliteDriver, SqliteStatement } from './driver.js';
+import type { SqliteDatabase, SqliteDriver, SqliteStatement, SqlValue } from './driver.js';
 import { migrate, rollback } from './schema.js';
 import { isBusy, storageError } from './sqlite-errors.js';
 
@@ -21,6 +21,9 @@ const WAL_TRIES = 200;
 /** The length of a log at which SQLite moves it into the file and writes it over from its beginning: 1,000 pages, each with a header. */
 const LOG_BYTES = 1_000 * (4_096 + 24);
 
+/** Where a disk has less room than that, none of it is taken in advance. */
+const AMPLE_BYTES = 64 * 1_024 * 1_024;
+
 /**
  * One connection to the database file.
  *
@@ -32,20 +35,25 @@ const LOG_BYTES = 1_000 * (4_096 + 24);
  * Invariants:
  *   SC1  No transaction is open between two calls of a method.
  *   SC2  Whatever a driver throws leaves as `StorageError`.
+ *   SC3  A write that failed leaves nothing behind that keeps later ones from being committed.
  */
 export class Connection {
   readonly path: string;
   /** The path without symbolic links, the same for everybody who uses the file: what lies beside it is named by it. */
   readonly realPath: string;
   readonly #database: SqliteDatabase;
+  readonly #busyTimeoutMs: number;
   readonly #statements = new Map<string, SqliteStatement>();
   readonly #begin: SqliteStatement;
   readonly #commit: SqliteStatement;
+  /** Statements that failed while they were transactions by themselves, and how many values each has (SC3). */
+  readonly #failed = new Map<SqliteStatement, number>();
 
-  private constructor(database: SqliteDatabase, path: string) {
+  private constructor(database: SqliteDatabase, path: string, busyTimeoutMs: number) {
     this.path = path;
     this.realPath = realpathSync(path);
     this.#database = database;
+    this.#busyTimeoutMs = busyTimeoutMs;
     this.#begin = database.prepare('BEGIN IMMEDIATE');
     this.#commit = database.prepare('COMMIT');
   }
@@ -64,7 +72,7 @@ export class Connection {
       switchToWal(database);
       database.exec(`PRAGMA synchronous = ${synchronous}`);
       migrate(database, path);
-      return new Connection(database, path);
+      return new Connection(database, path, busyTimeoutMs);
     } catch (error) {
       database?.close();
       throw storageError(error, 'open the store', path);
@@ -81,11 +89,25 @@ export class Connection {
     return statement;
   }
 
-  /** Reads, or writes with a single statement. `doing` completes «could not …». */
-  run<T>(doing: string, work: () => T): T {
+  /** Reads. `doing` completes «could not …». */
+  read<T>(doing: string, work: () => T): T {
     try {
       return work();
     } catch (error) {
+      throw storageError(error, doing, this.path);
+    }
+  }
+
+  /**
+   * Writes with a single statement, which is a transaction by itself; returns how many rows it changed. With `NULL` for every value it has to change none.
+   */
+  writeOne(doing: string, sql: string, values: readonly SqlValue[]): number {
+    const statement = this.statement(sql);
+    if (this.#failed.size > 0) return this.write(doing, () => statement.run(values).changes);
+    try {
+      return statement.run(values).changes;
+    } catch (error) {
+      this.#failed.set(statement, values.length);
       throw storageError(error, doing, this.path);
     }
   }
@@ -96,6 +118,7 @@ export class Connection {
     try {
       this.#begin.run([]);
       begun = true;
+      this.#endFailed();
       const result = work();
       this.#commit.run([]);
       return result;
@@ -105,19 +128,24 @@ export class Connection {
     }
   }
 
+  /** `libsql` leaves a statement unfinished when it meets a lock, and nothing can be committed beside it. To run it once more ends it. */
+  #endFailed(): void {
+    for (const [statement, values] of this.#failed) statement.run(Array<null>(values).fill(null));
+    this.#failed.clear();
+  }
+
   /**
    * Makes the log as long as it gets anyway. While it grows, a sync takes up to twice as long, since the file system has to write down the new length
    * each time. SQLite takes no notice of what is appended: it is no part of the log until it is written over, which nobody else does meanwhile.
    */
   stretchLog(): void {
-    const log = `${this.realPath}-wal`;
     try {
-      this.write('stretch the log', () => {
-        const missing = LOG_BYTES - statSync(log).size;
-        if (missing > 0) appendFileSync(log, Buffer.alloc(missing));
-      });
+      this.#database.exec('PRAGMA busy_timeout = 0');
+      this.write('stretch the log', () => growFile(`${this.realPath}-wal`, LOG_BYTES));
     } catch {
-      // Nothing depends on it, and a commit that finds no room says so.
+      // Nothing depends on it.
+    } finally {
+      this.#database.exec(`PRAGMA busy_timeout = ${this.#busyTimeoutMs}`);
     }
   }
 
@@ -131,6 +159,19 @@ export class Connection {
       // Whoever opens the file next does it.
     }
     this.#database.close();
+  }
+}
+
+/** Appends zeros up to a length, if the disk has ample room; a part of them is worth nothing. */
+function growFile(path: string, length: number): void {
+  const { size } = statSync(path);
+  const { bavail, bsize } = statfsSync(path);
+  if (size >= length || bavail * bsize < AMPLE_BYTES) return;
+  try {
+    appendFileSync(path, Buffer.alloc(length - size));
+  } catch (error) {
+    truncateSync(path, size);
+    throw error;
   }
 }
 
@@ -151,11 +192,12 @@ function checkPath(path: string): void {
     );
   }
   // Root may write to everything; a file that nobody was meant to write is left alone all the same.
-  const protectedFile = file !== undefined && (file.mode & 0o222) === 0;
-  if (protectedFile || !isWritable(file === undefined ? directory : path)) {
+  const protectedFile = file !== undefined && ((file.mode & 0o222) === 0 || !isWritable(path));
+  // Beside the file SQLite needs others.
+  if (protectedFile || !isWritable(directory)) {
     throw new StorageError(
       'STORE_READ_ONLY',
-      `could not open the store ${path}: ${file === undefined ? `the directory ${directory}` : 'the file'} is read-only. ` +
+      `could not open the store ${path}: ${protectedFile ? 'the file' : `the directory ${directory}`} is read-only. ` +
         'Make it writable for this user, or choose another path',
     );
   }

@@ -63,9 +63,8 @@ export class WorkerTable {
   }
 
   heartbeat(workerId: string, nowMs: number): void {
-    const { changes } = this.#connection
-      .statement(`UPDATE perdure_workers SET heartbeat_at = ? WHERE id = ? AND status = 'ALIVE'`)
-      .run([nowMs, workerId]);
+    const renewal = `UPDATE perdure_workers SET heartbeat_at = ? WHERE id = ? AND status = 'ALIVE'`;
+    const changes = this.#connection.writeOne('renew a heartbeat', renewal, [nowMs, workerId]);
     if (changes === 0) throw fenced(workerId, this.#connection.path);
   }
 

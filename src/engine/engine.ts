@@ -124,13 +124,15 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       store: this.#store,
       codec: this.#codec,
       ready: () => this.#ready(),
+      settled: () => this.#worker.settled(),
       sent: () => this.#worker.checkInbox(),
     });
     this.#rootHost = {
       clock: this.#clock,
       requestCancel: (runId, reason) =>
-        void this.#outbox
-          .cancel(runId, reason)
+        void this.#ready()
+          .then(() => this.#worker.settled())
+          .then(() => this.#outbox.cancel(runId, reason))
           .catch((error: unknown) => logger.warn(`run ${runId} was not cancelled: ${plainError(error).message}`, { runId })),
       forget: (root) => this.#roots.delete(root),
     };
@@ -377,9 +379,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     try {
       if (!failed) await this.#worker.stop(timeoutMs);
     } finally {
-      this.#releaseAll(
-        new UsageError('ENGINE_CLOSED', 'the engine was closed before the run ended; the run goes on with the next engine on its store'),
-      );
+      this.#releaseAll((root) => root.engineClosed());
       await this.#store.close();
     }
   }
@@ -388,11 +388,11 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     if (this.#refusal !== undefined) return;
     this.#refusal = error as Error;
     leaveEngine(this);
-    this.#releaseAll(error as Error);
+    this.#releaseAll((root) => root.abandon(error as Error));
   }
 
-  #releaseAll(error: Error): void {
-    for (const root of this.#roots) root.abandon(error);
+  #releaseAll(abandon: (root: RootFuture) => void): void {
+    for (const root of this.#roots) abandon(root);
     for (const release of this.#releases.splice(0)) release();
   }
 
@@ -448,12 +448,13 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     this.#admit(caller);
     requireRunId(runId, caller);
     await this.#ready();
-    const [record] = await this.#store.getRuns([runId]);
+    const find = async (): Promise<RunRecord | undefined> => (await this.#store.getRuns([runId]))[0];
+    const record = (await find()) ?? (await this.#worker.settled().then(find));
     if (record === undefined) throw runNotFound(runId);
     return record;
   }
 
-  /** The store is open, and has what was started here before. It takes a macrotask, so that a loop of calls lets the runs go on. */
+  /** The store is open, and has what was started here before, unless the worker is registering anew. It takes a macrotask, so that a loop of calls lets the runs go on. */
   async #ready(): Promise<void> {
     await this.open();
     await new Promise<void>((resolve) => this.#clock.macrotask(resolve));

@@ -10,8 +10,10 @@ import { runNotFound } from './run-info.js';
 interface OutboxOptions {
   readonly store: Pick<Store, 'send' | 'getRuns'>;
   readonly codec: Codec;
-  /** The store is open, and has what was started here before. */
+  /** The store is open, and has what was started here before, unless the worker is registering anew. */
   ready(): Promise<void>;
+  /** It is not. */
+  settled(): Promise<void>;
   /** Something was sent. */
   sent(): void;
 }
@@ -62,9 +64,9 @@ export class Outbox {
   }
 
   async #send(message: InboxMessage): Promise<RunStatus> {
-    const { store, ready, sent } = this.#options;
+    const { store, ready, settled, sent } = this.#options;
     await ready();
-    const status = await store.send(message);
+    const status = (await store.send(message)) ?? (await settled().then(() => store.send(message)));
     if (status === undefined) throw runNotFound(message.runId);
     sent();
     return status;

@@ -69,6 +69,14 @@ export class RootFuture implements FutureOwner {
     this.#host.forget(this);
   }
 
+  engineClosed(): void {
+    const so =
+      this.#onRecorded === undefined
+        ? 'the engine was closed before the run ended; the run goes on with the next engine on its store'
+        : `the engine was closed before it knew that run ${this.runId} is recorded; if you started it, start it again under this id`;
+    this.abandon(new UsageError('ENGINE_CLOSED', so));
+  }
+
   admit(): boolean {
     if (currentPlace()?.kind !== 'flow') return true;
     throw new UsageError(

@@ -190,6 +190,16 @@ export class Worker implements RunHost {
     if (registered) await this.#store.retireWorker(this.#id);
   }
 
+  /** Resolves when everything handed in so far is durable or was dropped: after a loss of the worker, when it has registered anew. */
+  async settled(): Promise<void> {
+    let restarting: Promise<void> | undefined;
+    do {
+      restarting = this.#restarting;
+      await restarting;
+      await this.group.flush();
+    } while (restarting !== this.#restarting);
+  }
+
   /** Follows a run until its end is durable. Returns what calls it off. */
   followCommitted(runId: string, onEnd: (end: EndOfRun) => void): () => void {
     return this.#following.follow(runId, 'committed', onEnd);

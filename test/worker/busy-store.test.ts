@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { action, type Engine, flow, open, sqliteStore } from 'perdure';
+import { action, CancelledError, type Engine, event, flow, open, sqliteStore } from 'perdure';
 import { expect, onTestFinished, test } from 'vitest';
 import type { SqliteDatabase } from '../../src/store/sqlite/driver.js';
 import { findDriver } from '../../src/store/sqlite/find-driver.js';
@@ -17,7 +17,7 @@ async function engineOnLockableFile(): Promise<{ engine: Engine; other: SqliteDa
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   const path = join(directory, 'app.db');
   const engine = await open({ store: sqliteStore(path, { busyTimeoutMs: 20 }), default: false, logger: SILENT });
-  onTestFinished(() => engine.close({ timeout: 0 }));
+  onTestFinished(() => engine.close({ timeout: 0 }).catch(() => undefined));
   const other = (await findDriver()).connect(path);
   onTestFinished(() => other.close());
   return { engine, other };
@@ -61,4 +61,35 @@ test('an engine goes on after a store that was locked amid a chain of single out
   expect(await engine.start(chain, [10], { id: 'chain' })).toBe(45);
   expect(finished).toBeGreaterThanOrEqual(10);
   expect(await engine.start(steps, [], { id: 'after' })).toEqual([1, 2]);
+});
+
+test('a run that was started while the store is locked is known, and its cancellation is kept', async () => {
+  const { engine, other } = await engineOnLockableFile();
+  const waiting = flow('waits on a busy store', async () => event<number>('go'));
+  const before = engine.start(waiting, [], { id: 'before' });
+  await before.recorded();
+  const fenced = new Promise((resolve) => engine.on('engine:fenced', resolve));
+  other.exec('BEGIN IMMEDIATE');
+  const [kept, cancelled] = ['kept', 'cancelled'].map((id) => engine.start(waiting, [], { id }));
+  await fenced;
+  for (const future of [before, cancelled]) expect(future?.cancel()).toBe(true);
+  const known = engine.get('kept');
+  const sent = engine.send('kept', 'go', 7);
+  other.exec('ROLLBACK');
+  expect((await known).id).toBe('kept');
+  await sent;
+  expect(await kept).toBe(7);
+  for (const future of [before, cancelled]) expect(await future?.exception()).toBeInstanceOf(CancelledError);
+  await expect(engine.get('unknown')).rejects.toMatchObject({ code: 'RUN_NOT_FOUND' });
+});
+
+test('a run whose start was not recorded when its engine closes is to be started again', async () => {
+  const { engine, other } = await engineOnLockableFile();
+  other.exec('BEGIN IMMEDIATE');
+  const future = engine.start(steps, [], { id: 'lost' });
+  await expect(engine.close({ timeout: 0 })).rejects.toMatchObject({ code: 'STORE_BUSY' });
+  other.exec('ROLLBACK');
+  const error = { code: 'ENGINE_CLOSED', message: expect.stringContaining('start it again under this id') };
+  await expect(future.recorded()).rejects.toMatchObject(error);
+  await expect(future.result()).rejects.toMatchObject(error);
 });

@@ -454,7 +454,10 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     return record;
   }
 
-  /** The store is open, and has what was started here before, unless the worker is registering anew. It takes a macrotask, so that a loop of calls lets the runs go on. */
+  /**
+   * The store is open, and has what was started here before, unless the worker is registering anew. It takes a macrotask, so that a loop of calls lets
+   * the runs go on.
+   */
   async #ready(): Promise<void> {
     await this.open();
     await new Promise<void>((resolve) => this.#clock.macrotask(resolve));

@@ -55,11 +55,12 @@ export class Codec {
   /**
    * The value of a text that `encode` made: a copy that shares nothing with the original.
    *
-   * @throws {UsageError} when the text was made in another way (`VALUE_NOT_SERIALIZABLE`).
+   * @throws {UsageError} when the text was made in another way (`VALUE_NOT_SERIALIZABLE`), and when the serdes returned a promise (`INVALID_OPTION`).
    */
   decode(text: string): unknown {
+    let value: unknown;
     try {
-      return this.#serdes === undefined ? decodeDefault(text) : this.#serdes.deserialize(text);
+      value = this.#serdes === undefined ? decodeDefault(text) : this.#serdes.deserialize(text);
     } catch (cause) {
       const how = this.#serdes === undefined ? "perdure's own encoding" : 'the given `serdes`';
       throw new UsageError(
@@ -68,6 +69,8 @@ export class Codec {
         { cause },
       );
     }
+    if (value instanceof Promise) throw promisedValue(value);
+    return value;
   }
 
   /**
@@ -143,6 +146,14 @@ function encodeWith(serdes: Serdes, value: unknown, describe: () => string): str
   throw new UsageError(
     'INVALID_OPTION',
     `${describe()} cannot be stored: \`serialize\` of its serdes returned ${describeKind(text)}. It must return a text, at once and not as a promise.`,
+  );
+}
+
+function promisedValue(promise: Promise<unknown>): UsageError {
+  disown(promise);
+  return new UsageError(
+    'INVALID_OPTION',
+    'a stored value cannot be read: `deserialize` of its serdes returned a Promise. It must return the value, at once and not as a promise.',
   );
 }
 

@@ -8,7 +8,7 @@ export interface ErrorParts {
   readonly className: string | null;
   /** `error.name` as the catcher reads it, wherever it is defined. */
   readonly name: string;
-  /** Own properties that are not enumerable, as `message`, `stack`, `cause` and `errors` usually are. */
+  /** Own properties that are not enumerable, as `message`, `stack`, `cause` and `errors` usually are; of the others those that hold a value. */
   readonly hidden: readonly ErrorProperty[];
   /** Own enumerable properties. */
   readonly fields: readonly ErrorProperty[];
@@ -17,7 +17,8 @@ export interface ErrorParts {
 /** A property and its value. */
 export type ErrorProperty = readonly [key: string, value: unknown];
 
-const SPECIAL_KEYS = ['message', 'stack', 'cause', 'errors'] as const;
+/** Those of the built-in classes, in the order they are written in. */
+const SPECIAL_KEYS: readonly string[] = ['message', 'stack', 'cause', 'errors'];
 /** A code longer than this is no code. */
 const MAX_CODE_LENGTH = 64;
 const MAX_NAME_LENGTH = 100;
@@ -34,6 +35,11 @@ export function takeApart(error: Error): ErrorParts {
     // A class may define `message` or `stack` for all its errors; `Error` defines an empty message.
     const inherited = (key === 'message' || key === 'stack') && typeof value === 'string' && value !== '';
     if (value !== UNREADABLE && (inherited || Object.hasOwn(error, key))) hidden.push([key, value]);
+  }
+  for (const key of Object.getOwnPropertyNames(error)) {
+    if (key === 'name' || SPECIAL_KEYS.includes(key) || enumerable.includes(key)) continue;
+    const property = Object.getOwnPropertyDescriptor(error, key);
+    if (property !== undefined && 'value' in property) hidden.push([key, property.value]);
   }
   for (const key of enumerable) {
     const value = read(error, key);

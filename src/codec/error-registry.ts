@@ -4,6 +4,9 @@ import { describeKind, foreignBuiltinName } from './value-kinds.js';
 /** A class of errors, whatever its constructor takes: it is never called. */
 export type ErrorClass = abstract new (...args: never[]) => Error;
 
+/** Since Node 24. */
+const { SuppressedError } = globalThis as { readonly SuppressedError?: ErrorClass };
+
 const BUILTIN_CLASSES: readonly ErrorClass[] = [
   Error,
   TypeError,
@@ -13,6 +16,7 @@ const BUILTIN_CLASSES: readonly ErrorClass[] = [
   EvalError,
   URIError,
   AggregateError,
+  ...(SuppressedError === undefined ? [] : [SuppressedError]),
 ];
 
 /** The stored name of `DOMException`, which is the platform's own and must be constructed. */
@@ -90,8 +94,16 @@ export function errorClassName(error: Error): string | null {
   if (prototype === null) return null;
   const name = nameByPrototype.get(prototype);
   if (name !== undefined) return name;
+  const standsFor = builtinStoodFor(prototype);
+  if (standsFor !== undefined) return standsFor.name;
   const foreign = foreignBuiltinName(prototype);
   return foreign !== undefined && BUILTIN_CLASSES.some((builtin) => builtin.name === foreign) ? foreign : null;
+}
+
+/** The errors of Node itself have prototypes of their own, which derive from a built-in class and give that as their `constructor`. */
+function builtinStoodFor(prototype: object): ErrorClass | undefined {
+  const type: unknown = prototype.constructor;
+  return BUILTIN_CLASSES.find((builtin) => builtin === type && prototype instanceof builtin);
 }
 
 /** What an error of a stored class name inherits from: `Error.prototype` when this process does not know the class. */

@@ -146,7 +146,7 @@ class Flattener {
         break;
       default:
         if (name === undefined || typedArrayConstructor(name) === undefined) throw new Refusal(describeKind(object), trail);
-        this.#expandTypedArray(object as Uint8Array, node, name);
+        this.#expandTypedArray(object as Uint8Array, node, name, trail);
     }
   }
 
@@ -165,9 +165,7 @@ class Flattener {
       if (!Object.hasOwn(array, index)) throw new Refusal('a hole in an array', at);
       node.push(this.slot(array[index], at));
     }
-    const extra = Object.keys(array)[array.length];
-    if (extra !== undefined) throw new Refusal('a field of an array', step(trail, 'field', extra));
-    refuseSymbols(array, trail);
+    refuseFieldsBeside(array, 'an array', trail);
   }
 
   #expandMap(map: ReadonlyMap<unknown, unknown>, node: FlatNode, trail: Trail | undefined): void {
@@ -187,7 +185,8 @@ class Flattener {
     }
   }
 
-  #expandTypedArray(array: Iterable<number | bigint>, node: FlatNode, name: string): void {
+  #expandTypedArray(array: ArrayLike<unknown> & Iterable<number | bigint>, node: FlatNode, name: string, trail: Trail | undefined): void {
+    refuseFieldsBeside(array, `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`, trail);
     node.push('t', name);
     for (const element of array) {
       // superjson makes JSON of the elements as they are, and does not know the classes with bigints.
@@ -245,6 +244,13 @@ const LEFT_OUT = Symbol('left out');
 function refuseSymbols(object: object, trail: Trail | undefined): void {
   const [symbol] = Object.getOwnPropertySymbols(object);
   if (symbol !== undefined) throw new Refusal('a field whose key is a symbol', step(trail, 'field', symbol));
+}
+
+/** The elements come first among the keys. */
+function refuseFieldsBeside(array: ArrayLike<unknown>, what: string, trail: Trail | undefined): void {
+  const extra = Object.keys(array)[array.length];
+  if (extra !== undefined) throw new Refusal(`a field of ${what}`, step(trail, 'field', extra));
+  refuseSymbols(array, trail);
 }
 
 function refuseFields(object: object, name: string, trail: Trail | undefined): void {

@@ -33,6 +33,7 @@ export function isPlainJson(container: object): boolean {
 
 function isPlainArray(array: readonly unknown[], met: Met | undefined, depth: number): boolean {
   if (Object.getPrototypeOf(array) !== Array.prototype && builtinName(array) !== 'Array') return false;
+  if (obeysToJson(array)) return false;
   const { length } = array;
   // Holes and fields, which JSON fills and drops. (An array with as many of both fails at the first hole.)
   if (Object.keys(array).length !== length || Object.getOwnPropertySymbols(array).length > 0) return false;
@@ -53,7 +54,7 @@ function isPlainArray(array: readonly unknown[], met: Met | undefined, depth: nu
 function isPlainObject(object: object, met: Met | undefined, depth: number): boolean {
   const prototype: unknown = Object.getPrototypeOf(object);
   if (prototype !== Object.prototype && prototype !== null && builtinName(object) !== 'Object') return false;
-  if (Object.getOwnPropertySymbols(object).length > 0) return false;
+  if (Object.getOwnPropertySymbols(object).length > 0 || obeysToJson(object)) return false;
   let known = met;
   for (const key in object) {
     const value = (object as Readonly<Record<string, unknown>>)[key];
@@ -66,6 +67,11 @@ function isPlainObject(object: object, met: Met | undefined, depth: number): boo
     } else if (!isPlainPrimitive(value)) return false;
   }
   return true;
+}
+
+/** `JSON.stringify` calls it wherever it is, and so also where it is no field: not enumerable, or inherited. */
+function obeysToJson(container: object): boolean {
+  return typeof (container as { readonly toJSON?: unknown }).toJSON === 'function';
 }
 
 function isPlainContainer(container: object, met: Met, depth: number): boolean {

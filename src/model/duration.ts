@@ -16,7 +16,7 @@ export function durationMs(input: unknown): number | undefined {
 function parsedMs(input: unknown): number | undefined {
   if (typeof input === 'number') return input;
   if (typeof input !== 'string') return undefined;
-  const match = PATTERN.exec(input.trim());
+  const match = PATTERN.exec(input);
   if (match === null) return undefined;
   return Number(match[1]) * (UNIT_MS[match[2] as string] as number);
 }

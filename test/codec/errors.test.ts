@@ -29,6 +29,15 @@ class Unregistered extends TypeError {
   code = 'E_UNREGISTERED';
 }
 
+function thrownBy(act: () => unknown): unknown {
+  try {
+    act();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was thrown');
+}
+
 describe('a registered class', () => {
   test.each([Error, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError])('%o comes back as itself', (Class) => {
     const original = new Class('no');
@@ -104,6 +113,32 @@ describe('a registered class', () => {
     expect(copy).toBeInstanceOf(RangeError);
     expect(copy.cause).toBeInstanceOf(Error);
     expect((copy as unknown as { n: number }).n).toBe(1);
+  });
+
+  test.each<[string, ErrorConstructor, () => unknown]>([
+    ['TypeError', TypeError, () => Buffer.alloc('x' as never)],
+    ['RangeError', RangeError, () => Buffer.alloc(8).readInt32LE(99)],
+  ])("stands for Node's own errors of it: %s", (_, Class, fail) => {
+    const original = thrownBy(fail) as NodeJS.ErrnoException;
+    expect(Object.getPrototypeOf(original)).not.toBe(Class.prototype);
+    const copy = again(original) as NodeJS.ErrnoException;
+    expect(Object.getPrototypeOf(copy)).toBe(Class.prototype);
+    expect([copy.name, copy.message, copy.stack, copy.code]).toStrictEqual([
+      original.name,
+      original.message,
+      original.stack,
+      original.code,
+    ]);
+  });
+
+  test.runIf('SuppressedError' in globalThis)('SuppressedError comes back with both errors', () => {
+    type Suppressed = Error & { readonly error: unknown; readonly suppressed: unknown };
+    const Class = Reflect.get(globalThis, 'SuppressedError') as new (error: unknown, suppressed: unknown, message: string) => Suppressed;
+    const copy = again(new Class(new RangeError('at the end'), new Declined('funds'), 'both')) as Suppressed;
+    expect(copy).toBeInstanceOf(Class);
+    expect([copy.message, Object.keys(copy)]).toStrictEqual(['both', []]);
+    expect(copy.error).toBeInstanceOf(RangeError);
+    expect((copy.suppressed as Declined).explain()).toBe('because of funds');
   });
 
   test('DOMException comes back with its code', () => {
@@ -184,6 +219,19 @@ describe('what an error has', () => {
     expect([...copy.list[0]!][0]).toBeInstanceOf(RangeError);
     expect(Object.is(copy['a.b'], -0)).toBe(true);
     expect(Object.getPrototypeOf(copy)).toBe(Error.prototype);
+  });
+
+  test('as fields that are not enumerable comes back so, without what is computed', () => {
+    const original = new RangeError('x');
+    Object.defineProperty(original, 'status', { value: 403 });
+    Object.defineProperty(original, 'inner', { value: new Declined('funds') });
+    Object.defineProperty(original, 'name', { value: 'Denied' });
+    Object.defineProperty(original, 'computed', { get: () => 1 });
+    const copy = again(original) as RangeError & { status: number; inner: Declined };
+    expect(copy).toBeInstanceOf(RangeError);
+    expect([copy.status, copy.inner.explain(), copy.name]).toStrictEqual([403, 'because of funds', 'Denied']);
+    expect('computed' in copy).toBe(false);
+    expect(Object.keys(copy)).toStrictEqual([]);
   });
 
   test('and cannot be stored is left out, alone', () => {

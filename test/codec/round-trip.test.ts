@@ -36,6 +36,15 @@ describe('plain JSON', () => {
     );
   });
 
+  test.each<[string, object, unknown]>([
+    ['an object', { total: 5 }, { total: 5 }],
+    ['an array', [1, 2], [1, 2]],
+  ])('%s whose toJSON is no field comes back as it is', (_, value, expected) => {
+    Object.defineProperty(value, 'toJSON', { value: () => 'gone' });
+    expect(roundTrip(value)).toStrictEqual(expected);
+    expect(roundTrip([{ within: value }])).toStrictEqual([{ within: expected }]);
+  });
+
   test('an object without prototype counts as plain', () => {
     const value = Object.assign(Object.create(null) as object, { a: 1 });
     expect(codec.encode(value, () => 'the value')).toBe('{"a":1}');

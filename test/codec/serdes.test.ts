@@ -92,6 +92,13 @@ describe('a serdes', () => {
     expect(error.cause).toBe(cause);
   });
 
+  test('whose deserialize returns a promise is an invalid option, and the promise is nobody’s any more', () => {
+    const broken = plain.withSerdes({ ...sealed, deserialize: () => Promise.reject(new Error('no key')) });
+    const error = thrownBy(() => broken.decode('0|1'));
+    expect(error.code).toBe('INVALID_OPTION');
+    expect(error.message).toContain('`deserialize` of its serdes returned a Promise');
+  });
+
   test('does not touch errors', () => {
     const text = codec.encodeError(new TypeError('x'));
     expect(plain.decodeError(text)).toBeInstanceOf(TypeError);

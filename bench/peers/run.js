@@ -1,39 +1,20 @@
 /**
  * `npm run bench:peers`: perdure and other durable systems on the same workloads, interleaved. See README.md.
- *
- *     node run.js --subjects perdure,dbos --workloads W1,W4 --rounds 3 --quick --slow-disk --json FILE
+ * `--help` prints the options.
  */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import process from 'node:process';
-import { parseArgs } from 'node:util';
 import { measurements } from './measurement.js';
+import { help, readOptions } from './options.js';
 import { slowDisk, syncMicroseconds } from './slow-disk/slow-disk.js';
 import { subjects } from './subjects.js';
 import { median, of, printTable } from './table.js';
 import { sizeOf, workloads } from './workloads.js';
 
-const { values: options } = parseArgs({
-  options: {
-    subjects: { type: 'string', default: Object.keys(subjects).join() },
-    workloads: { type: 'string' },
-    rounds: { type: 'string', default: '3' },
-    quick: { type: 'boolean', default: false },
-    node24: { type: 'boolean', default: false },
-    'slow-disk': { type: 'boolean', default: false },
-    'absurd-sql': { type: 'string' },
-    json: { type: 'string' },
-  },
-});
-const slow = options['slow-disk'];
-const chosenSubjects = chosen('subject', options.subjects, subjects);
-const chosenWorkloads = chosen('workload', options.workloads ?? (slow ? 'W1,W2,W3' : Object.keys(workloads).join()), workloads);
-const rounds = Number(options.rounds);
-if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds is ${options.rounds}: it is a whole number from 1`);
-
-const absurdSql = options['absurd-sql'] === undefined ? undefined : resolve(options['absurd-sql']);
-if (absurdSql !== undefined && !existsSync(absurdSql)) throw new Error(`--absurd-sql is ${absurdSql}: there is no such file`);
+const options = readOrExit();
+const { rounds, slowDisk: slow, absurdSql } = options;
 
 const directory = mkdtempSync(join(tmpdir(), 'perdure-peers-'));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
@@ -55,14 +36,14 @@ if (slow) {
 /** @type {import('./table.js').Measurement[]} */
 const taken = [];
 const bench = measurements({ directory, environment, node24: options.node24, given: { absurdSql } });
-for (const workload of chosenWorkloads) {
+for (const workload of options.workloads) {
   for (let round = 1; round <= rounds; round += 1) {
-    for (const name of chosenSubjects) taken.push({ workload, subject: name, round, ...(await outcome(name, workload, round)) });
+    for (const name of options.subjects) taken.push({ workload, subject: name, round, ...(await outcome(name, workload, round)) });
   }
 }
 await bench.stop();
 
-printTable(taken, chosenWorkloads);
+printTable(taken, options.workloads);
 if (slow) printBlocks();
 if (options.json !== undefined) {
   const about = {
@@ -100,19 +81,26 @@ function printBlocks() {
   const longest = (workload, subject) => median(of(taken, workload, subject), 'blockedMs');
   const beside = [
     ['one bare commit takes', median(of(taken, 'W1', 'bare'), 'p50')],
-    ...chosenWorkloads.map((workload) => [`${workload} in memory blocks it for`, longest(workload, 'perdure-memory')]),
+    ...options.workloads.map((workload) => [`${workload} in memory blocks it for`, longest(workload, 'perdure-memory')]),
   ];
-  for (const workload of chosenWorkloads) {
+  for (const workload of options.workloads) {
     const blocked = longest(workload, 'perdure');
     if (blocked !== undefined) console.log(`${workload}: perdure on SQLite blocked the event loop for ${blocked.toFixed(1)} ms at most`);
   }
   for (const [what, ms] of beside) if (ms !== undefined) console.log(`  ${what} ${ms.toFixed(1)} ms`);
 }
 
-/** The chosen names, checked. */
-function chosen(what, text, known) {
-  const names = text.split(',');
-  const unknown = names.find((name) => !(name in known));
-  if (unknown !== undefined) throw new Error(`no ${what} is called ${unknown}: there are ${Object.keys(known).join(', ')}`);
-  return names;
+/** @returns {import('./options.js').Options} */
+function readOrExit() {
+  try {
+    const read = readOptions(process.argv.slice(2));
+    if (read !== undefined) return read;
+    console.log(help);
+    process.exit(0);
+  } catch (error) {
+    const { message, code } = error;
+    // Node explains its own messages at length.
+    console.error(`${code === undefined ? message : message.split(/\.\s/)[0]} (--help prints the options)`);
+    process.exit(1);
+  }
 }

@@ -13,7 +13,7 @@
  * @property {Partial<Record<WorkloadName, number>>} [sizes] where it takes less than the others
  * @property {Partial<Record<WorkloadName, string>>} [without] workloads it is not asked for, and why
  * @property {string} [withoutSlowDisk] why the slow disk does not reach it
- * @property {{ name: string, why: string }} [needs] an option without which it cannot be measured, and why
+ * @property {{ name: 'absurdSql', why: string }} [needs] an option without which it cannot be measured, and why
  */
 
 const inMemory = 'in memory: nothing is left after a SIGKILL';
@@ -42,7 +42,7 @@ export const subjects = {
     server: 'postgres',
     kind: 'durable peer',
     sizes: { W4: 20, W6: 2_000 },
-    needs: { name: 'absurd-sql', why: 'its SQL schema is not on npm: --absurd-sql FILE names the absurd.sql of its release' },
+    needs: { name: 'absurdSql', why: 'its SQL schema is not on npm: --absurd-sql FILE names the absurd.sql of its release' },
   },
   restate: {
     label: 'Restate',

@@ -12,8 +12,8 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true }));
 
-function program(nights?: number): Program {
-  const env = { PERDURE_STORE: join(directory, 'new', 'nightly-import.db'), NIGHT_MS: '200' };
+function program(nights?: number, nightMs = 200): Program {
+  const env = { PERDURE_STORE: join(directory, 'new', 'nightly-import.db'), NIGHT_MS: String(nightMs) };
   return { main: new URL('main.ts', import.meta.url), env: nights === undefined ? env : { ...env, NIGHTS: String(nights) } };
 }
 
@@ -27,6 +27,14 @@ test('prints a report a night, and goes on with the next when it is started agai
 
   const second = await runMain(program(2));
   expect({ code: second.code, numbers: numbersIn(second.stdout) }).toEqual({ code: 0, numbers: ['35', '45'] });
+});
+
+test('counts no reports of the other imports in the store', async () => {
+  await runMain(program(1));
+  const { stdout } = await runMain(program(2, 1000));
+  const numbers = numbersIn(stdout).filter((number) => number === '10' || number === '23');
+  // The other import is at 23 when it goes on.
+  expect(numbers.sort()).toEqual(['10', '23', '23']);
 });
 
 test('goes on with the night in which it was killed, or the next', async () => {

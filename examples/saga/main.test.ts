@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -28,6 +28,12 @@ test('prints the bookings, and the same again', async () => {
   const number = expect.stringMatching(/^[0-9A-F]{8}$/);
   expect(JSON.parse(first.stdout)).toEqual({ flight: number, hotel: number, car: number });
   expect(await runMain(program())).toEqual({ ...first, stderr: '' });
+});
+
+test('books nothing when the command is none of its own', async () => {
+  const { code, stdout, stderr } = await runMain(program(['cancle', 'TRIP-9']));
+  expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: '', stderr: 'usage: main.ts [book <trip id> | cancel <trip id>]\n' });
+  expect(existsSync(join(directory, 'new'))).toBe(false);
 });
 
 test('goes on undoing when it is killed in the middle of that', async () => {

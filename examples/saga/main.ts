@@ -5,6 +5,11 @@ import { bookTrip } from './saga.js';
 
 const store = process.env.PERDURE_STORE || '.perdure/trips.db';
 const [command = 'book', tripId = 'TRIP-1'] = process.argv.slice(2);
+if (command !== 'book' && command !== 'cancel') {
+  console.error('usage: main.ts [book <trip id> | cancel <trip id>]');
+  process.exit(1);
+}
+
 const trip = { id: tripId, flight: 'LH 400', hotel: 'The Plaza', car: 'a small one' };
 
 async function book(engine: Engine): Promise<void> {

@@ -15,6 +15,20 @@ interface Decoration {
 }
 
 /**
+ * Says so when a decorator is called as with TypeScript's `experimentalDecorators`: with the prototype or class, the name, and the property's descriptor.
+ *
+ * @throws {UsageError} `INVALID_ARGUMENT`
+ */
+export function refuseLegacyDecoration(caller: '@flow' | '@action', [, name, descriptor]: readonly unknown[]): void {
+  if (typeof name !== 'string' && typeof name !== 'symbol') return;
+  if (typeof descriptor !== 'object' || descriptor === null || !('configurable' in descriptor)) return;
+  throw new UsageError(
+    'INVALID_ARGUMENT',
+    `${caller} on ${String(name)}: it was compiled as a legacy decorator, and perdure's are the standard ones; switch off "experimentalDecorators" in the tsconfig`,
+  );
+}
+
+/**
  * Binds a decorated method to its object: `Class.method` is the name, and on the object the method is the flow or action itself.
  * On the prototype it stays as written, so that `super.method()` is a plain call.
  */

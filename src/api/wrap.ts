@@ -1,6 +1,6 @@
 import { UsageError } from '../errors/errors.js';
 import { checkOptions, isText, type OptionTable } from '../errors/options.js';
-import { type AnyMethod, decorate, type MethodContext } from './decorate.js';
+import { type AnyMethod, decorate, type MethodContext, refuseLegacyDecoration } from './decorate.js';
 
 export type Body = (...args: readonly unknown[]) => unknown;
 
@@ -20,12 +20,16 @@ export function wrap<Options>(
   methodOptions: OptionTable,
   make: (name: string, body: Body, options: Options | undefined) => unknown,
 ): unknown {
+  refuseLegacyDecoration(`@${caller}`, given);
   const call = readWrapArguments(caller, given);
   if (call.form === 'function') return make(call.name, call.body, call.options as Options | undefined);
   checkOptions(`@${caller}`, call.options, methodOptions);
   const { instance, ...options } = (call.options ?? {}) as { readonly instance?: (self: object) => string };
-  const decorator = (method: AnyMethod, context: MethodContext): void =>
+  const decorator = (...decorated: readonly unknown[]): void => {
+    refuseLegacyDecoration(`@${caller}`, decorated);
+    const [method, context] = decorated as [AnyMethod, MethodContext];
     decorate({ caller: `@${caller}`, method, context, instance, make: (name, body) => make(name, body, options as Options) });
+  };
   return call.form === 'method' ? decorator(call.method, call.context) : decorator;
 }
 

@@ -6,7 +6,9 @@ import type { Duration } from '../model/duration.js';
 import type { Store } from '../store/store.js';
 
 /** Which runs that have ended are deleted: one condition is enough. Their children go with them; a run that has not ended is never deleted. */
-export interface Retention {
+export type Retention = RetentionConditions & ({ readonly age: Duration } | { readonly count: number });
+
+interface RetentionConditions {
   /** Those that ended longer ago than this. */
   readonly age?: Duration;
   /** All but so many, those that were started last. */

@@ -3,6 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { runChild } from './run-child.js';
 import { inFlow, openEngine, unique } from './with-engine.js';
 
+/** How a decorator is called by code that was compiled with `experimentalDecorators`. */
+type LegacyDecorator = (target: object, name: string, descriptor: PropertyDescriptor | undefined) => unknown;
+
 describe('a decorated method', () => {
   test('is a flow or action bound to its object, named Class.method', async () => {
     class Shop {
@@ -247,6 +250,30 @@ describe('refusals', () => {
       }
       return Symbolic;
     }).toThrow(expect.objectContaining({ name: 'UsageError' }));
+  });
+
+  describe.each([
+    ['flow', flow as unknown as LegacyDecorator, flow({}) as unknown as LegacyDecorator],
+    ['action', action as unknown as LegacyDecorator, action({}) as unknown as LegacyDecorator],
+  ])('@%s compiled with experimentalDecorators', (kind, bare, withOptions) => {
+    class Legacy {
+      static async shared(): Promise<void> {}
+      async run(): Promise<void> {}
+    }
+    test.each([
+      ['without options', bare, Legacy.prototype, 'run'],
+      ['with options', withOptions, Legacy.prototype, 'run'],
+      ['on a static method', bare, Legacy, 'shared'],
+      ['on a static method, with options', withOptions, Legacy, 'shared'],
+    ])('names the setting: %s', (_form, decorator, target, name) => {
+      expect(() => decorator(target, name, Object.getOwnPropertyDescriptor(target, name))).toThrow(
+        expect.objectContaining({
+          name: 'UsageError',
+          code: 'INVALID_ARGUMENT',
+          message: expect.stringMatching(new RegExp(`^@${kind} on ${name}: .*switch off "experimentalDecorators" in the tsconfig$`)),
+        }),
+      );
+    });
   });
 
   test.each([

@@ -8,6 +8,7 @@ import {
   type Flow,
   flow,
   type LeakedFuture,
+  type Retention,
   shield,
   sleep,
   startable,
@@ -111,6 +112,14 @@ describe('inference', () => {
   test('of the payload of events', () => {
     engine.on('leak', (event) => expectTypeOf(event.futures).toEqualTypeOf<readonly LeakedFuture[]>());
     engine.on('run:finished', (event) => expectTypeOf(event.status).toEqualTypeOf<'SUCCEEDED' | 'FAILED' | 'CANCELLED'>());
+  });
+
+  test('of a retention: one of the conditions is required', () => {
+    expectTypeOf<{ age: '30d' }>().toExtend<Retention>();
+    expectTypeOf<{ count: 3 }>().toExtend<Retention>();
+    expectTypeOf<{ age: 5; count: 3 }>().toExtend<Retention>();
+    // biome-ignore lint/complexity/noBannedTypes: what is tested is an object without any of them
+    expectTypeOf<{}>().not.toExtend<Retention>();
   });
 
   test('gives no any', () => {

@@ -17,7 +17,7 @@ export interface PollDecision {
 
 /** Options of `waitForCondition`. */
 export interface WaitForConditionOptions<S> {
-  /** The state that the first look is given. */
+  /** The state that the first look is given. It must be there, if only as `undefined`. */
   readonly initial: S;
   /** Decides after each look. `attempt` counts them, from 1. */
   readonly strategy: (state: S, attempt: number) => PollDecision;
@@ -27,7 +27,7 @@ export interface WaitForConditionOptions<S> {
   readonly name?: string;
 }
 
-/** Waits for a condition; `start` gives a future of it. */
+/** Waits for a condition; `start` gives a future of it, which cannot be detached: a child flow that waits can. */
 export interface WaitForCondition {
   <S>(look: Action<[S], S>, options: WaitForConditionOptions<S>): Promise<S>;
   start<S>(look: Action<[S], S>, options: WaitForConditionOptions<S>): DurableFuture<S>;
@@ -45,6 +45,7 @@ function begin(caller: string, look: unknown, options: WaitForConditionOptions<u
   checkOptions(caller, options, OPTIONS);
   if (!isFunction(options?.strategy))
     throw new UsageError('INVALID_OPTION', `${caller}: the option "strategy" is required: a function of the state`);
+  if (!('initial' in options)) throw new UsageError('INVALID_OPTION', `${caller}: the option "initial" is required: a state`);
   const { initial, strategy, timeout, name = call.name } = options;
   const scheduleTimeoutMs = givenDuration(timeout, `${caller}: timeout`) ?? call.policy.scheduleTimeoutMs;
   const policy = { ...call.policy, scheduleTimeoutMs };

@@ -42,6 +42,9 @@ const nothing = (): void => {};
  *   B2  Another attempt is made only after the failure of the last one, its number and the time of the next are on their way to the journal.
  *   B3  At most once: a body is begun only when that is durable, and a beginning that is found without an end is a failure.
  *       While the engine closes none is begun: one that has just become durable is taken back.
+ *   B4  The limit over all attempts is an alarm, also where it ran out while no process was there: it comes in due order among the others, and no
+ *       attempt is begun before it.
+ *   B5  What an attempt says of its progress is on its way to the journal within a second, as long as the attempt is under way.
  */
 export class Attempts {
   readonly #of: Tried;
@@ -55,8 +58,11 @@ export class Attempts {
   #giveBack = nothing;
   #callOffLimits = nothing;
   #callOffSchedule = nothing;
+  /** When the limit over all attempts runs out. */
+  #dueAt = Number.POSITIVE_INFINITY;
   #lastHeartbeat = 0;
-  #lastHeartbeatWrite = 0;
+  /** Ends the pause after a write of what an attempt says; `undefined` while there is none. */
+  #callOffPause: (() => void) | undefined;
   #writtenHeartbeat: string | undefined;
 
   constructor(of: Tried) {
@@ -70,30 +76,33 @@ export class Attempts {
     const { host, policy, startedAtMs } = this.#of;
     const { scheduleTimeoutMs } = policy;
     if (scheduleTimeoutMs !== undefined) {
-      const dueAt = startedAtMs + scheduleTimeoutMs;
-      if (host.clock.now() > dueAt) {
-        this.#scheduleTimedOut(scheduleTimeoutMs);
-        return;
-      }
-      this.#callOffSchedule = host.setAlarm(dueAt, () => this.#scheduleTimedOut(scheduleTimeoutMs));
+      this.#dueAt = startedAtMs + scheduleTimeoutMs;
+      this.#callOffSchedule = host.setAlarm(this.#dueAt, () => this.#scheduleTimedOut(scheduleTimeoutMs));
     }
+    const late = host.clock.now() > this.#dueAt;
     const { nextAt, begunAt } = this.#notes;
-    if (nextAt !== undefined) this.#waitUntil(nextAt);
-    else if (begunAt !== undefined && policy.execution === 'at-most-once') this.#interrupted(begunAt);
-    else this.#queue();
+    if (nextAt === undefined && begunAt !== undefined && policy.execution === 'at-most-once') {
+      const error = this.#interrupted(begunAt);
+      if (late) this.#noteFailure(error);
+      else this.#failed(error);
+    } else if (!late) {
+      if (nextAt === undefined) this.#queue();
+      else this.#waitUntil(nextAt);
+    }
   }
 
-  /** When the next attempt is due, while none is under way or waits for a place. */
+  /** When it goes on by itself, while no attempt is under way or waits for a place. */
   get restsUntil(): number | undefined {
-    return this.#notes.nextAt;
+    const { nextAt } = this.#notes;
+    return nextAt === undefined ? undefined : Math.min(nextAt, this.#dueAt);
   }
 
   /** Nobody asks for the outcome any more. */
   stop(reason: Error): void {
     if (this.#over) return;
+    const attempt = this.#current;
     this.#end();
-    this.#current?.abort(reason);
-    this.#current = undefined;
+    attempt?.abort(reason);
   }
 
   get #number(): number {
@@ -169,12 +178,16 @@ export class Attempts {
     const { host, codec, name } = this.#of;
     if (this.#current !== attempt) return;
     const heartbeat = detail === undefined ? this.#notes.heartbeat : codec.encode(detail, () => `the heartbeat detail of action "${name}"`);
-    const now = host.clock.now();
-    this.#lastHeartbeat = now;
+    this.#lastHeartbeat = host.clock.now();
     if (heartbeat !== this.#notes.heartbeat) this.#notes = { ...this.#notes, heartbeat };
-    if (heartbeat === this.#writtenHeartbeat || now - this.#lastHeartbeatWrite < HEARTBEAT_WRITE_MS) return;
-    this.#lastHeartbeatWrite = now;
+    if (this.#callOffPause === undefined) this.#writeHeartbeat();
+  }
+
+  #writeHeartbeat(): void {
+    this.#callOffPause = undefined;
+    if (this.#notes.heartbeat === this.#writtenHeartbeat) return;
     this.#note(this.#notes);
+    this.#callOffPause = this.#of.host.clock.setTimer(HEARTBEAT_WRITE_MS, () => this.#writeHeartbeat(), { background: true });
   }
 
   #returned(value: unknown): void {
@@ -185,8 +198,7 @@ export class Attempts {
         this.#end();
         this.#of.succeeded(text, this.#notes);
       } else {
-        this.#current = undefined;
-        this.#callOffLimits();
+        this.#leaveAttempt();
         this.#goOnWith(notes);
       }
     } catch (error) {
@@ -196,8 +208,7 @@ export class Attempts {
   }
 
   #failed(error: unknown): void {
-    this.#current = undefined;
-    this.#callOffLimits();
+    this.#leaveAttempt();
     const { host, policy, name } = this.#of;
     const failedAt = host.clock.now();
     const decided = decideRetry(policy.retry ?? host.retry, error, this.#number, `action "${name}"`);
@@ -231,13 +242,11 @@ export class Attempts {
     });
   }
 
-  #interrupted(begunAt: number): void {
+  #interrupted(begunAt: number): InterruptedError {
     this.#startedAt = begunAt;
     this.#notes = { ...this.#notes, begunAt: undefined };
-    this.#failed(
-      new InterruptedError(
-        `${this.#what} was interrupted: its process ended or lost the run while it was under way, and it may be made once at most`,
-      ),
+    return new InterruptedError(
+      `${this.#what} was interrupted: its process ended or lost the run while it was under way, and it may be made once at most`,
     );
   }
 
@@ -254,8 +263,15 @@ export class Attempts {
 
   #finallyFailed(error: unknown): void {
     this.#end();
-    this.#current = undefined;
     this.#of.failed(error, this.#notes);
+  }
+
+  /** The attempt counts no more: neither its limits nor what it says are waited for. */
+  #leaveAttempt(): void {
+    this.#current = undefined;
+    this.#callOffLimits();
+    this.#callOffPause?.();
+    this.#callOffPause = undefined;
   }
 
   /** Nothing more is waited for. */
@@ -263,7 +279,7 @@ export class Attempts {
     this.#over = true;
     this.#callOff();
     this.#giveBack();
-    this.#callOffLimits();
+    this.#leaveAttempt();
     this.#callOffSchedule();
   }
 

@@ -113,19 +113,24 @@ export const RetryPresets: {
 
 /**
  * Decides what comes after a failed attempt. Without a strategy, and after a `NonRetryableError`, that is the end, with the error; a strategy that fails
- * itself makes an end with its own error.
+ * itself makes an end with its own error. Of a child run the error comes from the journal, where a subclass that is not registered has kept its code only.
  *
  * @param attempt - Its number, from 1.
  * @param what - Whose strategy it is, for messages: `action "charge"`.
  */
 export function decideRetry(strategy: RetryStrategy | undefined, error: unknown, attempt: number, what: string): RetryOutcome {
-  if (strategy === undefined || error instanceof NonRetryableError) return { error };
+  if (strategy === undefined) return { error };
   try {
+    if (isFinal(error)) return { error };
     const delayMs = readDecision(strategy(thrownError(error), attempt), 'retry', `the retry strategy of ${what}`);
     return delayMs === undefined ? { error } : { delayMs, maxAttempts: mostAttempts(strategy) };
   } catch (broken) {
     return { error: broken };
   }
+}
+
+function isFinal(error: unknown): boolean {
+  return error instanceof NonRetryableError || (error instanceof Error && 'code' in error && error.code === 'NON_RETRYABLE');
 }
 
 /**

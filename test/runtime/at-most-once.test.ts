@@ -103,6 +103,21 @@ describe('an at-most-once action', () => {
     expect((first?.failedAt ?? 0) - (first?.startedAt ?? 0)).toBe(60_000);
   });
 
+  test('that was interrupted, and whose scheduleTimeout has passed meanwhile, keeps the interruption', async () => {
+    const retry = RetryPresets.fixed();
+    const { engine, future } = await interrupted(call({ ...once, retry, scheduleTimeout: '30s' }));
+    const events: EngineEvents['attempt:failed'][] = [];
+    engine.on('attempt:failed', (event) => events.push(event));
+    const error = await future[0]?.exception();
+    expect(error).toMatchObject({ code: 'ACTION_TIMEOUT', message: expect.stringContaining('scheduleTimeout of 30000 ms') });
+    expect(error?.cause).toBeInstanceOf(InterruptedError);
+    expect(error?.cause).toMatchObject({ message: expect.stringContaining('attempt 1 of action "work"') });
+    expect(engine.calls(work)).toHaveLength(0);
+    expect(events).toMatchObject([{ attempt: 1, error: { code: 'INTERRUPTED' } }]);
+    const [operation] = await engine.operations('run');
+    expect(operation?.failedAttempts).toMatchObject([{ attempt: 1, error: { code: 'INTERRUPTED' } }]);
+  });
+
   test('may be handled by the flow, which can look whether it was done', async () => {
     const looked = action(unique('look'), async () => 'it was');
     const main = aFlow(async () => {

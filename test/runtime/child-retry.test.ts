@@ -62,6 +62,33 @@ describe('a child run that fails', () => {
     await engine.assertReplays();
   });
 
+  test.each(['a flow', 'an action of it'] as const)(
+    'is not made again after a subclass of NonRetryableError that %s throws',
+    async (thrower) => {
+      class Fatal extends NonRetryableError {
+        override name = 'Fatal';
+      }
+      const engine = testEngine();
+      const work = action(unique('work'), async () => {
+        throw new Fatal('never');
+      });
+      let begun = 0;
+      const child = flow(
+        unique('child'),
+        async () => {
+          begun += 1;
+          if (thrower === 'a flow') throw new Fatal('never');
+          await work();
+        },
+        { retry: EVERY_MINUTE },
+      );
+      const { error } = await engine.run(aFlow(async () => child()));
+      expect(error).toMatchObject({ name: 'Fatal', message: 'never', code: 'NON_RETRYABLE' });
+      expect(begun).toBe(1);
+      expect(await engine.list({ flow: child.name })).toHaveLength(1);
+    },
+  );
+
   test('is not made again without a strategy, whatever the engine retries', async () => {
     const engine = testEngine({ retry: EVERY_MINUTE });
     const child = failing(1, {});

@@ -1,15 +1,21 @@
 import {
+  type Action,
   type ActionCall,
   action,
   actionContext,
+  asCompleted,
   CancelledError,
+  callback,
   type EngineEvents,
   memoryStore,
+  type PollDecision,
   RetryPresets,
   sleep,
   TimeoutError,
+  waitForCondition,
 } from 'perdure';
 import { describe, expect, test } from 'vitest';
+import { withCommit } from '../../src/testing/wrapped-store.js';
 import type { TestEngine } from '../../src/testing.js';
 import { deferred, settle, thrownBy, unique } from '../api/with-engine.js';
 import { aFlow, testEngine } from '../testing/with-test-engine.js';
@@ -227,6 +233,38 @@ describe('scheduleTimeout', () => {
     expect(second.calls(work)).toHaveLength(0);
   });
 
+  test('that ran out while no process was there comes in its due order, among all that did', async () => {
+    const store = memoryStore();
+    const strategy = (): PollDecision => ({ continue: true, delay: '1d' });
+    const main = aFlow(async () => {
+      const futures = [
+        work.with({ name: 'fourth', scheduleTimeout: '40m', retry: RetryPresets.fixed({ delay: '1d' }) }).start(),
+        waitForCondition.start(work as Action<[unknown], unknown>, { name: 'fifth', initial: 0, strategy, timeout: '50m' }),
+        work.with({ name: 'second', scheduleTimeout: '20m', retry: RetryPresets.fixed({ delay: '1m' }) }).start(),
+        sleep.start('10m'),
+        callback({ name: 'third', timeout: '30m' }).future,
+      ];
+      const names: string[] = [];
+      for await (const { name } of asCompleted(futures)) names.push(name);
+      return names;
+    });
+    const first = testEngine({ store, startTime: START, autoAdvance: false });
+    first.mock(work, () => {
+      if (first.calls(work).length === 2) return 'looked';
+      throw new Error('no');
+    });
+    first
+      .start(main, [], { id: 'run' })
+      .exception()
+      .catch(() => {});
+    await first.advance(1_000);
+    await first.close({ timeout: 0 });
+    const second = testEngine({ store, startTime: START + 60 * MINUTE_MS });
+    expect(await second.future('run')).toEqual(['sleep', 'second', 'third', 'fourth', 'fifth']);
+    expect(second.calls(work)).toHaveLength(0);
+    await second.assertReplays();
+  });
+
   test('keeps what failed before it, when it ends an attempt', async () => {
     const engine = testEngine({ startTime: START });
     taking(engine, 2 * MINUTE_MS);
@@ -371,50 +409,69 @@ describe('heartbeat(detail)', () => {
     ]);
   });
 
-  test('is written while the attempt is under way, once a second at most', async () => {
-    const engine = testEngine({ startTime: 1e9, autoAdvance: false });
-    const context = deferred<ReturnType<typeof actionContext>>();
+  /** An attempt that goes on for ever: what it says by, and what is written of that. */
+  async function speaking(): Promise<{
+    engine: TestEngine;
+    heartbeat: (detail?: unknown) => void;
+    written: () => Promise<string | undefined>;
+    commits: () => number;
+    end: (value: unknown) => void;
+  }> {
+    let commits = 0;
+    const store = withCommit(memoryStore(), (batch, commit) => {
+      if (batch.operations.some(({ attempts }) => attempts?.includes('heartbeat'))) commits += 1;
+      return commit(batch);
+    });
+    const engine = testEngine({ store, startTime: 1e9, autoAdvance: false });
+    const [context, end] = [deferred<ReturnType<typeof actionContext>>(), deferred<unknown>()];
     engine.mock(work, () => {
       context.resolve(actionContext());
-      return new Promise(() => {});
+      return end.promise;
     });
     const { id } = engine.start(call(), []);
     const { heartbeat } = await context.promise;
-    const written = async (): Promise<unknown> => {
+    const written = async (): Promise<string | undefined> => {
       await settle();
       return notesOf(await engine.report(id), 'work')?.heartbeat;
     };
+    return { engine, heartbeat, written, commits: () => commits, end: end.resolve };
+  }
+
+  test('is written while the attempt is under way, once a second at most', async () => {
+    const { engine, heartbeat, written, commits } = await speaking();
     heartbeat('page 1');
     expect(await written()).toContain('page 1');
     heartbeat('page 2');
-    expect(await written()).toContain('page 1');
-    await engine.advance(1_000);
     heartbeat('page 3');
+    await engine.advance(999);
+    expect(await written()).toContain('page 1');
+    await engine.advance(1);
     expect(await written()).toContain('page 3');
+    heartbeat('page 4');
+    expect(await written()).toContain('page 3');
+    await engine.advance(1_000);
+    expect(await written()).toContain('page 4');
+    expect(commits()).toBe(3);
   });
 
-  test('is written by the next heartbeat after a second, even when that says nothing new', async () => {
-    const engine = testEngine({ startTime: 1e9, autoAdvance: false });
-    const context = deferred<ReturnType<typeof actionContext>>();
-    engine.mock(work, () => {
-      context.resolve(actionContext());
-      return new Promise(() => {});
-    });
-    const { id } = engine.start(call(), []);
-    const { heartbeat } = await context.promise;
+  test('that says nothing new is not written again', async () => {
+    const { engine, heartbeat, commits } = await speaking();
+    for (const detail of ['page 1', 'page 2', 'page 1', undefined, 'page 1']) heartbeat(detail);
+    for (let seconds = 0; seconds < 5; seconds += 1) await engine.advance(1_000);
+    expect(commits()).toBe(1);
+  });
+
+  test('is not written any more when the attempt has ended, nor is what its body says later', async () => {
+    const { engine, heartbeat, written, end } = await speaking();
     heartbeat('page 1');
     heartbeat('page 2');
-    await engine.advance(5_000);
-    heartbeat('page 2');
+    end('done');
     await settle();
-    expect(notesOf(await engine.report(id), 'work')?.heartbeat).toContain('page 2');
-    await engine.advance(5_000);
+    await engine.advance(1_000);
+    expect(await written()).toBeUndefined();
     heartbeat('page 3');
-    heartbeat('page 4');
     await engine.advance(5_000);
-    heartbeat();
-    await settle();
-    expect(notesOf(await engine.report(id), 'work')?.heartbeat).toContain('page 4');
+    expect(await written()).toBeUndefined();
   });
 });
 

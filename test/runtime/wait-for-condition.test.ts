@@ -10,6 +10,7 @@ import {
   parallel,
   RetryPresets,
   sleep,
+  type UsageError,
   wait,
   waitForCondition,
 } from 'perdure';
@@ -426,6 +427,7 @@ describe('wrong arguments', () => {
     ['a flow', [aFlow(async (n: number) => n), { initial: 0, strategy }], 'NOT_STARTABLE'],
     ['nothing', [], 'NOT_STARTABLE'],
     ['no strategy', [look, { initial }], 'INVALID_OPTION'],
+    ['no state', [look, { strategy }], 'INVALID_OPTION'],
     ['a strategy that is no function', [look, { initial, strategy: 1 }], 'INVALID_OPTION'],
     ['an unknown option', [look, { initial, strategy, delay: '1s' }], 'INVALID_OPTION'],
     ['a name that is empty', [look, { initial, strategy, name: '' }], 'INVALID_OPTION'],
@@ -442,6 +444,26 @@ describe('wrong arguments', () => {
   test('outside of flows: refused', async () => {
     expect(await thrownBy(() => waitForCondition(look, { initial, strategy }))).toMatchObject({ code: 'NOT_IN_FLOW' });
   });
+});
+
+test('the first state may be undefined', async () => {
+  const engine = testEngine();
+  const count = action(unique('count'), async (before: number | undefined): Promise<number | undefined> => (before ?? 0) + 1);
+  const body = aFlow(async () => waitForCondition(count, { initial: undefined, strategy: (state) => ({ continue: state !== 2 }) }));
+  expect((await engine.run(body)).result).toBe(2);
+});
+
+test('detach() is refused: nobody could go by the strategy when the flow has ended', async () => {
+  const engine = testEngine();
+  const { result } = await engine.run(
+    aFlow(async () => {
+      const waiting = waitForCondition.start(look, { initial, strategy: until(2) });
+      const { name, code, message } = (await thrownBy(() => waiting.detach())) as UsageError;
+      return { name, code, message, ...(await waiting) };
+    }),
+  );
+  expect(result).toMatchObject({ name: 'UsageError', code: 'INVALID_ARGUMENT', message: expect.stringContaining('child flow'), looks: 2 });
+  await engine.assertReplays();
 });
 
 test('the options that an action is given by with() hold for its looks', async () => {

@@ -8,6 +8,7 @@ import {
   flow,
   map,
   now,
+  type PollDecision,
   parallel,
   type Store,
   shield,
@@ -271,6 +272,24 @@ describe.each(Object.entries(STORES))('over %s', (_, makeStore) => {
     expect(seen.filter((each) => each === 'child')).toHaveLength(2);
     expect((await engine.list()).map(({ status }) => status)).not.toContain('SUSPENDED');
     await expectWellFormed(store);
+  });
+
+  test('an action and a wait for a condition run out of time when they should, though the next attempt is due later', async () => {
+    const { engine, left } = sleepingEngine(makeStore);
+    const tried = failing.with({ retry: hourly, scheduleTimeout: '10m' });
+    const action = aFlow(async () => tried('no').then(undefined, (error: Error) => [error.name, now()]));
+    const strategy = (): PollDecision => ({ continue: true, delay: '1h' });
+    const condition = aFlow(async () =>
+      waitForCondition(step, { initial: 'x', strategy, timeout: '20m' }).then(undefined, (error: Error) => [error.name, now()]),
+    );
+    const startMs = engine.now();
+    const ends = await Promise.all([
+      ...['a', 'b'].map((id) => engine.start(action, [], { id })),
+      ...['c', 'd'].map((id) => engine.start(condition, [], { id })),
+    ]);
+    const timedOutAfter = (minutes: number): unknown[] => ['TimeoutError', startMs + minutes * 60_000];
+    expect(ends).toEqual([10, 10, 20, 20].map(timedOutAfter));
+    expect(left.size).toBeGreaterThan(2);
   });
 
   test('a run with something under way here never leaves', async () => {

@@ -1,4 +1,6 @@
+import { UsageError } from '../../errors/errors.js';
 import type { AttemptNotes } from '../../journal/attempt-notes.js';
+import { whatIs } from '../../model/named.js';
 import type { ActionDefinition, AttemptPolicy, PollPolicy } from '../definitions.js';
 import { CallAction } from './call-action.js';
 import type { OperationInit } from './operation.js';
@@ -22,6 +24,14 @@ export class WaitForCondition extends CallAction {
   override async call(notes: AttemptNotes): Promise<unknown> {
     if (notes.polls === undefined) return super.call(notes);
     return this.callWith([this.codec.decode(notes.polls.state)]);
+  }
+
+  /** Whoever takes a detached action over knows the action, and not the strategy. @throws {UsageError} `INVALID_ARGUMENT` */
+  override detach(): void {
+    throw new UsageError(
+      'INVALID_ARGUMENT',
+      `${whatIs(this.entry)} waits for a condition and cannot be detached: its strategy is code of this flow, and nobody could go by it when that has ended; call waitForCondition() in a child flow, and detach that`,
+    );
   }
 
   again(value: unknown, { polls }: AttemptNotes): AttemptNotes | undefined {

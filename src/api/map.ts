@@ -21,12 +21,17 @@ export interface ItemStartable<I, R> {
   start(item: I): DurableFuture<R>;
 }
 
+/** No action and no flow: these get the item alone, so one that needs more does not pass for a plain function. */
+interface NotStartable {
+  readonly start?: never;
+}
+
 /** Does the same with every item of a list; `start` gives the batch as a future. */
 export interface MapItems {
   <I, R>(items: Iterable<I>, fn: ItemStartable<I, R>, options?: MapOptions<I, R>): Promise<BatchResult<R>>;
-  <I, R>(items: Iterable<I>, fn: MapFunction<I, R>, options?: MapOptions<I, R>): Promise<BatchResult<R>>;
+  <I, R>(items: Iterable<I>, fn: MapFunction<I, R> & NotStartable, options?: MapOptions<I, R>): Promise<BatchResult<R>>;
   start<I, R>(items: Iterable<I>, fn: ItemStartable<I, R>, options?: MapOptions<I, R>): DurableFuture<BatchResult<R>>;
-  start<I, R>(items: Iterable<I>, fn: MapFunction<I, R>, options?: MapOptions<I, R>): DurableFuture<BatchResult<R>>;
+  start<I, R>(items: Iterable<I>, fn: MapFunction<I, R> & NotStartable, options?: MapOptions<I, R>): DurableFuture<BatchResult<R>>;
 }
 
 interface MapCall {
@@ -38,6 +43,7 @@ interface MapCall {
 
 function startMap({ caller, items: given, fn, options: givenOptions }: MapCall, entryPoint?: EntryPoint): DurableFuture<unknown> {
   const place = requireFlowPlace(caller);
+  place.scope.requireRoom(caller);
   const options = readBatchOptions(caller, givenOptions);
   const items = readItems(caller, given);
   if (typeof fn !== 'function') throw new UsageError('INVALID_ARGUMENT', `${caller} takes the items and a function, an action or a flow`);

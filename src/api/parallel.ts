@@ -37,7 +37,7 @@ export interface Parallel {
     options?: ParallelOptions<BranchValue<Bs[number]>>,
   ): Promise<ParallelResult<BranchValues<Bs>>>;
   <T>(branches: Iterable<Branch<T>>, options?: ParallelOptions<T>): Promise<BatchResult<T>>;
-  <Bs extends Readonly<Record<string, () => unknown>>>(
+  <Bs extends Readonly<Record<string, Branch>>>(
     branches: Bs,
     options?: ParallelOptions<BranchValue<Bs[keyof Bs]>>,
   ): Promise<NamedBatchResult<BranchValues<Bs>>>;
@@ -46,7 +46,7 @@ export interface Parallel {
     options?: ParallelOptions<BranchValue<Bs[number]>>,
   ): DurableFuture<ParallelResult<BranchValues<Bs>>>;
   start<T>(branches: Iterable<Branch<T>>, options?: ParallelOptions<T>): DurableFuture<BatchResult<T>>;
-  start<Bs extends Readonly<Record<string, () => unknown>>>(
+  start<Bs extends Readonly<Record<string, Branch>>>(
     branches: Bs,
     options?: ParallelOptions<BranchValue<Bs[keyof Bs]>>,
   ): DurableFuture<NamedBatchResult<BranchValues<Bs>>>;
@@ -59,26 +59,34 @@ function startParallel(
   entryPoint?: EntryPoint,
 ): DurableFuture<unknown> {
   const place = requireFlowPlace(caller);
+  place.scope.requireRoom(caller);
   const options = readBatchOptions(caller, givenOptions);
   const branches = readBranches(caller, given, options.itemNamer);
   const settings = batchSettings(caller, options, branches.length, CompletionConfig.allSuccessful());
   return place.run.start({ kind: 'parallel', name: options.name ?? 'parallel', branches, settings }, place, entryPoint);
 }
 
-function readBranches(caller: string, given: unknown, itemNamer: ParallelOptions['itemNamer']): NamedBranch[] {
+function readBranches(
+  caller: string,
+  given: unknown,
+  itemNamer: ParallelOptions['itemNamer'],
+): (NamedBranch & { readonly key?: string })[] {
   if (typeof given === 'object' && given !== null) {
     if (typeof (given as Partial<Iterable<unknown>>)[Symbol.iterator] === 'function')
       return Array.from(given as Iterable<unknown>, (branch, index) => readBranch(caller, branch, index, itemNamer));
     const branches = Object.entries(given);
     // A promise of branches has none of its own: without this look at it, a forgotten `await` would be an empty batch.
     const plain = [Object.prototype, null].includes(Object.getPrototypeOf(given) as object | null);
-    if (plain && branches.every(([, run]) => typeof run === 'function')) {
-      return branches.map(([name, run], index) => readBranch(caller, { name, run }, index, undefined));
+    if (plain) {
+      return branches.map(([key, branch], index) => {
+        const named = typeof branch === 'function' ? { name: key, run: () => (branch as () => unknown)() } : branch;
+        return { ...readBranch(caller, named, index, undefined), key };
+      });
     }
   }
   throw new UsageError(
     'INVALID_ARGUMENT',
-    `${caller} takes an array of branches, each a function or { name, run }, or an object whose values are functions`,
+    `${caller} takes branches, each a function or { name, run }: an array or another iterable of them, or an object whose values they are`,
   );
 }
 
@@ -91,7 +99,7 @@ function readBranch(caller: string, given: unknown, index: number, itemNamer: Pa
     };
   }
   const { name, run } = (typeof given === 'object' && given !== null ? given : {}) as Partial<NamedBranch>;
-  if (typeof run === 'function' && isText(name)) return { name, run: () => run() };
+  if (typeof run === 'function' && isText(name)) return { name, run: () => run.call(given) };
   throw new UsageError(
     'INVALID_ARGUMENT',
     `${caller}: branch ${index} must be a function, or { name, run } with a name that is not empty and a function; start nothing before: () => action(…), not action(…)`,

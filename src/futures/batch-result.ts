@@ -25,7 +25,7 @@ export interface BatchResult<T, All extends readonly BatchItem<unknown>[] = Batc
   failed(): FailedItem<T>[];
   started(): UnfinishedItem<T>[];
   notStarted(): UnfinishedItem<T>[];
-  /** The first branch of this name. */
+  /** The branch of this key, or else the first of this name. */
   get(name: string): All[number] | undefined;
   /** The values of those that succeeded, in index order; `undefined` and `null` are kept. */
   getResults(): T[];
@@ -42,6 +42,8 @@ export interface BatchResult<T, All extends readonly BatchItem<unknown>[] = Batc
   readonly notStartedCount: number;
   /** What `summaryGenerator` made of a large result. */
   readonly summary?: string;
+  /** Of branches in an object, in index order, where some are named otherwise. */
+  readonly keys?: readonly string[];
   /** @throws The error of the first branch, by index, that failed. */
   throwIfError(): void;
   /** Plain JSON, which `BatchResult.fromJSON` takes back exactly. */
@@ -56,7 +58,7 @@ export interface NamedBatchResult<R> extends BatchResult<R[keyof R]> {
 type CountName = 'totalCount' | 'successCount' | 'failureCount' | 'startedCount' | 'notStartedCount';
 
 /** A batch result as plain JSON. */
-export interface BatchResultJson extends Pick<BatchResult<unknown>, 'status' | 'completionReason' | 'summary' | CountName> {
+export interface BatchResultJson extends Pick<BatchResult<unknown>, 'status' | 'completionReason' | 'summary' | 'keys' | CountName> {
   readonly all: readonly BatchItemJson[];
 }
 
@@ -65,11 +67,13 @@ class BatchItems implements BatchResult<unknown> {
   readonly all: BatchItem<unknown>[];
   readonly completionReason: CompletionReason;
   declare readonly summary?: string;
+  declare readonly keys?: readonly string[];
 
-  constructor(all: BatchItem<unknown>[], completionReason: CompletionReason, summary: string | undefined) {
+  constructor({ all, completionReason, summary, keys }: BatchResultParts) {
     this.all = all;
     this.completionReason = completionReason;
     if (summary !== undefined) this.summary = summary;
+    if (keys !== undefined) this.keys = keys;
   }
 
   get results(): BatchItem<unknown>[] {
@@ -95,7 +99,7 @@ class BatchItems implements BatchResult<unknown> {
   get(name: string): BatchItem<unknown> | undefined {
     let names = itemsByName.get(this);
     if (names === undefined) {
-      names = new Map();
+      names = new Map(this.keys?.map((key, index) => [key, this.all[index] as BatchItem<unknown>]));
       for (const item of this.all) if (!names.has(item.name)) names.set(item.name, item);
       itemsByName.set(this, names);
     }
@@ -144,9 +148,11 @@ class BatchItems implements BatchResult<unknown> {
   }
 
   toJSON(): BatchResultJson {
-    const { status, completionReason, totalCount, successCount, failureCount, startedCount, notStartedCount, summary } = this;
+    const { status, completionReason, totalCount, successCount, failureCount, startedCount, notStartedCount } = this;
+    const { summary, keys } = this;
     const counts = { totalCount, successCount, failureCount, startedCount, notStartedCount };
-    return { status, completionReason, ...counts, ...(summary === undefined ? {} : { summary }), all: this.all.map(itemJson) };
+    const given = { ...(summary === undefined ? {} : { summary }), ...(keys === undefined ? {} : { keys }) };
+    return { status, completionReason, ...counts, ...given, all: this.all.map(itemJson) };
   }
 }
 
@@ -168,10 +174,11 @@ interface BatchResultParts {
   readonly all: BatchItem<unknown>[];
   readonly completionReason: CompletionReason;
   readonly summary?: string | undefined;
+  readonly keys?: readonly string[] | undefined;
 }
 
-export function batchResult({ all, completionReason, summary }: BatchResultParts): BatchResult<unknown> {
-  return new BatchItems(all, completionReason, summary);
+export function batchResult(parts: BatchResultParts): BatchResult<unknown> {
+  return new BatchItems(parts);
 }
 
 export const BatchResult: {
@@ -192,7 +199,7 @@ export const BatchResult: {
 /** A batch result, or what its `toJSON` made. @throws {UsageError} `INVALID_ARGUMENT` when it is something else. */
 export function readBatchResult(value: unknown): BatchResult<unknown> {
   if (value instanceof BatchItems) return value;
-  const { all, completionReason, summary } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+  const { all, completionReason, summary, keys } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
   // A copy, in which a hole is an item that is none.
   const items: unknown[] = Array.isArray(all) ? Array.from(all as unknown[]) : [undefined];
   if (!COMPLETION_REASONS.includes(completionReason as CompletionReason) || !items.every(isItemJson)) throw noResult();
@@ -201,10 +208,15 @@ export function readBatchResult(value: unknown): BatchResult<unknown> {
       all: items.map(itemOf),
       completionReason: completionReason as CompletionReason,
       summary: typeof summary === 'string' ? summary : undefined,
+      keys: isKeys(keys, items.length) ? keys : undefined,
     });
   } catch (cause) {
     throw noResult(cause);
   }
+}
+
+function isKeys(keys: unknown, total: number): keys is string[] {
+  return Array.isArray(keys) && keys.length === total && keys.every((key) => typeof key === 'string');
 }
 
 function noResult(cause?: unknown): UsageError {

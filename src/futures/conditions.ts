@@ -109,6 +109,7 @@ export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, cu
   const ready = [...futures].filter((future) => future.done()).sort((a, b) => a.settledOrder - b.settledOrder);
   let position = 0;
   let remaining = futures.size;
+  let returned = false;
   let leave = (): void => {};
   let next: { readonly place: WaitPlace; resolve(result: IteratorResult<F, undefined>): void; reject(error: Error): void } | undefined;
 
@@ -145,18 +146,27 @@ export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, cu
       if (next !== undefined) {
         throw new UsageError('INVALID_ARGUMENT', 'asCompleted() gives one future at a time: await next() before calling it again');
       }
-      if (remaining === 0) return { done: true, value: undefined };
+      if (returned) return { done: true, value: undefined };
       const place = currentPlace();
-      if (position < ready.length) return take(place);
-      return new Promise<IteratorResult<F, undefined>>((resolve, reject) => {
-        leave = place.enter(waiter);
-        next = { place, resolve, reject };
-      });
+      leave = place.enter(waiter);
+      if (remaining > 0 && position === ready.length) {
+        return new Promise<IteratorResult<F, undefined>>((resolve, reject) => {
+          next = { place, resolve, reject };
+        });
+      }
+      leave();
+      return remaining > 0 ? take(place) : { done: true, value: undefined };
     },
     async return() {
-      remaining = 0;
+      returned = true;
       for (const future of futures) {
         if (!future.done()) future.detachWaiter(waiter);
+      }
+      if (next !== undefined) {
+        const { resolve } = next;
+        next = undefined;
+        leave();
+        resolve({ done: true, value: undefined });
       }
       return { done: true, value: undefined };
     },

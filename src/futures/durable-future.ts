@@ -29,7 +29,7 @@ export interface DurableFuture<T> extends PromiseLike<T> {
   result(options?: WaitLimit): Promise<T>;
 
   /**
-   * The outcome's error, or `undefined` when it succeeded.
+   * The outcome's error, or `undefined` when it succeeded. A value that cannot be read back counts as failed, with the error of reading it.
    *
    * @throws {TimeoutError} with code `WAIT_TIMEOUT` when `timeout` ran out first.
    */

@@ -65,6 +65,7 @@ let settledCount = 0;
  *   F1  Its owner settles it at most once; that resumes waiters in the order in which they came.
  *   F2  Nobody gets a promise unless they asked for one, so a failure that nobody listens to is no unhandled rejection.
  *   F3  The owner's `accountedFor` is called at most once: when the future is cancelled, detached, or both delivered and observed.
+ *   F4  It is observed when somebody gets the outcome: who has stopped waiting before takes delivery of nothing.
  */
 export class Future<T> implements DurableFuture<T> {
   readonly kind: OperationKind;
@@ -108,7 +109,6 @@ export class Future<T> implements DurableFuture<T> {
   result(options?: WaitLimit): Promise<T> {
     const limitMs = readLimit(options);
     const settles = this.#owner.admit();
-    this.observe();
     // One promise for everybody, but for those who can be made to stop waiting.
     const shared = this.done() || (limitMs === undefined && settles);
     if (!shared) return this.#whenDelivered(unwrap, settles, limitMs);
@@ -119,7 +119,6 @@ export class Future<T> implements DurableFuture<T> {
   exception(options?: WaitLimit): Promise<Error | undefined> {
     const limitMs = readLimit(options);
     const settles = this.#owner.admit();
-    this.observe();
     return this.#whenDelivered(errorOf, settles, limitMs);
   }
 
@@ -171,15 +170,15 @@ export class Future<T> implements DurableFuture<T> {
     this.#owner.admit();
   }
 
-  /** Somebody takes delivery of the outcome, now or when it comes. */
+  /** Somebody takes delivery of the outcome. Only when done. */
   observe(): void {
     this.#observed = true;
-    if (this.done()) this.#release();
+    this.#release();
   }
 
-  /** Whether somebody has taken delivery of it, or will when it comes. */
-  get observed(): boolean {
-    return this.#observed;
+  /** Whether somebody has taken delivery of it, or waits for it. */
+  get attended(): boolean {
+    return this.#observed || (this.#waiters !== undefined && this.#waiters.length > 0);
   }
 
   /** Whether it needs no more attention: it was delivered and observed, cancelled or detached. */
@@ -198,7 +197,11 @@ export class Future<T> implements DurableFuture<T> {
     if (index >= 0) this.#waiters?.splice(index, 1);
   }
 
-  /** The decoded outcome: one object for everybody who asks. Only when done. */
+  /**
+   * The decoded outcome: one object for everybody who asks. Only when done.
+   *
+   * @throws {PerdureError} when what is stored cannot be read.
+   */
   outcome(): Outcome<T> {
     if (this.#outcome === undefined) {
       const { status, text, codec } = this.#settlement as Settlement;
@@ -211,7 +214,6 @@ export class Future<T> implements DurableFuture<T> {
   #deliver(): boolean {
     settledCount += 1;
     this.#settledOrder = settledCount;
-    if (this.#observed) this.#release();
     const waiters = this.#waiters;
     if (waiters === undefined) return false;
     this.#waiters = undefined;
@@ -229,11 +231,11 @@ export class Future<T> implements DurableFuture<T> {
   }
 
   /**
-   * A promise for the outcome, as `read` gives or throws it.
+   * A promise for what `read` gives or throws when there is an outcome.
    *
    * @param settles - Whether cancelling the place where the caller stands settles the future.
    */
-  #whenDelivered<R>(read: (outcome: Outcome<T>) => R, settles: boolean, limitMs?: number): Promise<R> {
+  #whenDelivered<R>(read: (future: Future<T>) => R, settles: boolean, limitMs?: number): Promise<R> {
     return new Promise<R>((resolve, reject) => {
       const wait = new Wait(this, read, resolve, reject);
       if (this.done()) {
@@ -250,7 +252,7 @@ export class Future<T> implements DurableFuture<T> {
 /** Somebody's wait for a future, as a promise: it comes to what `read` gives or throws, or is made to stop. */
 class Wait<T, R> implements Waiter, Abortable {
   readonly #future: Future<T>;
-  readonly #read: (outcome: Outcome<T>) => R;
+  readonly #read: (future: Future<T>) => R;
   readonly #resolve: (value: R) => void;
   readonly #reject: (error: unknown) => void;
   /** Tells the place where the code stands that it waits no longer. */
@@ -258,7 +260,7 @@ class Wait<T, R> implements Waiter, Abortable {
   /** Calls off the limit. */
   callOff: (() => void) | undefined;
 
-  constructor(future: Future<T>, read: (outcome: Outcome<T>) => R, resolve: (value: R) => void, reject: (error: unknown) => void) {
+  constructor(future: Future<T>, read: (future: Future<T>) => R, resolve: (value: R) => void, reject: (error: unknown) => void) {
     this.#future = future;
     this.#read = read;
     this.#resolve = resolve;
@@ -268,8 +270,9 @@ class Wait<T, R> implements Waiter, Abortable {
   onSettled(): boolean {
     this.callOff?.();
     this.leave?.();
+    this.#future.observe();
     try {
-      this.#resolve(this.#read(this.#future.outcome()));
+      this.#resolve(this.#read(this.#future));
     } catch (error) {
       this.#reject(error);
     }
@@ -333,11 +336,18 @@ function readLimit(options: WaitLimit | undefined): number | undefined {
   return givenDuration(options.timeout, 'timeout');
 }
 
-function errorOf(outcome: Outcome): Error | undefined {
-  return outcome.status === 'SUCCEEDED' ? undefined : outcome.error;
+/** The error of an outcome, or of reading it. */
+function errorOf(future: Future<unknown>): Error | undefined {
+  try {
+    const outcome = future.outcome();
+    return outcome.status === 'SUCCEEDED' ? undefined : outcome.error;
+  } catch (error) {
+    return error as Error;
+  }
 }
 
-function unwrap<T>(outcome: Outcome<T>): T {
+function unwrap<T>(future: Future<T>): T {
+  const outcome = future.outcome();
   if (outcome.status === 'SUCCEEDED') return outcome.value;
   throw outcome.error;
 }

@@ -116,7 +116,8 @@ export type OperationRequest =
   | {
       readonly kind: 'parallel';
       readonly name: string;
-      readonly branches: readonly { readonly name: string; readonly run: () => unknown }[];
+      /** `key`: of a branch in an object. */
+      readonly branches: readonly { readonly name: string; readonly key?: string; readonly run: () => unknown }[];
       readonly settings: BatchSettings;
     }
   | {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { CancelledError } from '../errors/errors.js';
+import { type CancelledError, UsageError } from '../errors/errors.js';
 import type { Abortable, Future } from '../futures/future.js';
 import { LeakLedger } from '../futures/leak-ledger.js';
 import { operationId, scopeOf } from '../journal/numbering.js';
@@ -22,6 +22,9 @@ export interface ScopeMember {
   /** Its scope has ended, and it goes on by itself. */
   outlive(): void;
 }
+
+/** How deep batches can be nested: many more, all begun in one turn, would overflow the stack. */
+const MAX_DEPTH = 200;
 
 const isPending = ({ pending }: ScopeMember): boolean => pending;
 
@@ -49,6 +52,8 @@ export class Scope {
   readonly parent: Scope | undefined;
   /** The name of the branch it is; `null` for the run itself. */
   readonly branch: string | null;
+  /** How many scopes there are around it. */
+  readonly depth: number;
   readonly ledger: LeakLedger = new LeakLedger();
   /** Set once it is cancelled: everything outside shields is refused from then on. */
   cancelled: CancelledError | undefined;
@@ -73,6 +78,16 @@ export class Scope {
     this.#run = run;
     this.parent = parent;
     this.branch = branch ?? null;
+    this.depth = parent === undefined ? 0 : parent.depth + 1;
+  }
+
+  /** Lets a batch begin here. @throws {UsageError} `INVALID_ARGUMENT` when batches are nested too deep: what goes through all of them takes stack. */
+  requireRoom(caller: string): void {
+    if (this.depth < MAX_DEPTH) return;
+    throw new UsageError(
+      'INVALID_ARGUMENT',
+      `${caller} in ${this.what}: batches can be nested ${MAX_DEPTH} deep; go over the levels in a loop, or start a child flow in the branch`,
+    );
   }
 
   /** The scope of a branch. */
@@ -146,10 +161,10 @@ export class Scope {
     return this.#waits === undefined || this.#waits.size === 0;
   }
 
-  /** The operations of scopes around it that were taken delivery of, perhaps here. */
+  /** The operations of scopes around it that were taken delivery of, or are waited for, perhaps here. */
   observedOutside(): string[] {
     if (this.#borrowed === undefined) return [];
-    return [...this.#borrowed].filter(([, future]) => future.observed).map(([id]) => id);
+    return [...this.#borrowed].filter(([, future]) => future.attended).map(([id]) => id);
   }
 
   /** Cancels everything outside shields, waits first. Returns whether that resumed code. */

@@ -1,6 +1,6 @@
-import { action, asCompleted, type DurableFuture, flow, sleep } from 'perdure';
+import { action, asCompleted, type DurableFuture, flow, shield, sleep } from 'perdure';
 import { describe, expect, test } from 'vitest';
-import { deferred, inFlow, openEngine, startFlow, thrownBy, unique } from '../api/with-engine.js';
+import { deferred, inFlow, openEngine, settle, startFlow, thrownBy, unique } from '../api/with-engine.js';
 
 const ok = action(unique('ok'), async (value: string) => value);
 const bad = action(unique('bad'), async (): Promise<string> => {
@@ -137,6 +137,42 @@ describe('asCompleted()', () => {
     await root.recorded();
     await engine.cancel(root.id);
     expect(await root).toBe('CancelledError');
+  });
+
+  test('throws in a flow that is cancelled, whatever is done or left', async () => {
+    const { engine, future } = await startFlow(async () => {
+      const before = ok.start('x');
+      await before;
+      await sleep('7d').catch(() => undefined);
+      const loop = async (futures: DurableFuture<unknown>[]): Promise<void> => {
+        for await (const _future of asCompleted(futures));
+      };
+      const names: string[] = [];
+      for (const futures of [[before], [ok.start('y')], []]) names.push((await thrownBy(() => loop(futures))).name);
+      names.push(await shield(() => loop([before]).then(() => 'shielded')));
+      return names;
+    });
+    const root = future[0] as DurableFuture<string[]>;
+    await root.recorded();
+    await settle();
+    await engine.cancel(root.id);
+    expect(await root).toStrictEqual(['CancelledError', 'CancelledError', 'CancelledError', 'shielded']);
+  });
+
+  test('return() settles a next() that is pending', async () => {
+    const { engine } = await openEngine();
+    const iterator = asCompleted([
+      engine.start(
+        flow(unique('run'), () => sleep('7d')),
+        [],
+      ),
+    ])[Symbol.asyncIterator]();
+    const pending = iterator.next();
+    expect(await iterator.return?.()).toStrictEqual({ done: true, value: undefined });
+    expect([await pending, await iterator.next()]).toStrictEqual([
+      { done: true, value: undefined },
+      { done: true, value: undefined },
+    ]);
   });
 
   test('takes time in proportion to the number of futures', async () => {

@@ -336,3 +336,20 @@ describe('engine.future', () => {
     expect(await root.exception()).toBeInstanceOf(CancelledError);
   });
 });
+
+test('exception() gives the error of a value that cannot be read', async () => {
+  const unreadable = {
+    serialize: JSON.stringify,
+    deserialize: (text: string): unknown => {
+      if (text === '5') throw new RangeError('unreadable');
+      return JSON.parse(text);
+    },
+  };
+  const five = action(unique('five'), async () => 5, { serdes: unreadable });
+  const seen = await inFlow(async () => {
+    const future = five.start();
+    const errors = [await future.exception(), await future.exception(), await thrownBy(() => future.result())];
+    return [future.status, ...errors.map((error) => (error as { code?: string }).code)];
+  });
+  expect(seen).toStrictEqual(['SUCCEEDED', ...Array(3).fill('VALUE_NOT_SERIALIZABLE')]);
+});

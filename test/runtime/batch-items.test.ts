@@ -1,4 +1,5 @@
-import { action, type Flow, flow, map, parallel, startable } from 'perdure';
+import { action, BatchResult, type Flow, flow, map, type NamedBatchResult, parallel, startable } from 'perdure';
+import { crashEverywhere } from 'perdure/testing';
 import { describe, expect, test } from 'vitest';
 import { inFlow, unique } from '../api/with-engine.js';
 import { runBatch } from './batch-runs.js';
@@ -48,7 +49,7 @@ describe('the items of a map', () => {
         items,
         async (item, index, all) => {
           await double(1);
-          return [item === items[index], item === all[index], item.n, Object.isFrozen(all)];
+          return [item === items[index], item.n, all, Object.isFrozen(all)];
         },
         { maxConcurrency: 1 },
       );
@@ -56,10 +57,80 @@ describe('the items of a map', () => {
       items.push({ n: 3 });
       return (await future).getResults();
     }, strict);
+    const all = [{ n: 1 }, { n: 2 }];
     expect(seen).toStrictEqual([
-      [false, true, 1, true],
-      [false, true, 2, true],
+      [false, 1, all, true],
+      [false, 2, all, true],
     ]);
+  });
+
+  describe('have nothing in common that a branch could change', () => {
+    const shared = { n: 1 };
+    const date = new Date(0);
+    const aliased: readonly [string, unknown[], (item: never, index: number, items: never) => unknown, unknown[]][] = [
+      ['the same object twice', [shared, shared], (item: { n: number }) => ++item.n, [2, 2]],
+      ['objects that share another', [{ shared }, { shared }], (item: { shared: { n: number } }) => ++item.shared.n, [2, 2]],
+      ['the same Date twice', [date, date], (item: Date) => item.setTime(item.getTime() + 1), [1, 1]],
+      [
+        'the item, and what the list has of it',
+        [{ n: 1 }, { n: 1 }],
+        (item: { n: number }, index: number, items: readonly { n: number }[]) => [++item.n, items[index]?.n],
+        [
+          [2, 1],
+          [2, 1],
+        ],
+      ],
+      [
+        'the list, with what cannot be frozen in it',
+        [{ at: date }, { at: date }],
+        (_item: unknown, _index: number, items: readonly { at: Date }[]) => items.map(({ at }) => at.setTime(at.getTime() + 1)).length,
+        [2, 2],
+      ],
+      [
+        'the list, read after another branch has changed its own',
+        [new Date(0), new Date(0)],
+        (_item: unknown, index: number, items: readonly Date[]) => items[1 - index]?.setTime((items[1 - index] as Date).getTime() + 1),
+        [1, 1],
+      ],
+    ];
+    test.each(aliased)('%s', async (_what, items, call, expected) => {
+      const body = async (): Promise<unknown[]> => {
+        const branch = async (item: unknown, index: number, all: readonly unknown[]): Promise<unknown> => {
+          const value = call(item as never, index, all as never);
+          await double(1);
+          return value;
+        };
+        return (await map(items, branch, { maxConcurrency: 1 })).getResults();
+      };
+      expect(await inFlow(body, strict)).toStrictEqual(expected);
+      await crashEverywhere(flow(unique('aliased'), body), [], { engine: strict });
+    });
+
+    test('the list is frozen down to the last object: a change throws', async () => {
+      const result = await inFlow(
+        async () =>
+          map([{ deep: [{ n: 1 }] }], (_item, _index, items) => {
+            (items[0] as { deep: { n: number }[] }).deep.push({ n: 2 });
+          }),
+        strict,
+      );
+      expect(result.getErrors()).toMatchObject([{ name: 'TypeError' }]);
+    });
+  });
+
+  test('are not decoded all of them for each branch', async () => {
+    const lists: number[] = [];
+    const serdes = {
+      serialize: JSON.stringify,
+      deserialize: (text: string): unknown => {
+        const value: unknown = JSON.parse(text);
+        if (Array.isArray(value) && value.length === 50) lists.push(value.length);
+        return value;
+      },
+    };
+    const items = Array.from({ length: 50 }, (_, n) => ({ n }));
+    await inFlow(async () => map(items, (item, index, all) => item.n + index + all.length), { ...strict, serdes });
+    expect(lists).toStrictEqual([50]);
   });
 
   test('are read once, when the batch starts', async () => {
@@ -184,6 +255,44 @@ describe('the branches of a parallel', () => {
       const result = await inFlow(async () => parallel(form as (() => number)[]), strict);
       expect(result.getResults()).toStrictEqual([1, 2]);
     }
+  });
+
+  test('can be an object of functions and named ones: keys stay keys, and names are names', async () => {
+    const inFull = async (): Promise<NamedBatchResult<{ stock: number; payment: string; name: boolean }>> =>
+      parallel({ stock: { name: 'reserve', run: () => 1 }, payment: async () => 'paid', name: { name: 'payment', run: () => true } });
+    const { result, journal } = await runBatch(inFull, strict);
+    expect(result?.all.map(({ name }) => name)).toStrictEqual(['reserve', 'payment', 'payment']);
+    for (const each of [result, BatchResult.fromJSON(JSON.parse(JSON.stringify(result)))]) {
+      expect(['stock', 'payment', 'name', 'reserve', 'other'].map((key) => each?.get(key as 'stock')?.index)).toStrictEqual([
+        0,
+        1,
+        2,
+        0,
+        undefined,
+      ]);
+    }
+    expect([...journal.keys()].filter((id) => id.startsWith('0.')).map((id) => journal.get(id)?.name)).toStrictEqual([
+      'reserve',
+      'payment',
+      'payment',
+    ]);
+    await crashEverywhere(
+      flow(unique('keyed'), async () => (await inFull()).get('name').index),
+      [],
+      { engine: strict },
+    );
+  });
+
+  test('that are named are run as methods of theirs', async () => {
+    const branch = {
+      name: 'counter',
+      step: 2,
+      run(): number {
+        return this.step;
+      },
+    };
+    expect((await inFlow(async () => parallel([branch]), strict)).getResults()).toStrictEqual([2]);
+    expect((await inFlow(async () => parallel({ branch }), strict)).getResults()).toStrictEqual([2]);
   });
 
   test('get no arguments', async () => {

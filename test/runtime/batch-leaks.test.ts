@@ -1,4 +1,5 @@
 import { action, CompletionConfig, type EngineEvents, flow, LeakedFuturesError, map, parallel, shield, sleep } from 'perdure';
+import { crashEverywhere } from 'perdure/testing';
 import { describe, expect, test } from 'vitest';
 import { settle, startFlow, unique } from '../api/with-engine.js';
 import { Gates, runBatch } from './batch-runs.js';
@@ -171,6 +172,55 @@ describe('futures that a branch leaves behind', () => {
     gates.open('shielded', 'shielded');
     await future[0];
     expect(seen).toStrictEqual([false, 'shielded', 'batch']);
+  });
+});
+
+describe('a future of the flow that a branch waits for', () => {
+  test('is a leak if it comes when the branch has lost', async () => {
+    const { leaks } = await runBatch(async () => {
+      const outer = sleep.start(10);
+      await parallel([async () => outer, async () => 'first'], { completionConfig: CompletionConfig.firstSuccessful() });
+      await sleep(30);
+    });
+    expect(short(leaks)).toStrictEqual([' null: timer UNOBSERVED']);
+  });
+
+  const ends: readonly [string, () => Promise<unknown>][] = [
+    [
+      'is a leak if it comes when the branch has given it up',
+      async () => {
+        const outer = sleep.start(20);
+        await parallel([() => outer.result({ timeout: 10 }).catch(() => 'given up')]);
+        await sleep(30);
+      },
+    ],
+    [
+      'is none if it comes when the branch has ended, but still has a handler on it',
+      async () => {
+        const outer = sleep.start(20);
+        await parallel([() => Promise.race([outer, sleep(10)])]);
+        await sleep(30);
+      },
+    ],
+    [
+      'is none if the branch around was run again and the one that waited was not',
+      async () => {
+        const outer = sleep.start(10);
+        await parallel([
+          async () => {
+            await parallel([async () => outer]);
+            await sleep(10);
+          },
+        ]);
+        await sleep(30);
+      },
+    ],
+  ];
+  test.each(ends)('%s, after any crash', async (_what, body) => {
+    const { leaks } = await runBatch(body);
+    expect(short(leaks)).toStrictEqual(_what.startsWith('is a leak') ? [' null: timer UNOBSERVED'] : []);
+    const report = await crashEverywhere(flow(unique('outer'), body), [], { engine: { leaks: 'error' } });
+    expect(report.crashes).toBeGreaterThan(0);
   });
 });
 

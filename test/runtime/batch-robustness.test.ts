@@ -1,7 +1,7 @@
 import { action, asCompleted, BatchResult, flow, map, parallel, type Serdes, sleep, UsageError } from 'perdure';
 import { describe, expect, test } from 'vitest';
 import { memoryStore } from '../../src/store/memory-store.js';
-import { inFlow, openEngine, thrownBy, unique } from '../api/with-engine.js';
+import { deferred, inFlow, openEngine, thrownBy, unique } from '../api/with-engine.js';
 import { crashingStore } from '../crash/crashing-store.js';
 
 const echo = action('batch-robustness-echo', async (value: unknown) => value);
@@ -103,4 +103,48 @@ test('20,000 futures that branches await from outside cost as much each as 5,000
   const few = await recoveryMs(5_000);
   // Linear would be 4 times, quadratic 16.
   expect(await recoveryMs(20_000)).toBeLessThan(10 * few + 200);
+});
+
+describe('batches within batches', () => {
+  /** Begins this many, all in one turn or one after the other. */
+  const nested = async (depth: number, first: () => Promise<unknown>, last: () => Promise<unknown>): Promise<unknown> => {
+    await first();
+    if (depth === 0) return await last();
+    const result = await parallel([() => nested(depth - 1, first, last)]);
+    result.throwIfError();
+    return result.getResults()[0];
+  };
+  const atOnce = async (): Promise<void> => {};
+
+  test.each([
+    ['in one turn', atOnce],
+    ['in turns', async () => sleep(0)],
+  ])('can be 200 deep, begun %s', async (_what, before) => {
+    expect(await inFlow(async () => nested(200, before, async () => echo('deepest')))).toBe('deepest');
+    const error = await inFlow(async () => thrownBy(() => nested(201, before, async () => echo('deepest'))));
+    expect(error).toMatchObject({ name: 'UsageError', code: 'INVALID_ARGUMENT', message: expect.stringContaining('200 deep') });
+  });
+
+  test('are refused one by one: what the deepest branch does instead is up to it', async () => {
+    const last = async (): Promise<unknown> => (await thrownBy(() => map([1], echo))).code;
+    expect(await inFlow(async () => nested(200, atOnce, last))).toBe('INVALID_ARGUMENT');
+  });
+
+  test('are cancelled down to the deepest', async () => {
+    const { engine } = await openEngine();
+    const deepest = deferred();
+    const seen: unknown[] = [];
+    const last = async (): Promise<unknown> => {
+      deepest.resolve();
+      return await sleep('7d').finally(() => seen.push('deepest'));
+    };
+    const future = engine.start(
+      flow(unique('deep'), () => nested(200, atOnce, last)),
+      [],
+    );
+    await deepest.promise;
+    await future.recorded();
+    await engine.cancel(future.id);
+    expect([(await future.exception())?.name, seen]).toEqual(['CancelledError', ['deepest']]);
+  });
 });

@@ -16,6 +16,9 @@ import { deferred, inFlow, nextEvent, settle, startFlow, thrownBy, unique } from
 import { Gates, runBatch } from './batch-runs.js';
 
 const noop = action(unique('noop'), async (value?: unknown) => value);
+const refuse = action(unique('refuse'), async () => {
+  throw new RangeError('second');
+});
 const sleeper = flow(unique('sleeper'), () => sleep('7d'));
 const first = { completionConfig: CompletionConfig.firstSuccessful() };
 
@@ -221,6 +224,16 @@ describe('what is not done when the batch is complete', () => {
     const told = lines.filter(({ level }) => level !== 'debug');
     expect(told).toMatchObject([{ level: 'warn', fields: { operationId: '0.1', error: { name: 'RangeError', message: 'in spite' } } }]);
     expect(told[0]?.message).toContain('parallel-branch-1');
+  });
+
+  test.each([
+    ['body', (): Promise<unknown> => Promise.reject(new RangeError('second'))],
+    ['action', (): Promise<unknown> => refuse()],
+  ])('a failure of its %s that comes when the batch is decided, and not yet delivered, is told', async (_what, branch) => {
+    const { result, lines } = await runBatch(async () => parallel([branch, branch]));
+    expect(result?.all.map(({ status }) => status)).toStrictEqual(['FAILED', 'STARTED']);
+    const told = lines.filter(({ level }) => level !== 'debug');
+    expect(told).toMatchObject([{ level: 'warn', fields: { operationId: '0.1', error: { name: 'RangeError', message: 'second' } } }]);
   });
 
   test('a failure that is one too many cancels the rest as well', async () => {

@@ -116,6 +116,15 @@ describe('what is a leak', () => {
       },
       ['timer RUNNING'],
     ],
+    ...(['result', 'exception'] as const).map((ask): [string, () => Promise<unknown>, string[]] => [
+      `a future that came when nobody waited any more: ${ask}() had run out of time`,
+      async () => {
+        const future = sleep.start(10);
+        await future[ask]({ timeout: 1 }).catch(() => undefined);
+        await sleep(30);
+      },
+      ['timer UNOBSERVED'],
+    ]),
     [
       'a future that asCompleted has not yielded',
       async () => {

@@ -25,6 +25,8 @@ declare const orderSet: Set<Order>;
 const charge = action('batch-types-charge', async (order: Order) => ({ receipt: order.id }));
 const process = flow('batch-types-process', async (order: Order) => order.id.length);
 const ready = action('batch-types-ready', async () => true);
+const numbered = action('batch-types-numbered', async (order: Order, index: number) => `${index}. ${order.id}`);
+const numberedFlow = flow('batch-types-numbered-flow', async (order: Order, index: number) => `${index}. ${order.id}`);
 const withOptions = action('batch-types-options', async (order: Order, options?: { readonly fast: boolean }) => [order, options] as const);
 
 describe('parallel()', () => {
@@ -70,6 +72,16 @@ describe('parallel()', () => {
     // @ts-expect-error there is no such branch
     result.get('shipping');
     expectTypeOf(result.getResults()).toEqualTypeOf<(number | { receipt: string })[]>();
+  });
+
+  test('takes named branches in an object, too', async () => {
+    const result = await parallel({ stock: { name: 'reserve', run: () => 3 }, payment: () => charge({ id: 'x' }) });
+    expectTypeOf(result.get('stock')).toEqualTypeOf<BatchItem<number>>();
+    expectTypeOf(result.get('payment')).toEqualTypeOf<BatchItem<{ receipt: string }>>();
+    // @ts-expect-error it is found by its key
+    result.get('reserve');
+    // @ts-expect-error a name is needed
+    void parallel({ stock: { run: () => 3 } });
   });
 
   test('unwraps futures, actions, flows and nested batches', async () => {
@@ -121,6 +133,16 @@ describe('map()', () => {
 
   test('takes an action or flow whose other arguments are optional: it is called with the item alone', () => {
     void map(orders, withOptions);
+  });
+
+  test('refuses an action or flow that needs more than the item', () => {
+    // @ts-expect-error it would get no index
+    void map(orders, numbered);
+    // @ts-expect-error nor as a flow
+    void map(orders, numberedFlow);
+    // @ts-expect-error nor in the background
+    void map.start(orders, numbered);
+    void map(orders, (order, index) => numbered(order, index));
   });
 
   test('refuses what does not fit', () => {

@@ -23,6 +23,7 @@ export function encodeItems(statuses: readonly BatchItemStatus[]): string {
 /** Where the names and outcomes of a batch's branches are found. */
 export interface DecidedBranches {
   readonly codec: Pick<Codec, 'decode' | 'decodeError'>;
+  readonly keys?: readonly string[] | undefined;
   nameOf(index: number): string;
   /** The encoded value or error of a branch that had ended. */
   outcomeOf(index: number): string;
@@ -31,7 +32,7 @@ export interface DecidedBranches {
 /** The result that a decision and the outcomes of the branches make. */
 export function decidedResult({ reason, items, summary }: BatchDecision, branches: DecidedBranches): BatchResult<unknown> {
   const all = Array.from(items, (letter, index) => itemOf(letter, index, branches));
-  return batchResult({ all, completionReason: reason, summary });
+  return batchResult({ all, completionReason: reason, summary, keys: branches.keys });
 }
 
 function itemOf(letter: string, index: number, { codec, nameOf, outcomeOf }: DecidedBranches): BatchItem<unknown> {

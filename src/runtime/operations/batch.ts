@@ -19,6 +19,8 @@ export interface BatchShape {
   readonly content: string;
   readonly digest: string;
   readonly total: number;
+  /** What the branches are found by in the result, where that is not their names. */
+  readonly keys?: readonly string[] | undefined;
   nameOf(index: number): string;
   /** Runs the body of a branch. */
   run(index: number): unknown;
@@ -107,12 +109,13 @@ export class Batch extends Operation {
     return this.#shape.run(index);
   }
 
-  branchConcluded(branch: Branch, status: EndStatus, text: string): void {
-    if (this.#decided && this.#settings.unfinished === 'cancel') return;
+  branchConcluded(branch: Branch, status: EndStatus, text: string): boolean {
+    if (this.#decided && this.#settings.unfinished === 'cancel') return false;
     this.run.complete(branch, status, text);
-    if (this.#decided || this.stopped) return;
+    if (this.#decided || this.stopped) return true;
     this.#count(branch.index, { status, text });
     this.#evaluate();
+    return true;
   }
 
   branchDelivered(branch: Branch, record: OperationRecord): boolean {
@@ -240,6 +243,7 @@ export class Batch extends Operation {
   #result(decision: BatchDecision): BatchResult<unknown> {
     return decidedResult(decision, {
       codec: this.codec,
+      keys: this.#shape.keys,
       nameOf: (index) => this.#shape.nameOf(index),
       outcomeOf: (index) => this.#ended[index]?.text as string,
     });

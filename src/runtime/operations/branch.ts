@@ -1,4 +1,5 @@
-import { CancelledError } from '../../errors/errors.js';
+import type { CancelledError } from '../../errors/errors.js';
+import { isCancelledError } from '../../errors/is-cancelled.js';
 import { type BranchNotes, branchNotes, encodeBranchNotes } from '../../journal/branch-notes.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus } from '../../model/statuses.js';
@@ -12,8 +13,8 @@ interface BranchOwner {
   readonly detached: boolean;
   /** Runs the body of a branch. */
   runBranch(index: number): unknown;
-  /** It has an outcome, which is not durable yet. */
-  branchConcluded(branch: Branch, status: EndStatus, text: string): void;
+  /** It has an outcome, which is not durable yet. Returns whether anybody asks for that. */
+  branchConcluded(branch: Branch, status: EndStatus, text: string): boolean;
   /** Its outcome is delivered. Returns whether that resumed code. */
   branchDelivered(branch: Branch, record: OperationRecord): boolean;
 }
@@ -30,6 +31,7 @@ interface BranchInit extends OperationInit {
  *
  *   H1  A branch whose outcome is recorded does not run its body again, unless the replay is whole; then what the body comes to changes nothing.
  *   H2  Nothing that it has started outlives its conclusion, but for what was detached.
+ *   H3  What it may have taken delivery of is noted when it is concluded, and goes by that from then on, whether its body is run again or not.
  */
 export class Branch extends Operation implements EndedBranch {
   readonly index: number;
@@ -37,6 +39,8 @@ export class Branch extends Operation implements EndedBranch {
   readonly #batch: BranchOwner;
   #notes: BranchNotes = { observed: [] };
   #bodyEnd: BodyEnd | undefined;
+  /** It ended when its batch was complete already. */
+  #unwanted = false;
 
   constructor(init: BranchInit) {
     super(init);
@@ -52,10 +56,8 @@ export class Branch extends Operation implements EndedBranch {
 
   /** Runs the body, if it is to be run. */
   override begin(): void {
-    if (!this.runs) {
-      for (const id of this.#notes.observed) this.place.scope.observe(id);
-      return;
-    }
+    this.#takeNotes();
+    if (!this.runs) return;
     runBody(
       { ...this.place, scope: this.scope, shielded: false },
       () => this.#batch.runBranch(this.index),
@@ -85,16 +87,20 @@ export class Branch extends Operation implements EndedBranch {
     if (this.stopped) this.run.forget(this);
     if (!this.awaited) return;
     const { status, text } = recordedEnd(this.#bodyEnd as BodyEnd, leakFailure, this.codec, () => this.scope.what);
-    this.entry.input = encodeBranchNotes({ observed: this.scope.observedOutside() });
-    this.#batch.branchConcluded(this, status, text);
+    this.#notes = { observed: this.scope.observedOutside() };
+    this.entry.input = encodeBranchNotes(this.#notes);
+    if (this.#batch.branchConcluded(this, status, text)) this.#takeNotes();
+    else this.#unwanted = true;
+    this.tellOfFailure();
   }
 
   tellOfFailure(): void {
     const end = this.#bodyEnd as BodyEnd;
-    if (!this.stopped || end.ok || end.error instanceof CancelledError) return;
+    if (!(this.stopped || this.#unwanted) || end.ok || isCancelledError(end.error)) return;
     const { host, id: runId } = this.run;
     const error = plainError(end.error);
-    host.logger.warn(`${this.scope.what} was cancelled, and failed while it came to its end: ${error.message}`, {
+    const how = this.stopped ? 'was cancelled, and failed while it came to its end' : 'failed when its batch was complete already';
+    host.logger.warn(`${this.scope.what} ${how}: ${error.message}`, {
       runId,
       operationId: this.entry.id,
       error,
@@ -123,6 +129,10 @@ export class Branch extends Operation implements EndedBranch {
 
   /** What runs in it is pending in its scope. */
   protected release(): void {}
+
+  #takeNotes(): void {
+    for (const id of this.#notes.observed) this.place.scope.observe(id);
+  }
 
   #ended(end: BodyEnd): void {
     this.#bodyEnd = end;

@@ -50,7 +50,7 @@ export interface EndedBranch {
   readonly awaited: boolean;
   /** The scope has been closed: the outcome can be recorded. */
   conclude(leakFailure: Error | undefined): void;
-  /** If it was cancelled, nobody asks for its outcome: a failure of its clean-up would be lost. */
+  /** If nobody asks for its outcome, since it was cancelled or too late: its failure would be lost. */
   tellOfFailure(): void;
 }
 

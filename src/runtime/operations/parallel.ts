@@ -6,10 +6,12 @@ import type { BatchShape } from './batch.js';
 export function parallelShape({ branches }: Extract<OperationRequest, { kind: 'parallel' }>, codec: Codec): BatchShape {
   const names = branches.map(({ name }) => name);
   const content = JSON.stringify(names);
+  const renamed = branches.some(({ name, key = name }) => key !== name);
   return {
     content,
     digest: codec.own.digest(names, content),
     total: branches.length,
+    keys: renamed ? branches.map(({ name, key = name }) => key) : undefined,
     nameOf: (index) => names[index] as string,
     run: (index) => branches[index]?.run(),
   };

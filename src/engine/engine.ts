@@ -32,7 +32,7 @@ import { checkRetention, prune, pruneSome, type Retention } from './retention.js
 import { RootFuture, type RootFutureHost } from './root-future.js';
 import { type RunDetails, runDetails } from './run-details.js';
 import { checkListFilter, type ListFilter, type RunInfo, runInfo, runNotFound } from './run-info.js';
-import { type FlowCallOptions, requireFlow } from './startables.js';
+import { type FlowCallOptions, requireFlow, requireStart } from './startables.js';
 
 const DEFAULT_LEASE_MS = 30_000;
 const DEFAULT_CLOSE_MS = 10_000;
@@ -151,8 +151,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} when the flow, the arguments or the options cannot be used, or the engine is closed.
    */
   start<A extends readonly unknown[], R>(flow: StartableFlow<A, R>, args: A, options?: StartOptions): DurableFuture<R> {
-    const startable = requireFlow(flow, 'engine.start(flow, args)');
-    if (!Array.isArray(args)) throw new UsageError('INVALID_ARGUMENT', 'engine.start(flow, args): args is the array of arguments');
+    const startable = requireStart(flow, args, 'engine.start(flow, args)');
     checkOptions('engine.start()', options, { id: TEXT, leaks: POLICY });
     return this.startRun(registry.toStart(startable), args, {
       ...startable.options,

@@ -1,5 +1,6 @@
 import { systemClock } from '../clock/system-clock.js';
 import type { Codec } from '../codec/codec.js';
+import { decodeDefault, digestText } from '../codec/default-encoding.js';
 import { decodeErrorText } from '../codec/error-codec.js';
 import { LeakedFuturesError } from '../errors/errors.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
@@ -49,11 +50,21 @@ export function otherEnd(what: string, expected: string, actual: string): Replay
   return { message: `${what}\n  expected: ${expected}\n  actual:   ${actual}`, expected, actual };
 }
 
-/** How a run ended, as a text that can be compared: its status, and its encoded value, or its error without the stack. */
+/** How a run ended, as a text that can be compared: its status, and its encoded value, or its error; without the stacks of errors. */
 export function endText({ status, outcome }: Pick<RunRecord, 'status' | 'outcome'>): string {
-  if (status === 'SUCCEEDED' || outcome === null) return `${status}: ${outcome ?? ''}`;
+  if (outcome === null) return `${status}: `;
+  if (status === 'SUCCEEDED') return `${status}: ${withoutStacks(outcome)}`;
   const { name, message } = decodeErrorText(outcome);
   return `${status}: ${name}: ${name === LeakedFuturesError.name ? withoutCircumstances(message) : message}`;
+}
+
+/** The text of a value without the stacks of errors in it; that of a serdes as it is. */
+function withoutStacks(text: string): string {
+  try {
+    return digestText(decodeDefault(text), text);
+  } catch {
+    return text;
+  }
 }
 
 /** Leaks without their age and where they were started: a replay takes no time, and lines of code move. */

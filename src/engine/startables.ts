@@ -48,3 +48,10 @@ export function requireFlow(callable: unknown, caller: string): Extract<Startabl
   const what = startable === undefined ? 'a value that flow() did not make' : `action "${startable.definition.name}"`;
   throw new UsageError('NOT_STARTABLE', `${caller} takes a flow, not ${what}; wrap the function with flow()`);
 }
+
+/** @throws {UsageError} `NOT_STARTABLE` when it is not a flow, `INVALID_ARGUMENT` when its arguments are no array. */
+export function requireStart(callable: unknown, args: unknown, caller: string): ReturnType<typeof requireFlow> {
+  const startable = requireFlow(callable, caller);
+  if (!Array.isArray(args)) throw new UsageError('INVALID_ARGUMENT', `${caller}: args is the array of arguments`);
+  return startable;
+}

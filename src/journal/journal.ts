@@ -35,11 +35,12 @@ export class Journal {
   readonly #spent: ReadonlySet<string | null> | undefined;
   #queue: OperationRecord[] = [];
   #head = 0;
-  #loaded = 0;
-  /** Those of them that the flow's code brought about. */
-  #loadedOutcomes = 0;
-  /** Whether an outcome of this process was delivered: all that an unchanged flow was to ask for again lies behind. */
-  #live = false;
+  /** The place of what was delivered last. */
+  #delivered = 0;
+  /** The last place that was loaded. */
+  #lastLoaded = 0;
+  /** The last place of what an earlier execution's code was told: outcomes, messages that it took, its cancellation. */
+  #lastTold = 0;
   #nextSeq = 1;
 
   /** @param options.whole - The bodies of branches that have ended are run again as well. */
@@ -48,9 +49,10 @@ export class Journal {
     // So it is with most, and their number is large.
     if (loaded.length === 0) return;
     this.#queue = loaded.filter((record) => record.seq !== null);
-    this.#loaded = this.#queue.length;
-    this.#loadedOutcomes = this.#queue.filter(isOperation).length;
-    this.#nextSeq = (this.#queue.at(-1)?.seq ?? 0) + 1;
+    this.#lastLoaded = this.#queue.at(-1)?.seq ?? 0;
+    this.#nextSeq = this.#lastLoaded + 1;
+    const taken = new Set(loaded.filter(({ kind }) => kind === 'event').map(({ input }) => input));
+    this.#lastTold = this.#queue.findLast(({ kind, id }) => kind !== 'message' || taken.has(id))?.seq ?? 0;
     this.cancelRecorded = loaded.some((record) => record.id === CANCEL_ENTRY_ID);
     const skipped = options?.whole === true ? undefined : insideEndedBranch(loaded);
     this.skipsBranches = skipped !== undefined;
@@ -61,9 +63,13 @@ export class Journal {
     this.#spent = skipped && new Set(loaded.filter((record) => record.kind === 'event' && skipped(record)).map(({ input }) => input));
   }
 
-  /** Whether anything of an earlier execution lies ahead: an outcome to deliver, or a start to come to. */
+  /**
+   * Whether anything of an earlier execution lies ahead: something that its code was told, or a start to come to. Messages that nobody had read are neither:
+   * a run that begins anew has them from its beginning.
+   */
   get replaying(): boolean {
-    return this.#loadedOutcomes > 0 || (this.#recorded.size > 0 && !this.#live);
+    // Once an outcome of this process is delivered, all that an unchanged flow was to ask for again lies behind.
+    return this.#delivered < this.#lastTold || (this.#recorded.size > 0 && this.#delivered <= this.#lastLoaded);
   }
 
   /** Whether something is recorded that the flow has not asked for. */
@@ -92,10 +98,7 @@ export class Journal {
     if (record === undefined) return undefined;
     if (this.#recorded.has(record.id)) return missing(this.#run, record, 'waiting');
     this.#head += 1;
-    if (this.#loaded > 0) {
-      this.#loaded -= 1;
-      if (isOperation(record)) this.#loadedOutcomes -= 1;
-    } else this.#live = true;
+    this.#delivered = record.seq as number;
     if (this.#head === this.#queue.length) {
       this.#queue = [];
       this.#head = 0;

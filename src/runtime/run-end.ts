@@ -1,5 +1,5 @@
 import type { Codec } from '../codec/codec.js';
-import { CancelledError } from '../errors/errors.js';
+import { isCancelledError } from '../errors/is-cancelled.js';
 import { generationId } from '../journal/numbering.js';
 import type { OperationRecord, RunRecord, RunRestart } from '../model/records.js';
 import type { EndStatus } from '../model/statuses.js';
@@ -19,6 +19,8 @@ interface RunEndInit {
   /** What has its place in the order and was not delivered. */
   readonly undelivered: readonly OperationRecord[];
   readonly bodyEnd: BodyEnd;
+  /** The time as its code knows it, in milliseconds since the epoch. */
+  readonly now: number;
   /** What the run fails with for what it left behind. */
   readonly leakFailure: Error | undefined;
 }
@@ -38,13 +40,13 @@ export function endingOf(init: RunEndInit): RunEnding {
     bodyEnd = inbox.endOf({ ok: false, error: next.error });
   }
   const { status, text, error } = recordedEnd(bodyEnd, leakFailure, codec, () => scope.what);
-  const cancelled = !bodyEnd.ok && bodyEnd.error instanceof CancelledError;
+  const cancelled = !bodyEnd.ok && isCancelledError(bodyEnd.error);
   return { kind: 'ended', status: cancelled ? 'CANCELLED' : status, outcome: text, error };
 }
 
 /** How the run begins anew, or why it cannot: it is to be cancelled, or its arguments cannot be stored. */
 function nextGeneration(
-  { record, host, codec, scope, inbox, undelivered }: RunEndInit,
+  { record, host, codec, scope, inbox, undelivered, now }: RunEndInit,
   { args }: ContinueAsNew,
 ): { readonly restart: RunRestart } | { readonly error: unknown } {
   if (inbox.cancelRequested) return { error: scope.cancelled ?? inbox.undeliveredCancellation(undelivered) };
@@ -52,7 +54,7 @@ function nextGeneration(
     const options = runOptions(record);
     const number = (options.generation?.number ?? 1) + 1;
     const firstInput = options.generation?.firstInput ?? record.input;
-    const generation = { number, beganAt: host.clock.now(), firstInput };
+    const generation = { number, beganAt: Math.max(now, host.clock.now()), firstInput };
     return {
       restart: {
         runId: record.id,

@@ -467,7 +467,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     this.host.delivery.forget(this);
     const { host, id } = this;
     const [record, codec, scope, inbox, { undelivered }] = [this.#record, this.#codec, this.#scope, this.inbox, this.#outcomes];
-    const ending = endingOf({ record, host, codec, scope, inbox, undelivered, bodyEnd, leakFailure });
+    const ending = endingOf({ record, host, codec, scope, inbox, undelivered, bodyEnd, leakFailure, now: this.#now });
     if (ending.kind === 'continues') {
       host.continueAsNew(record, ending.restart);
       return;

@@ -1,7 +1,7 @@
 import { AssertionError } from 'node:assert';
 import { isStore } from '../engine/options.js';
 import { endText, otherEnd } from '../engine/replay-problem.js';
-import { requireFlow } from '../engine/startables.js';
+import { requireStart } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
 import { checkOptions, isBoolean, isFunction, isPositiveInteger, type OptionTable } from '../errors/options.js';
 import { isEnded } from '../model/statuses.js';
@@ -85,7 +85,7 @@ const LOST_WORKER: Disturbance = { what: 'the loss of the worker', fatal: false,
  * `options.faults` disturbs it in more ways.
  *
  * @throws {AssertionError} at the first difference, naming the commit.
- * @throws {UsageError} when the flow cannot be started, or an option is wrong.
+ * @throws {UsageError} when the flow cannot be started, or an argument or option is wrong.
  * @example
  * await crashEverywhere(placeOrder, ['lamp'], { setup: (engine) => engine.mock(charge, 'receipt-1') });
  */
@@ -94,7 +94,7 @@ export async function crashEverywhere<A extends readonly unknown[], R>(
   args: A,
   options: CrashOptions<R> = {},
 ): Promise<CrashReport> {
-  requireFlow(flow, 'crashEverywhere(flow, args)');
+  requireStart(flow, args, 'crashEverywhere(flow, args)');
   checkOptions('crashEverywhere()', options, TABLE);
   checkOptions('crashEverywhere(): faults', options.faults, FAULTS);
   const { failingCommit = false, lostWorker = false } = options.faults ?? {};

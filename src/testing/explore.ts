@@ -1,6 +1,6 @@
 import { AssertionError } from 'node:assert';
 import { hash } from 'node:crypto';
-import { requireFlow } from '../engine/startables.js';
+import { requireStart } from '../engine/startables.js';
 import { checkOptions, isFunction, isPositiveInteger, type OptionTable } from '../errors/options.js';
 import { memoryStore } from '../store/memory-store.js';
 import { asError, brokenBy, type Invariant } from './invariant.js';
@@ -55,7 +55,7 @@ interface Order {
  * the invariant holds for each run, and that each, when it is replayed, asks for the same and comes to the same end.
  *
  * @throws {AssertionError} with the seed, and the shortest order found that fails.
- * @throws {UsageError} when the flow cannot be started, or an option is wrong.
+ * @throws {UsageError} when the flow cannot be started, or an argument or option is wrong.
  * @example
  * await explore(placeOrder, ['lamp'], { seed: 7, runs: 200, invariant: ({ status }) => status === 'SUCCEEDED' });
  */
@@ -64,7 +64,7 @@ export async function explore<A extends readonly unknown[], R>(
   args: A,
   options: ExploreOptions<R> = {},
 ): Promise<ExploreReport> {
-  requireFlow(flow, 'explore(flow, args)');
+  requireStart(flow, args, 'explore(flow, args)');
   checkOptions('explore()', options, TABLE);
   const { seed = Math.floor(Math.random() * 2 ** 32), runs = RUNS } = options;
   const take = (choose: Choose): Promise<Order> => takeOrder(flow, args, options, choose);

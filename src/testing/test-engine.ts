@@ -6,6 +6,7 @@ import { Engine, type EngineParts } from '../engine/engine.js';
 import { checkEngineOptions, ENGINE_OPTIONS, type EngineOptions, engineCodec, isStore } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import { replayProblem } from '../engine/replay-problem.js';
+import { requireStart } from '../engine/startables.js';
 import { StorageError, UsageError } from '../errors/errors.js';
 import { DURATION, givenOptions, isBoolean, isText, type OptionTable } from '../errors/options.js';
 import { requireDuration } from '../futures/future.js';
@@ -188,6 +189,7 @@ export class TestEngine extends Engine {
     args: A = [] as unknown as A,
     options?: TestRunOptions,
   ): Promise<RunReport<R>> => {
+    requireStart(flow, args, 'engine.run(flow, args)');
     const future = this.start(flow, args, options);
     const halted = this.#halted(future.id);
     try {

@@ -7,13 +7,13 @@ type OnEnd = (end: EndOfRun) => void;
  *
  * Owns: the followers of each run. Does not own: how an end becomes known.
  *
- *   W1  A follower is called once. Those that want it `gathered` are called while the end can still be joined by what follows from it; those that want
- *       it `committed` when it is durable. An end that was found in the store is both.
+ *   W1  A follower is called once. Those that want it `gathered` are called while the end can still be joined by what follows from it, or, if they come
+ *       after that, when it is durable; those that want it `committed` when it is durable. An end that was found in the store is both.
  */
 export class Followers {
   readonly #gathered = new Map<string, OnEnd[]>();
   readonly #committed = new Map<string, OnEnd[]>();
-  /** Ends between their gathering and their commit, for those who want them committed. */
+  /** Ends between their gathering and their commit. */
   readonly #ending = new Map<string, EndOfRun>();
 
   follow(runId: string, when: 'gathered' | 'committed', onEnd: OnEnd): () => void {
@@ -31,7 +31,7 @@ export class Followers {
   /** The end is being written. */
   gathered(runId: string, end: EndOfRun): void {
     notify(this.#gathered, runId, end);
-    if (this.#committed.has(runId)) this.#ending.set(runId, end);
+    this.#ending.set(runId, end);
   }
 
   /** What was being written of this run is durable. */
@@ -39,10 +39,10 @@ export class Followers {
     const end = this.#ending.get(runId);
     if (end === undefined) return;
     this.#ending.delete(runId);
-    notify(this.#committed, runId, end);
+    this.found(runId, end);
   }
 
-  /** The end was found in the store. */
+  /** The end is durable: it was found in the store, or written here. */
   found(runId: string, end: EndOfRun): void {
     notify(this.#gathered, runId, end);
     notify(this.#committed, runId, end);

@@ -135,6 +135,25 @@ test('a cancel request is no operation that a flow would ask for', () => {
   expect(deliver(journal)).toEqual([CANCEL_ENTRY_ID]);
 });
 
+const message = (seq: number, id: string): OperationRecord =>
+  outcomeOf('run', id, seq, { kind: 'message', name: 'go', digest: '', input: null });
+
+test('it replays until messages that were taken, and the cancellation, lie behind', () => {
+  const taker = startOf('run', '0', { kind: 'event', name: 'go', digest: 'event', input: 'message-2', status: 'SUCCEEDED' });
+  const journal = journalOf(message(1, 'message-1'), message(2, 'message-2'), cancel(3), message(4, 'message-4'), taker);
+  expect(journal.start({ ...taker })).toMatchObject({ id: '0' });
+  const seen = [journal.replaying];
+  while (journal.hasNext) {
+    journal.next();
+    seen.push(journal.replaying);
+  }
+  expect(seen).toEqual([true, true, true, false, false]);
+});
+
+test('messages that nobody had read are nothing to replay', () => {
+  expect(journalOf(message(1, 'message-1'), message(2, 'message-2')).replaying).toBe(false);
+});
+
 test('it replays until all that was loaded lies behind, and not afterwards', () => {
   const journal = journalOf(outcomeOf('run', '0', 1), outcomeOf('run', '1', 2));
   journal.start(asking('0'));

@@ -1,4 +1,4 @@
-import { action, continueAsNew, event, flow, parallel, patched, sleep } from 'perdure';
+import { action, continueAsNew, event, flow, parallel, patched, shield, sleep } from 'perdure';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { atRest, Generations, nextEvent, unique } from './generations.js';
 
@@ -29,6 +29,8 @@ describe('a run that was beyond the place before the change', () => {
   interface Old {
     readonly where: string;
     readonly old: () => Promise<unknown>;
+    /** Names of events that come while the old code is there. */
+    readonly sent?: readonly string[];
     readonly mended: () => Promise<unknown>;
     readonly end: unknown;
   }
@@ -50,6 +52,20 @@ describe('a run that was beyond the place before the change', () => {
       old: async () => event('go'),
       mended: async () => (patched('p') ? ['new', await event('go')] : event('go')),
       end: 'went',
+    },
+    {
+      where: 'with a message behind it, for an event it had asked for by then',
+      old: async () => {
+        const [early, go] = [event('early'), event('go')];
+        return [await act('old'), await early, await go];
+      },
+      sent: ['early'],
+      mended: async () => {
+        const [early, go] = [event('early'), event('go')];
+        await act('old');
+        return [patched('p') ? await act('new') : 'old', await early, await go];
+      },
+      end: ['old', undefined, 'went'],
     },
     {
       where: 'with a timer under way',
@@ -77,9 +93,15 @@ describe('a run that was beyond the place before the change', () => {
     },
   ];
 
-  test.each(OLD)('does not have it: $where', async ({ old, mended, end }) => {
+  test.each(OLD)('does not have it: $where', async ({ old, sent = [], mended, end }) => {
     const run = new Generations();
     await run.record(old);
+    for (const name of sent) {
+      await run.reopen(old);
+      await run.engine.send(run.runId, name);
+      await atRest(run.engine);
+      await run.engine.close({ timeout: 0 });
+    }
     const before = [...calls];
     expect(await finish(run, mended)).toEqual(end);
     expect(calls).toEqual(before);
@@ -112,6 +134,29 @@ describe('a run that was beyond the place before the change', () => {
       [false, false, false],
       [false, false, false, false],
     ]);
+  });
+
+  test('does not have it where its cancellation lies behind', async () => {
+    const run = new Generations();
+    const body = (change: () => boolean) => async (): Promise<unknown> => {
+      const held = shield(() => event('go'));
+      const long = sleep.start('1d');
+      await act('old');
+      const has = change();
+      await long.exception();
+      return [has, await held];
+    };
+    await run.record(body(() => false));
+    await run.reopen(body(() => false));
+    await run.engine.cancel(run.runId);
+    await atRest(run.engine);
+    await run.engine.close({ timeout: 0 });
+    expect(
+      await finish(
+        run,
+        body(() => patched('p')),
+      ),
+    ).toEqual([false, 'went']);
   });
 
   test('has other changes beyond the place where it stands', async () => {

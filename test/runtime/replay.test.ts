@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { action, flow, flowContext, now, random, sleep, uuid } from 'perdure';
+import { action, callback, flow, flowContext, memoryStore, now, random, sleep, uuid } from 'perdure';
 import { expect, onTestFinished, test } from 'vitest';
-import { deferred, openEngine, unique } from '../api/with-engine.js';
+import { collectingLogger, deferred, openEngine, unique } from '../api/with-engine.js';
+import { testEngine } from '../testing/with-test-engine.js';
 
 /** A file for one test. */
 function storeFile(): string {
@@ -55,4 +56,38 @@ test('a flow that goes on in the next engine sees the same values, says that it 
   expect(first.lines.map(({ message }) => message)).toStrictEqual(['begun', 'before the gate']);
   // The start of the gate was recorded, so the line before it had been logged.
   expect(second.lines.map(({ message }) => message)).toStrictEqual(['after the gate']);
+});
+
+test('a flow replays while answers that it had lie ahead, though it has asked for all of them at once', async () => {
+  const store = memoryStore();
+  const tokens: string[] = [];
+  const run = flow(unique('run'), async () => {
+    const asked = ['Ann', 'Bob', 'Cy'].map((name) => callback({ name }));
+    tokens.push(...asked.map(({ token }) => token));
+    const replaying: boolean[] = [];
+    for (const { future } of asked) {
+      const who = await future;
+      flowContext().log.info(`${who} has answered`);
+      replaying.push(flowContext().replaying);
+    }
+    return replaying;
+  });
+
+  const first = collectingLogger();
+  const one = testEngine({ store, logger: first.logger, autoAdvance: false });
+  one.start(run, [], { id: 'answers' });
+  await one.advance('1m');
+  for (const [index, who] of ['Ann', 'Bob'].entries()) {
+    await one.complete(tokens[index] as string, who);
+    await one.advance('1m');
+  }
+  await one.close();
+  const second = collectingLogger();
+  const two = testEngine({ store, logger: second.logger });
+  await two.complete(tokens[2] as string, 'Cy');
+  expect(await two.future('answers')).toEqual([true, false, false]);
+
+  expect(first.lines.map(({ message }) => message)).toEqual(['Ann has answered', 'Bob has answered']);
+  // Nothing is recorded behind the last answer, so whether its line had been logged is not known.
+  expect(second.lines.map(({ message }) => message)).toEqual(['Bob has answered', 'Cy has answered']);
 });

@@ -1,4 +1,4 @@
-import { action, actionContext, CancelledError, flow, LeakedFuturesError, memoryStore, sleep, UsageError } from 'perdure';
+import { action, actionContext, CancelledError, flow, LeakedFuturesError, memoryStore, parallel, sleep, UsageError } from 'perdure';
 import { describe, expect, test } from 'vitest';
 import { deferred, nextEvent, openEngine, unique } from '../api/with-engine.js';
 
@@ -38,6 +38,43 @@ describe('a failed operation that nobody handles', () => {
     const { engine } = await openEngine({ leaks: 'error' });
     const run = flow(unique('run'), ways['a rejection in the last turn']);
     expect(await engine.start(run, []).exception()).toBeInstanceOf(LeakedFuturesError);
+  });
+});
+
+describe('something thrown that cannot even be looked at', () => {
+  const unreadable = (): unknown => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    return proxy;
+  };
+
+  test('fails the flow that throws it', async () => {
+    const { engine } = await openEngine();
+    const run = flow(unique('run'), async () => {
+      throw unreadable();
+    });
+    const error = await engine.start(run, []).exception();
+    expect(error?.message).toBe('what was thrown cannot be read');
+  });
+
+  test('by a cancelled branch is logged', async () => {
+    const { engine, lines } = await openEngine();
+    const run = flow(unique('run'), async () => {
+      const branches = [
+        () => 1,
+        async () => {
+          await sleep('1h').catch(() => {
+            throw unreadable();
+          });
+        },
+      ];
+      const result = await parallel(branches, { completionConfig: { minSuccessful: 1 } });
+      return result.all.map(({ status }) => status);
+    });
+    expect(await engine.start(run, [])).toStrictEqual(['SUCCEEDED', 'STARTED']);
+    expect(lines.map(({ message }) => message)).toContainEqual(
+      expect.stringContaining('was cancelled, and failed while it came to its end: an error that cannot be read'),
+    );
   });
 });
 

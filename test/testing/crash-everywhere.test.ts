@@ -64,6 +64,37 @@ describe('passes a flow', () => {
     expect(commits).toBeGreaterThan(5);
   });
 
+  test('that returns errors, whose stacks differ from run to run', async () => {
+    let calls = 0;
+    const here = (): Error => new RangeError('no');
+    const there = (): Error => new RangeError('no');
+    const failing = action(unique('failing'), async () => {
+      calls += 1;
+      throw calls % 2 === 0 ? here() : there();
+    });
+    const main = flow(unique('main'), async () => map([1], failing));
+    const reset = (): void => {
+      calls = 0;
+    };
+    await crashEverywhere(main, [], { reset });
+  });
+
+  test('that takes a child run up again while the end of that is being written', async () => {
+    const kid = flow(unique('kid'), async () => {
+      await work('kid');
+      await sleep(5);
+      return 'kid';
+    });
+    const main = flow(unique('main'), async () => {
+      await sleep(42);
+      const first = kid.start();
+      await work('a');
+      await work('b');
+      return Promise.race([first, sleep(39)]);
+    });
+    await crashEverywhere(main, [], { engine: { leaks: 'ignore' } });
+  });
+
   test('that fails, and is prepared by a setup', async () => {
     const main = flow(unique('main'), async () => {
       const waited = await wait([work.start('slow')], { timeout: '1h' });
@@ -325,6 +356,24 @@ describe('catches', () => {
     const error = await thrownBy(() => crashEverywhere(main, []));
     expect(error.message).toMatch(/came to another end/);
   });
+});
+
+test('what is no flow, and arguments that are no array, are refused before anything begins', async () => {
+  let begun = 0;
+  const main = flow(unique('main'), async () => now());
+  const reset = (): void => {
+    begun += 1;
+  };
+  for (const [target, args, code] of [
+    [work, [], 'NOT_STARTABLE'],
+    [main, undefined, 'INVALID_ARGUMENT'],
+    [main, 'x', 'INVALID_ARGUMENT'],
+  ]) {
+    const error = await thrownBy(() => crashEverywhere(target as typeof main, args as never, { reset }));
+    expect(error).toMatchObject({ name: 'UsageError', code });
+    expect(error.message).toMatch(/^crashEverywhere\(flow, args\)/);
+  }
+  expect(begun).toBe(0);
 });
 
 test('bad options are refused', async () => {

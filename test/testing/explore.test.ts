@@ -381,6 +381,12 @@ describe('refuses', () => {
   ])('%s', async (_what, target) => {
     await expect(explore(target as never, [])).rejects.toMatchObject({ name: 'UsageError', code: 'NOT_STARTABLE' });
   });
+
+  test.each([[undefined], [5], ['x'], [{}]])('arguments that are no array: %j', async (args) => {
+    const error = await thrownBy(() => explore(abc, args as never));
+    expect(error).toMatchObject({ name: 'UsageError', code: 'INVALID_ARGUMENT' });
+    expect(error.message).toBe('explore(flow, args): args is the array of arguments');
+  });
 });
 
 test('the time moves by itself whatever the options of the engine say', async () => {

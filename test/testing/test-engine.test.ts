@@ -522,6 +522,14 @@ describe('run()', () => {
   });
 
   test.each([
+    [async () => 1, []],
+    [aFlow(async () => 1), 'x'],
+  ])('speaks for itself when it is given what it cannot run', async (body, args) => {
+    const error = await thrownBy(() => testEngine().run(body, args as never));
+    expect(error.message).toMatch(/^engine\.run\(flow, args\)/);
+  });
+
+  test.each([
     ['what is no flow', (engine: TestEngine) => engine.run((async () => 1) as never), 'NOT_STARTABLE'],
     ['an action', (engine: TestEngine) => engine.run(echo, ['x']), 'NOT_STARTABLE'],
     ['arguments that are no array', (engine: TestEngine) => engine.run(aFlow(async () => 1) as never, 'x' as never), 'INVALID_ARGUMENT'],

@@ -1,4 +1,4 @@
-import { action, sleep } from 'perdure';
+import { action, continueAsNew, memoryStore, now, sleep } from 'perdure';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Clock } from '../../src/clock/clock.js';
 import { VirtualClock } from '../../src/clock/virtual-clock.js';
@@ -85,4 +85,23 @@ describe.each(Object.entries(STORES))('over %s', (_, makeStore) => {
     await clock.advance(0);
     return (await listing).map(({ status }) => status);
   }
+});
+
+test('the time of a run that begins anew does not go back with the clock', async () => {
+  const clock = new JumpingClock();
+  const startMs = clock.now();
+  const putBack = action(unique('put back'), async () => clock.jump(-HOUR_MS));
+  const body = aFlow(async (before: number[]): Promise<number[]> => {
+    const seen = [...before, now() - startMs];
+    if (before.length > 0) return seen;
+    await sleep(1_000);
+    await putBack();
+    return continueAsNew([...seen, now() - startMs]);
+  });
+  const engine = new Engine({ store: memoryStore(), leaseMs: Number.MAX_SAFE_INTEGER, logger: SILENT, default: false }, { clock });
+  onTestFinished(() => engine.close({ timeout: 0 }));
+  await engine.open();
+  const future = engine.start(body, [[]]);
+  await clock.advance(10_000);
+  expect(await future).toEqual([0, 1_000, 1_000]);
 });

@@ -22,6 +22,16 @@ test('a follower hears of an end when it is gathered, or when it is committed, a
   expect(heard).toEqual(['run gathered SUCCEEDED 1', 'run committed SUCCEEDED 1']);
 });
 
+test('a follower that comes between the gathering of an end and its commit hears of it from the commit (W1)', () => {
+  const { each, heard, follow } = followers();
+  each.gathered('run', END);
+  follow('run', 'gathered');
+  follow('run', 'committed');
+  expect(heard).toEqual([]);
+  each.committed('run');
+  expect(heard).toEqual(['run gathered SUCCEEDED 1', 'run committed SUCCEEDED 1']);
+});
+
 test('a follower is called once (W1)', () => {
   const { each, heard, follow } = followers();
   follow('run', 'gathered');

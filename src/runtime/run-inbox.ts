@@ -1,4 +1,5 @@
-import { CancelledError, TimeoutError } from '../errors/errors.js';
+import { type CancelledError, TimeoutError } from '../errors/errors.js';
+import { isCancelledError } from '../errors/is-cancelled.js';
 import { cancellation } from '../futures/future.js';
 import { type Entry, newEntry } from '../journal/group-commit.js';
 import { CANCEL_ENTRY_ID, messageEntryId } from '../journal/numbering.js';
@@ -156,7 +157,7 @@ export class RunInbox {
 
   /** A run that was cancelled for its time-out has failed by that. */
   endOf(bodyEnd: BodyEnd): BodyEnd {
-    if (this.#timedOutMs === undefined || bodyEnd.ok || !(bodyEnd.error instanceof CancelledError)) return bodyEnd;
+    if (this.#timedOutMs === undefined || bodyEnd.ok || !isCancelledError(bodyEnd.error)) return bodyEnd;
     return { ok: false, error: new TimeoutError('FLOW_TIMEOUT', `${this.#init.run.notices.what}: ${tookTooLong(this.#timedOutMs)}`) };
   }
 

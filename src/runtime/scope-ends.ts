@@ -1,5 +1,6 @@
 import type { Clock } from '../clock/clock.js';
-import { CancelledError, type LeakedFuturesError } from '../errors/errors.js';
+import type { LeakedFuturesError } from '../errors/errors.js';
+import { isCancelledError } from '../errors/is-cancelled.js';
 import { cancellation } from '../futures/future.js';
 import type { LeakPolicy } from './definitions.js';
 import type { LeakedFuture } from './events.js';
@@ -122,7 +123,7 @@ class ScopeEnd {
   report(rejections: readonly unknown[], others: readonly unknown[] = []): LeakedFuturesError | undefined {
     const { leaks, notices } = this.#rules;
     if (leaks === 'ignore' || this.#leaks.length + rejections.length + others.length === 0) return undefined;
-    const notable = this.#awaited ? rejections : rejections.filter((reason) => !(reason instanceof CancelledError));
+    const notable = this.#awaited ? rejections : rejections.filter((reason) => !isCancelledError(reason));
     const own = [...this.#leaks, ...notable.map(leakedRejection)];
     const all = [...own, ...others.map(leakedRejection)];
     if (all.length > 0) notices.leaked(this.#scope, all);

@@ -39,8 +39,6 @@ export class Branch extends Operation implements EndedBranch {
   readonly #batch: BranchOwner;
   #notes: BranchNotes = { observed: [] };
   #bodyEnd: BodyEnd | undefined;
-  /** It ended when its batch was complete already. */
-  #unwanted = false;
 
   constructor(init: BranchInit) {
     super(init);
@@ -83,28 +81,13 @@ export class Branch extends Operation implements EndedBranch {
   }
 
   conclude(leakFailure: Error | undefined): void {
-    this.tellOfFailure();
     if (this.stopped) this.run.forget(this);
-    if (!this.awaited) return;
-    const { status, text } = recordedEnd(this.#bodyEnd as BodyEnd, leakFailure, this.codec, () => this.scope.what);
-    this.#notes = { observed: this.scope.observedOutside() };
-    this.entry.input = encodeBranchNotes(this.#notes);
-    if (this.#batch.branchConcluded(this, status, text)) this.#takeNotes();
-    else this.#unwanted = true;
-    this.tellOfFailure();
+    if (this.awaited && !this.#record(leakFailure)) this.#warnOfFailure('failed when its batch was complete already');
+    else this.tellOfFailure();
   }
 
   tellOfFailure(): void {
-    const end = this.#bodyEnd as BodyEnd;
-    if (!(this.stopped || this.#unwanted) || end.ok || isCancelledError(end.error)) return;
-    const { host, id: runId } = this.run;
-    const error = plainError(end.error);
-    const how = this.stopped ? 'was cancelled, and failed while it came to its end' : 'failed when its batch was complete already';
-    host.logger.warn(`${this.scope.what} ${how}: ${error.message}`, {
-      runId,
-      operationId: this.entry.id,
-      error,
-    });
+    if (this.stopped) this.#warnOfFailure('was cancelled, and failed while it came to its end');
   }
 
   override deliver(record: OperationRecord): boolean {
@@ -129,6 +112,24 @@ export class Branch extends Operation implements EndedBranch {
 
   /** What runs in it is pending in its scope. */
   protected release(): void {}
+
+  /** Makes what the body came to the outcome. Returns whether anybody asks for it. */
+  #record(leakFailure: Error | undefined): boolean {
+    const { status, text } = recordedEnd(this.#bodyEnd as BodyEnd, leakFailure, this.codec, () => this.scope.what);
+    this.#notes = { observed: this.scope.observedOutside() };
+    this.entry.input = encodeBranchNotes(this.#notes);
+    const wanted = this.#batch.branchConcluded(this, status, text);
+    if (wanted) this.#takeNotes();
+    return wanted;
+  }
+
+  #warnOfFailure(how: string): void {
+    const end = this.#bodyEnd as BodyEnd;
+    if (end.ok || isCancelledError(end.error)) return;
+    const { host, id: runId } = this.run;
+    const error = plainError(end.error);
+    host.logger.warn(`${this.scope.what} ${how}: ${error.message}`, { runId, operationId: this.entry.id, error });
+  }
 
   #takeNotes(): void {
     for (const id of this.#notes.observed) this.place.scope.observe(id);

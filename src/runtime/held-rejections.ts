@@ -1,5 +1,7 @@
 import { currentPlace, type FlowRun } from './current-scope.js';
 
+type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boolean;
+
 /**
  * Promises of a flow that reject with nobody handling them: held until their scope, or the run, ends and reported as leaks there, since a replayed one must not kill
  * every process that recovers the run. All others keep Node's default.
@@ -10,8 +12,6 @@ import { currentPlace, type FlowRun } from './current-scope.js';
  * No listener can do that: Node takes any for somebody who handles the rejection, and all of them are called. So the two events of a flow's promises are
  * taken out where Node emits them, and a listener of ours there is none.
  */
-type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boolean;
-
 let holders = 0;
 let letGo = (): void => {};
 const held = new WeakMap<Promise<unknown>, FlowRun>();

@@ -59,11 +59,11 @@ const WORLD_RULES: Readonly<Record<string, (given: WorldCase) => boolean>> = {
     }),
 };
 
-/** What a run has before it was forked, another has done. */
 function hasGenerations(run: RunRecord | undefined): boolean {
   return run !== undefined && runOptions(run).generation !== undefined;
 }
 
+/** What a run has before it was forked, another has done. */
 function isForked(run: RunRecord): boolean {
   return runOptions(run).forkOf !== undefined;
 }

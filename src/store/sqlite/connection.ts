@@ -89,8 +89,8 @@ export class Connection {
     return statement;
   }
 
-  /** Reads. `doing` completes «could not …». */
-  read<T>(doing: string, work: () => T): T {
+  /** Reads, or does what makes transactions of its own. `doing` completes «could not …». */
+  run<T>(doing: string, work: () => T): T {
     try {
       return work();
     } catch (error) {

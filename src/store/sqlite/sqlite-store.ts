@@ -103,22 +103,22 @@ class SqliteStore implements Store {
 
   async reapWorkers(query: { workerId: string; nowMs: number; leaseMs: number }): Promise<string[]> {
     const { connection, workers } = this.#use();
-    return connection.read('look for dead workers', () => workers.reap(query));
+    return connection.run('look for dead workers', () => workers.reap(query));
   }
 
   async claimRuns(query: ClaimQuery): Promise<{ claimed: RunRecord[]; blocked: RunRecord[] }> {
     const { connection, runs } = this.#use();
-    return connection.read('claim runs', () => runs.claim(query));
+    return connection.run('claim runs', () => runs.claim(query));
   }
 
   async nextWakeAt(): Promise<number | null> {
     const { connection, runs } = this.#use();
-    return connection.read('look who sleeps', () => runs.nextWakeAt());
+    return connection.run('look who sleeps', () => runs.nextWakeAt());
   }
 
   async loadJournal(runId: string): Promise<OperationRecord[]> {
     const { connection, runs } = this.#use();
-    return connection.read(`load the journal of run ${runId}`, () => runs.journal(runId));
+    return connection.run(`load the journal of run ${runId}`, () => runs.journal(runId));
   }
 
   async commit(batch: CommitBatch): Promise<RunRecord[]> {
@@ -132,17 +132,17 @@ class SqliteStore implements Store {
 
   async readInbox(workerId: string): Promise<InboxMessage[]> {
     const { connection, inbox } = this.#use();
-    return connection.read('read the inbox', () => inbox.read(workerId));
+    return connection.run('read the inbox', () => inbox.read(workerId));
   }
 
   async getRuns(runIds: readonly string[]): Promise<RunRecord[]> {
     const { connection, runs } = this.#use();
-    return connection.read('read runs', () => runs.get(runIds));
+    return connection.run('read runs', () => runs.get(runIds));
   }
 
   async listRuns(filter: RunFilter): Promise<RunRecord[]> {
     const { connection, runs } = this.#use();
-    return connection.read('list runs', () => runs.list(filter));
+    return connection.run('list runs', () => runs.list(filter));
   }
 
   async prune(query: PruneQuery): Promise<number> {
@@ -156,7 +156,7 @@ class SqliteStore implements Store {
   /** SQLite's counter leaves out what this connection wrote, so with several workers here it says too little. */
   async changedElsewhere(): Promise<boolean> {
     const { connection, workers } = this.#use();
-    const version = connection.read(
+    const version = connection.run(
       'look for changes',
       () => connection.statement('PRAGMA data_version').all([])[0]?.['data_version'] as number,
     );
@@ -171,7 +171,7 @@ class SqliteStore implements Store {
     const connection = Connection.open({ driver, path: this.#path, synchronous, busyTimeoutMs });
     try {
       const workers = new WorkerTable(connection, driver);
-      connection.read('look for locks left behind', () => workers.sweep());
+      connection.run('look for locks left behind', () => workers.sweep());
       const inbox = new Inbox(connection);
       const commits = new CommitWriter(connection, inbox);
       this.#parts = { connection, workers, inbox, commits, runs: new RunTable(connection) };

@@ -66,6 +66,13 @@ const ERRORS: readonly (readonly [string, Error, number | undefined, string])[] 
     'STORE_BUSY',
   ],
   ['node:sqlite, locked', Object.assign(new Error('table is locked'), { code: 'ERR_SQLITE_ERROR', errcode: 6 }), 6, 'STORE_BUSY'],
+  [
+    'libsql, locked for an instant',
+    Object.assign(new Error('locking protocol'), { code: 'SQLITE_PROTOCOL', rawCode: 15 }),
+    15,
+    'STORE_BUSY',
+  ],
+  ['node:sqlite, locked for an instant', Object.assign(new Error('locking protocol'), { errcode: 15 }), 15, 'STORE_BUSY'],
   ['libsql, read-only', Object.assign(new Error('readonly'), { code: 'SQLITE_READONLY', rawCode: 8 }), 8, 'STORE_READ_ONLY'],
   ['node:sqlite, read-only directory', Object.assign(new Error('readonly'), { errcode: 1544 }), 8, 'STORE_READ_ONLY'],
   ['libsql, damaged', Object.assign(new Error('malformed'), { code: 'SQLITE_CORRUPT' }), 11, 'STORE_CORRUPT'],

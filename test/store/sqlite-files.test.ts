@@ -35,6 +35,13 @@ function copy(from: string, to: string): void {
   execFileSync(process.execPath, ['-e', 'fs.copyFileSync(process.argv[1], process.argv[2])', from, to]);
 }
 
+/** Makes the two copies of the log's header differ, as they do while one is written, or puts it right again; in a process of its own, as above. */
+function flipHeader(path: string): void {
+  const script =
+    'const f = fs.openSync(process.argv[1], "r+"), b = Buffer.alloc(1); fs.readSync(f, b, 0, 1, 16); b[0] ^= 1; fs.writeSync(f, b, 0, 1, 16)';
+  execFileSync(process.execPath, ['-e', script, `${path}-shm`]);
+}
+
 /** An error with this code that names the path and says something. */
 function failure(code: string, path: string): unknown {
   return expect.objectContaining({ name: 'StorageError', code, message: expect.stringContaining(path) });
@@ -177,6 +184,20 @@ test('a database that somebody else keeps locked is busy, and usable afterwards'
   await waiting.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }));
   expect(await waiting.loadJournal('id')).toHaveLength(1);
 });
+
+test('a process that stands still amid the header of the log makes the database busy, and usable afterwards', async () => {
+  const path = join(tempDirectory(), 'app.db');
+  const waiting = await withRuns(await opened(path), 'id');
+  const other = await connect(path);
+  other.exec('BEGIN IMMEDIATE');
+  flipHeader(path);
+  // SQLite tries for ten seconds, whatever the busy time-out is, and calls it a failure of the locking protocol.
+  await expect(waiting.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }))).rejects.toEqual(failure('STORE_BUSY', path));
+  flipHeader(path);
+  other.exec('ROLLBACK');
+  await waiting.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }));
+  expect(await waiting.loadJournal('id')).toHaveLength(1);
+}, 40_000);
 
 test('a write that SQLite refuses changes nothing and leaves the store usable (S2)', async () => {
   const path = join(tempDirectory(), 'app.db');

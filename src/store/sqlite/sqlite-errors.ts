@@ -10,6 +10,7 @@ const RESULT_CODES: Readonly<Record<string, number>> = {
   SQLITE_CORRUPT: 11,
   SQLITE_FULL: 13,
   SQLITE_CANTOPEN: 14,
+  SQLITE_PROTOCOL: 15,
   SQLITE_NOTADB: 26,
 };
 
@@ -41,6 +42,11 @@ const MEANINGS: Readonly<Record<number, { readonly code: ErrorCode; readonly wha
     code: 'STORE_FAILED',
     what: 'the file cannot be opened',
     todo: 'Check the path and the permissions of the file and its directory',
+  },
+  15: {
+    code: 'STORE_BUSY',
+    what: 'another process stands still with a lock that is held for an instant only',
+    todo: 'Let the stopped process go on, or end it',
   },
   26: {
     code: 'STORE_NOT_A_DATABASE',

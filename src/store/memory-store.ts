@@ -1,4 +1,4 @@
-import { StorageError } from '../errors/errors.js';
+import { StorageError, UsageError } from '../errors/errors.js';
 import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
 import type { RunStatus } from '../model/statuses.js';
 import { isEnded } from '../model/statuses.js';
@@ -8,11 +8,17 @@ import type { ClaimQuery, CommitBatch, PruneQuery, RunFilter, Store } from './st
  * A store in memory, for tests and for work that may be lost. Several engines of one process may share it, and it keeps its data when
  * it is closed: closing the last engine without retiring its workers is what the end of a process is to a store on disk.
  *
+ * @throws {UsageError} `INVALID_ARGUMENT` when it is given anything, such as a path.
  * @example
  * const store = memoryStore();
  */
-export function memoryStore(): Store {
-  return new MemoryStore();
+export function memoryStore(): Store;
+export function memoryStore(given?: unknown): Store {
+  if (given === undefined) return new MemoryStore();
+  throw new UsageError(
+    'INVALID_ARGUMENT',
+    'memoryStore() takes no arguments, and writes to no file; sqliteStore(path) makes a store in a file',
+  );
 }
 
 /** A run with its place in the order of creation. */
@@ -47,6 +53,8 @@ class MemoryStore implements Store {
   readonly #orphans = new Set<StoredRun>();
   readonly #owned = new Map<string, Set<StoredRun>>();
   #opened = 0;
+  /** Since the last look for changes somebody who shared this store has closed it. */
+  #somebodyLeft = false;
   #lastMessageId = 0;
   #created = 0;
 
@@ -56,7 +64,8 @@ class MemoryStore implements Store {
 
   async close(): Promise<void> {
     this.#opened = Math.max(0, this.#opened - 1);
-    if (this.#opened > 0) return;
+    this.#somebodyLeft = this.#opened > 0;
+    if (this.#somebodyLeft) return;
     for (const worker of this.#workers.values()) worker.locked = false;
   }
 
@@ -215,7 +224,9 @@ class MemoryStore implements Store {
   /** One object serves every engine that shares it, so it cannot tell whose change was seen by whom: with one engine there is nobody else. */
   async changedElsewhere(): Promise<boolean> {
     this.#checkOpen();
-    return this.#opened > 1 || this.#workers.size > 1;
+    const changed = this.#opened > 1 || this.#workers.size > 1 || this.#somebodyLeft;
+    this.#somebodyLeft = false;
+    return changed;
   }
 
   #checkOpen(): void {

@@ -24,7 +24,7 @@ export interface Store {
   /** Connects and brings the schema up to date. */
   open(): Promise<void>;
 
-  /** Releases everything this store holds in this process. Idempotent. */
+  /** Takes back one `open`; the last releases everything this store holds in this process. Idempotent when it is closed. */
   close(): Promise<void>;
 
   /** Makes the worker alive: takes its lock for its lifetime, then makes it known. */

@@ -185,6 +185,22 @@ test('a database that somebody else keeps locked is busy, and usable afterwards'
   expect(await waiting.loadJournal('id')).toHaveLength(1);
 });
 
+test.each([
+  ['of one outcome', (busy: Store) => busy.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }))],
+  ['of more', (busy: Store) => busy.commit(batchOf({ creates: [runOf('more')], operations: [outcomeOf('id', '1', 1)] }))],
+])('after a write %s that met a lock, a store sees what others write, and can write', async (_, write) => {
+  const path = join(tempDirectory(), 'app.db');
+  const busy = await withRuns(await opened(path, { busyTimeoutMs: 1 }), 'id');
+  const other = await connect(path);
+  other.exec('BEGIN IMMEDIATE');
+  await expect(write(busy)).rejects.toEqual(failure('STORE_BUSY', path));
+  expect(await busy.loadJournal('id')).toEqual([]);
+  other.exec(`UPDATE perdure_runs SET flow = 'renamed'; COMMIT`);
+  expect((await busy.getRuns(['id']))[0]?.flow).toBe('renamed');
+  await write(busy);
+  expect(await busy.loadJournal('id')).toHaveLength(1);
+});
+
 test('a process that stands still amid the header of the log makes the database busy, and usable afterwards', async () => {
   const path = join(tempDirectory(), 'app.db');
   const waiting = await withRuns(await opened(path), 'id');
@@ -241,16 +257,4 @@ test.each([
   };
   await opened(path, { driver: { ...driver, connect: connectTo }, ...(synchronous === undefined ? {} : { synchronous }) });
   expect(connections[0]?.prepare('PRAGMA synchronous').all([])).toMatchObject([{ synchronous: level }]);
-});
-
-test.each([':memory:', ''])('the path %j is refused', (path) => {
-  expect(() => sqliteStore(path)).toThrow(expect.objectContaining({ name: 'UsageError', code: 'INVALID_ARGUMENT' }));
-});
-
-test('opening an open store is opening it once', async () => {
-  const path = join(tempDirectory(), 'app.db');
-  const twice = store(path);
-  await Promise.all([twice.open(), twice.open()]);
-  await twice.open();
-  expect(await twice.listRuns({})).toEqual([]);
 });

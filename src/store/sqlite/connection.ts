@@ -30,32 +30,28 @@ const AMPLE_BYTES = 64 * 1_024 * 1_024;
  * Owns: the driver's connection, its statements (each prepared once), its transactions.
  * Does not own: what the statements mean; the locks of workers.
  *
- * States: open → closed.
+ * States: open ⇄ stuck, when a statement has met a lock; open → closed.
  *
  * Invariants:
  *   SC1  No transaction is open between two calls of a method.
  *   SC2  Whatever a driver throws leaves as `StorageError`.
- *   SC3  A write that failed leaves nothing behind that keeps later ones from being committed.
+ *   SC3  A statement that has met a lock leaves nothing behind. `libsql` does not end such a statement, which would keep the connection at what it saw then
+ *        and let it write no more; so what is done next is done on a new connection.
  */
 export class Connection {
   readonly path: string;
   /** The path without symbolic links, the same for everybody who uses the file: what lies beside it is named by it. */
   readonly realPath: string;
-  readonly #database: SqliteDatabase;
-  readonly #busyTimeoutMs: number;
+  readonly #options: ConnectionOptions;
   readonly #statements = new Map<string, SqliteStatement>();
-  readonly #begin: SqliteStatement;
-  readonly #commit: SqliteStatement;
-  /** Statements that failed while they were transactions by themselves, and how many values each has (SC3). */
-  readonly #failed = new Map<SqliteStatement, number>();
+  #database: SqliteDatabase;
+  #stuck = false;
 
-  private constructor(database: SqliteDatabase, path: string, busyTimeoutMs: number) {
-    this.path = path;
-    this.realPath = realpathSync(path);
+  private constructor(database: SqliteDatabase, options: ConnectionOptions) {
+    this.path = options.path;
+    this.realPath = realpathSync(options.path);
+    this.#options = options;
     this.#database = database;
-    this.#busyTimeoutMs = busyTimeoutMs;
-    this.#begin = database.prepare('BEGIN IMMEDIATE');
-    this.#commit = database.prepare('COMMIT');
   }
 
   /**
@@ -63,16 +59,15 @@ export class Connection {
    *
    * @throws {StorageError} when the file or its directory does not allow it.
    */
-  static open({ driver, path, synchronous, busyTimeoutMs }: ConnectionOptions): Connection {
+  static open(options: ConnectionOptions): Connection {
+    const { path } = options;
     checkPath(path);
     let database: SqliteDatabase | undefined;
     try {
-      database = driver.connect(path);
-      database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+      database = connect(options);
       switchToWal(database);
-      database.exec(`PRAGMA synchronous = ${synchronous}`);
       migrate(database, path);
-      return new Connection(database, path, busyTimeoutMs);
+      return new Connection(database, options);
     } catch (error) {
       database?.close();
       throw storageError(error, 'open the store', path);
@@ -92,46 +87,46 @@ export class Connection {
   /** Reads, or does what makes transactions of its own. `doing` completes «could not …». */
   run<T>(doing: string, work: () => T): T {
     try {
+      if (this.#stuck) this.#reopen();
       return work();
     } catch (error) {
-      throw storageError(error, doing, this.path);
+      throw this.#failure(error, doing);
     }
   }
 
-  /**
-   * Writes with a single statement, which is a transaction by itself; returns how many rows it changed. With `NULL` for every value it has to change none.
-   */
+  /** Writes with a single statement, which is a transaction by itself; returns how many rows it changed. */
   writeOne(doing: string, sql: string, values: readonly SqlValue[]): number {
-    const statement = this.statement(sql);
-    if (this.#failed.size > 0) return this.write(doing, () => statement.run(values).changes);
-    try {
-      return statement.run(values).changes;
-    } catch (error) {
-      this.#failed.set(statement, values.length);
-      throw storageError(error, doing, this.path);
-    }
+    return this.run(doing, () => this.statement(sql).run(values).changes);
   }
 
   /** Runs `work` in one write transaction: all of it happens, or nothing when it throws. */
   write<T>(doing: string, work: () => T): T {
     let begun = false;
     try {
-      this.#begin.run([]);
+      if (this.#stuck) this.#reopen();
+      this.statement('BEGIN IMMEDIATE').run([]);
       begun = true;
-      this.#endFailed();
       const result = work();
-      this.#commit.run([]);
+      this.statement('COMMIT').run([]);
       return result;
     } catch (error) {
       if (begun) rollback(this.#database);
-      throw storageError(error, doing, this.path);
+      throw this.#failure(error, doing);
     }
   }
 
-  /** `libsql` leaves a statement unfinished when it meets a lock, and nothing can be committed beside it. To run it once more ends it. */
-  #endFailed(): void {
-    for (const [statement, values] of this.#failed) statement.run(Array<null>(values).fill(null));
-    this.#failed.clear();
+  #failure(error: unknown, doing: string): StorageError {
+    const failure = storageError(error, doing, this.path);
+    if (failure.code === 'STORE_BUSY') this.#stuck = true;
+    return failure;
+  }
+
+  #reopen(): void {
+    const database = connect(this.#options);
+    this.#statements.clear();
+    this.#database.close();
+    this.#database = database;
+    this.#stuck = false;
   }
 
   /**
@@ -145,7 +140,7 @@ export class Connection {
     } catch {
       // Nothing depends on it.
     } finally {
-      this.#database.exec(`PRAGMA busy_timeout = ${this.#busyTimeoutMs}`);
+      this.#database.exec(`PRAGMA busy_timeout = ${this.#options.busyTimeoutMs}`);
     }
   }
 
@@ -160,6 +155,12 @@ export class Connection {
     }
     this.#database.close();
   }
+}
+
+function connect({ driver, path, synchronous, busyTimeoutMs }: ConnectionOptions): SqliteDatabase {
+  const database = driver.connect(path);
+  database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA synchronous = ${synchronous}`);
+  return database;
 }
 
 /** Appends zeros up to a length, if the disk has ample room; a part of them is worth nothing. */

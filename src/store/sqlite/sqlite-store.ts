@@ -1,10 +1,11 @@
 import { resolve } from 'node:path';
 import { StorageError, UsageError } from '../../errors/errors.js';
+import { checkOptions, hasMethods, isOneOf, isText, type OptionTable } from '../../errors/options.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
 import type { RunStatus } from '../../model/statuses.js';
 import type { ClaimQuery, CommitBatch, PruneQuery, RunFilter, Store } from '../store.js';
 import { CommitWriter } from './commit-writer.js';
-import { Connection } from './connection.js';
+import { Connection, type ConnectionOptions } from './connection.js';
 import type { SqliteDriver } from './driver.js';
 import { findDriver } from './find-driver.js';
 import { Inbox } from './inbox.js';
@@ -15,28 +16,62 @@ import { WorkerTable } from './worker-table.js';
 export interface SqliteStoreOptions {
   /** `full` (default): a commit is on the disk when it resolves. `normal`: a power cut may lose the last commits, a killed process does not. */
   readonly synchronous?: 'full' | 'normal';
-  /** How long to wait for the transaction of another process; 10,000 ms when left out. The process does nothing else meanwhile. */
+  /** How many milliseconds to wait for the transaction of another process; 10,000 when left out. The process does nothing else meanwhile. */
   readonly busyTimeoutMs?: number;
   /** Which SQLite to use; the best one there is when left out. */
   readonly driver?: SqliteDriver;
 }
 
+/** The longest that SQLite takes. It reads anything else as no time at all. */
+const MAX_BUSY_TIMEOUT_MS = 2_147_483_647;
+
+/** The rules of `SqliteStoreOptions`. */
+const SQLITE_STORE_OPTIONS: OptionTable = {
+  synchronous: isOneOf('full', 'normal'),
+  busyTimeoutMs: [
+    (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_BUSY_TIMEOUT_MS,
+    `a whole number of milliseconds from 0 to ${MAX_BUSY_TIMEOUT_MS}`,
+  ],
+  driver: [hasMethods('connect'), 'an object with the function connect'],
+};
+
+/** What begins like the address of a database, or of SQLite's own kind, is not meant as the name of a file. */
+const ADDRESS = /^(file(?=:)|[a-z][a-z0-9+.-]+(?=:\/\/))/i;
+
 /**
- * A store in a SQLite file, which may be the program's own database: its tables begin with `perdure_`.
+ * A store in a SQLite file, which may be the program's own database: its tables begin with `perdure_`. Several engines of one process may share it:
+ * it is closed when the last of them is.
  *
  * @param path The file; created when it does not exist, its directory is not.
+ * @throws {UsageError} `INVALID_ARGUMENT` when the path is none, `INVALID_OPTION` when it is the address of a database, or an option is wrong.
  * @example
  * const store = sqliteStore('app.db');
  */
-export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Store {
-  if (typeof path !== 'string' || path === ':memory:' || path === '') {
+export function sqliteStore(path: string, options?: SqliteStoreOptions): Store {
+  checkFilePath(path);
+  checkOptions('sqliteStore()', options, SQLITE_STORE_OPTIONS);
+  return new SqliteStore(path, options ?? {});
+}
+
+function checkFilePath(path: unknown): void {
+  if (!isText(path) || path === ':memory:') {
+    const given = typeof path === 'string' ? JSON.stringify(path) : path === null ? 'null' : typeof path;
     throw new UsageError(
       'INVALID_ARGUMENT',
-      `a SQLite store needs the path of a file, not ${typeof path === 'string' ? JSON.stringify(path) : typeof path}. Use memoryStore() for a store in memory`,
+      `a SQLite store needs the path of a file, a text without NUL, not ${given}. Use memoryStore() for a store in memory`,
     );
   }
-  return new SqliteStore(path, options);
+  const scheme = ADDRESS.exec(path)?.[0];
+  if (scheme === undefined) return;
+  // An address may have a password in it.
+  throw new UsageError(
+    'INVALID_OPTION',
+    `there is no store for ${scheme}: addresses; give the path of a SQLite file, or memoryStore() for a store in memory`,
+  );
 }
+
+/** Stands for any version of the file but the one there is. */
+const UNSEEN = -1;
 
 /** What an open store consists of. */
 interface Parts {
@@ -53,36 +88,44 @@ interface Parts {
  * Owns: one connection to the file, and the locks of the workers registered here.
  * Does not own: the file, which other processes and other stores in this process may use at the same time.
  *
- * States: closed ⇄ open.
+ * States: closed ⇄ open (counted).
  *
  * Invariants: S1–S7 of the port, by way of
- *   SQ1  Every method is one transaction of SQLite, begun and ended in one macrotask.
- *   SQ2  `close` ends the locks of this store's workers: for the others they have died, unless they were retired before.
+ *   SQ1  Every method is one transaction of SQLite, begun and ended in one macrotask. So several engines can share the connection.
+ *   SQ2  The last `close` ends the locks of this store's workers: for the others they have died, unless they were retired before. The `close`s before it
+ *        only take back one `open` each.
+ *   SQ3  An `open` counts from its call on, so nobody closes what somebody is about to use; those that fail together stop counting together.
  */
 class SqliteStore implements Store {
   readonly name: string;
   readonly #path: string;
-  readonly #options: SqliteStoreOptions;
+  readonly #settings: Pick<ConnectionOptions, 'synchronous' | 'busyTimeoutMs'>;
+  readonly #driver: SqliteDriver | undefined;
+  #opened = 0;
   #parts: Parts | undefined;
   #opening: Promise<void> | undefined;
-  #seenVersion = -1;
+  #seenVersion = UNSEEN;
 
-  constructor(path: string, options: SqliteStoreOptions) {
+  constructor(path: string, { synchronous = 'full', busyTimeoutMs = 10_000, driver }: SqliteStoreOptions) {
     this.name = path;
     this.#path = resolve(path);
-    this.#options = options;
+    this.#settings = { synchronous, busyTimeoutMs };
+    this.#driver = driver;
   }
 
   async open(): Promise<void> {
+    this.#opened += 1;
     if (this.#parts !== undefined) return;
-    this.#opening ??= this.#connect().finally(() => {
-      this.#opening = undefined;
-    });
+    this.#opening ??= this.#openOnce();
     await this.#opening;
   }
 
   async close(): Promise<void> {
+    this.#opened = Math.max(0, this.#opened - 1);
+    // Whoever is left has not seen what the other wrote through the same connection.
+    this.#seenVersion = UNSEEN;
     await this.#opening?.catch(() => undefined);
+    if (this.#opened > 0) return;
     const parts = this.#parts;
     this.#parts = undefined;
     parts?.workers.abandonLocks();
@@ -153,22 +196,32 @@ class SqliteStore implements Store {
     return this.#use().runs.unblock(runId);
   }
 
-  /** SQLite's counter leaves out what this connection wrote, so with several workers here it says too little. */
+  /** SQLite's counter leaves out what this connection wrote, so with several engines or workers here it says too little. */
   async changedElsewhere(): Promise<boolean> {
     const { connection, workers } = this.#use();
     const version = connection.run(
       'look for changes',
       () => connection.statement('PRAGMA data_version').all([])[0]?.['data_version'] as number,
     );
-    const changed = version !== this.#seenVersion || workers.held > 1;
+    const changed = version !== this.#seenVersion || this.#opened > 1 || workers.held > 1;
     this.#seenVersion = version;
     return changed;
   }
 
+  async #openOnce(): Promise<void> {
+    try {
+      await this.#connect();
+    } catch (error) {
+      this.#opened = 0;
+      throw error;
+    } finally {
+      this.#opening = undefined;
+    }
+  }
+
   async #connect(): Promise<void> {
-    const driver = this.#options.driver ?? (await findDriver());
-    const { synchronous = 'full', busyTimeoutMs = 10_000 } = this.#options;
-    const connection = Connection.open({ driver, path: this.#path, synchronous, busyTimeoutMs });
+    const driver = this.#driver ?? (await findDriver());
+    const connection = Connection.open({ driver, path: this.#path, ...this.#settings });
     try {
       const workers = new WorkerTable(connection, driver);
       connection.run('look for locks left behind', () => workers.sweep());

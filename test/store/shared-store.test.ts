@@ -1,0 +1,164 @@
+import { mkdirSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { flow, open } from 'perdure';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { memoryStore } from '../../src/store/memory-store.js';
+import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import type { Store } from '../../src/store/store.js';
+import { deferred, unique } from '../api/with-engine.js';
+import { batchOf, runOf, withRuns } from './records.js';
+import { tempDirectory } from './temp-directory.js';
+
+const STORES: Readonly<Record<string, () => Store>> = {
+  memory: memoryStore,
+  'a SQLite file': () => sqliteStore(join(tempDirectory(), 'app.db')),
+};
+
+const echo = flow(unique('echo'), async (value: number) => value);
+
+/** Refused as a closed store refuses. */
+function isClosed(store: Store): Promise<void> {
+  return expect(store.listRuns({})).rejects.toMatchObject({ name: 'StorageError', code: 'STORE_CLOSED' });
+}
+
+describe.each(Object.entries(STORES))('one object for %s', (_, make) => {
+  test('stays open until it was closed as often as it was opened', async () => {
+    const store = make();
+    await Promise.all([store.open(), store.open()]);
+    await store.open();
+    await store.close();
+    await store.close();
+    expect(await store.listRuns({})).toEqual([]);
+    await store.close();
+    await isClosed(store);
+    await store.close();
+    await store.open();
+    expect(await store.listRuns({})).toEqual([]);
+    await store.close();
+    await isClosed(store);
+  });
+
+  test('is open when it is opened while somebody closes it', async () => {
+    const store = make();
+    await store.open();
+    await Promise.all([store.close(), store.open()]);
+    expect(await store.listRuns({})).toEqual([]);
+    await Promise.all([store.close(), store.close(), store.open()]);
+    expect(await store.listRuns({})).toEqual([]);
+    await store.close();
+    await isClosed(store);
+  });
+
+  test('is closed when it is closed while it opens, and open when somebody else opens it as well', async () => {
+    const store = make();
+    await Promise.all([store.open(), store.close()]);
+    await isClosed(store);
+    await Promise.all([store.open(), store.close(), store.open()]);
+    expect(await store.listRuns({})).toEqual([]);
+    await store.close();
+  });
+
+  test('keeps the workers of those who have not closed it alive, and ends them with the last one', async () => {
+    const store = make();
+    await store.open();
+    await store.open();
+    await store.registerWorker('w1', 1_000);
+    await store.registerWorker('w2', 1_000);
+    await store.retireWorker('w1');
+    await store.close();
+    expect(await store.reapWorkers({ workerId: 'w3', nowMs: 2_000, leaseMs: 30_000 })).toEqual([]);
+    expect(await store.commit(batchOf({ workerId: 'w2' }))).toEqual([]);
+    await store.close();
+    await store.open();
+    expect(await store.reapWorkers({ workerId: 'w3', nowMs: 2_000, leaseMs: 30_000 })).toEqual(['w2']);
+    await store.close();
+  });
+
+  test('tells each of those who share it of changes, and the one who is left of the last of them', async () => {
+    const store = make();
+    await store.open();
+    await withRuns(store);
+    await store.changedElsewhere();
+    expect(await store.changedElsewhere()).toBe(false);
+    await store.open();
+    expect([await store.changedElsewhere(), await store.changedElsewhere()]).toEqual([true, true]);
+    await store.registerWorker('w2', 1_000);
+    await store.commit(batchOf({ workerId: 'w2', creates: [runOf('id', { workerId: 'w2' })] }));
+    await store.retireWorker('w2');
+    await store.close();
+    expect([await store.changedElsewhere(), await store.changedElsewhere()]).toEqual([true, false]);
+    await store.close();
+  });
+
+  test('serves two engines, and the one that is left', async () => {
+    const store = make();
+    const one = await open({ store, default: false });
+    const two = await open({ store, default: false });
+    expect(await Promise.all([one.start(echo, [1]), two.start(echo, [2])])).toEqual([1, 2]);
+    const started = deferred<void>();
+    const goOn = deferred<number>();
+    const waits = flow(unique('waits'), async () => {
+      started.resolve();
+      return goOn.promise;
+    });
+    const future = two.start(waits, [], { id: 'waits' });
+    await started.promise;
+    await one.close();
+    goOn.resolve(3);
+    expect(await future).toBe(3);
+    expect(await two.start(echo, [4])).toBe(4);
+    await two.close();
+    await isClosed(store);
+  });
+
+  test('serves an engine that is opened while the one before it closes', async () => {
+    const store = make();
+    const one = await open({ store, default: false });
+    await one.start(echo, [1], { id: 'one' });
+    const closing = one.close();
+    const two = await open({ store, default: false });
+    await closing;
+    expect(await two.start(echo, [2])).toBe(2);
+    expect(await two.future('one')).toBe(1);
+    await two.close();
+    await isClosed(store);
+  });
+
+  test('shows an engine the end of a run in another that closes at once', async () => {
+    const store = make();
+    const one = await open({ store, default: false, execute: false });
+    onTestFinished(() => one.close());
+    const two = await open({ store, default: false });
+    const goOn = deferred<number>();
+    const waits = flow(unique('waits'), async () => goOn.promise);
+    await two.start(waits, [], { id: 'waits' }).recorded();
+    const seen = one.future('waits').result();
+    goOn.resolve(5);
+    await two.future('waits');
+    await two.close();
+    expect(await seen).toBe(5);
+  });
+});
+
+test('openings of a SQLite store that fail do not count', async () => {
+  const path = join(tempDirectory(), 'later', 'app.db');
+  const store = sqliteStore(path);
+  const failed = await Promise.allSettled([store.open(), store.open()]);
+  expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  mkdirSync(dirname(path));
+  await store.open();
+  await store.close();
+  await isClosed(store);
+});
+
+test('two engines that shared a SQLite store leave no locks behind', async () => {
+  const directory = tempDirectory();
+  const store = sqliteStore(join(directory, 'app.db'));
+  const engines = [await open({ store, default: false }), await open({ store, default: false })];
+  const workers = () => readdirSync(directory).filter((name) => name.includes('-worker-')).length;
+  expect(workers()).toBe(2);
+  await engines[0]?.close();
+  expect(workers()).toBe(1);
+  await engines[1]?.close();
+  expect(workers()).toBe(0);
+});

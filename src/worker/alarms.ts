@@ -50,6 +50,13 @@ export class Alarms {
     this.#arm();
   }
 
+  /** Rings those that are due by a clock that was set forward, or went on while the machine slept: a timer would not tell. */
+  look(): void {
+    if (this.#armedFor > this.#clock.now()) return;
+    this.#disarm?.();
+    this.#ringDue();
+  }
+
   clear(): void {
     for (const alarm of this.#heap) alarm.ring = undefined;
     this.#heap = [];

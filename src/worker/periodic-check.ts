@@ -23,13 +23,18 @@ interface PeriodicCheckOptions {
 /**
  * The one periodic check of an engine: a look, a search for the dead, a heartbeat, and tidying up, each when it is due.
  *
+ * States: stopped ⇄ running → draining → stopped.
+ *
  *   P1  One check at a time; the next is timed when the last has ended.
+ *   P2  A clock that is set back puts nothing off: all is due then.
+ *   P3  While draining there are heartbeats only.
  */
 export class PeriodicCheck {
   readonly #options: PeriodicCheckOptions;
-  #running = false;
+  #state: 'stopped' | 'running' | 'draining' = 'stopped';
   #cancel: (() => void) | undefined;
   #background = true;
+  #lastMs = 0;
   #nextReapMs = 0;
   #nextHeartbeatMs = 0;
   #nextTidyMs = 0;
@@ -39,16 +44,22 @@ export class PeriodicCheck {
   }
 
   start(): void {
-    if (this.#running) return;
-    this.#running = true;
+    if (this.#state !== 'stopped') return;
+    this.#state = 'running';
     const now = this.#options.clock.now();
+    this.#lastMs = now;
     this.#nextReapMs = now + this.#reapMs();
     this.#nextHeartbeatMs = now + this.#heartbeatMs();
     this.#schedule();
   }
 
+  /** The engine is about to stop, and is not to be taken for dead meanwhile. */
+  drain(): void {
+    if (this.#state === 'running') this.#state = 'draining';
+  }
+
   stop(): void {
-    this.#running = false;
+    this.#state = 'stopped';
     this.#cancel?.();
     this.#cancel = undefined;
   }
@@ -69,25 +80,27 @@ export class PeriodicCheck {
   async #check(): Promise<void> {
     this.#cancel = undefined;
     const { clock, look, reap, heartbeat, tidy, onFailure } = this.#options;
+    const now = clock.now();
+    if (now < this.#lastMs) [this.#nextHeartbeatMs, this.#nextReapMs, this.#nextTidyMs] = [now, now, now];
+    this.#lastMs = now;
     try {
-      const now = clock.now();
       if (now >= this.#nextHeartbeatMs) {
         this.#nextHeartbeatMs = now + this.#heartbeatMs();
         await heartbeat();
       }
-      await look();
-      if (now >= this.#nextReapMs) {
+      if (this.#state === 'running') await look();
+      if (this.#state === 'running' && now >= this.#nextReapMs) {
         this.#nextReapMs = now + this.#reapMs();
         await reap();
       }
-      if (tidy !== undefined && now >= this.#nextTidyMs) {
+      if (this.#state === 'running' && tidy !== undefined && now >= this.#nextTidyMs) {
         this.#nextTidyMs = now + TIDY_MS;
         if (await tidy()) this.#nextTidyMs = now;
       }
     } catch (error) {
       onFailure(error);
     }
-    if (this.#running) this.#schedule();
+    if (this.#state !== 'stopped') this.#schedule();
   }
 
   #heartbeatMs(): number {

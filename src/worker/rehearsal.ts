@@ -5,6 +5,7 @@ import { GroupCommit } from '../journal/group-commit.js';
 import { Journal } from '../journal/journal.js';
 import type { Logger } from '../model/logger.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
+import { isEnded } from '../model/statuses.js';
 import type { Body, FlowDefinition, LeakPolicy } from '../runtime/definitions.js';
 import { Delivery } from '../runtime/delivery.js';
 import type { EventSink } from '../runtime/events.js';
@@ -79,7 +80,8 @@ class Rehearsal implements RunHost {
 
   replay(whole: boolean): void {
     const { record, journal, definition } = this.#init;
-    this.#run = new Run({ record, definition, outcomes: new Journal(record, journal, { whole }), recovered: true, host: this });
+    const outcomes = new Journal(record, journal, { whole, ended: isEnded(record.status) });
+    this.#run = new Run({ record, definition, outcomes, recovered: true, host: this });
     this.delivery.wake(this.#run);
   }
 

@@ -175,7 +175,8 @@ export class Worker implements RunHost {
     this.limiter.close();
     this.#endPause?.();
     await this.#restarting;
-    this.#check.stop();
+    if (registered) this.#check.drain();
+    else this.#check.stop();
     this.#wakeups.stop();
     this.#residency.stop();
     this.delivery.pause();
@@ -184,6 +185,7 @@ export class Worker implements RunHost {
     await this.#readInbox().catch((error: unknown) => this.#storeFailed(error));
     await this.#idle(timeoutMs);
     await this.group.flush();
+    this.#check.stop();
     this.#leaveAll('the engine is closed');
     this.group.hold();
     this.#state = 'stopped';
@@ -395,6 +397,7 @@ export class Worker implements RunHost {
   }
 
   async #look(): Promise<void> {
+    this.#alarms.look();
     const changed = await this.#store.changedElsewhere();
     if (changed) await this.#readInbox();
     if (changed && this.#wakeups.any) await this.claim();
@@ -441,7 +444,7 @@ export class Worker implements RunHost {
   }
 
   #storeFailed(error: unknown): void {
-    if (this.#state === 'draining') this.logger.error(`the last commit before closing failed: ${plainError(error).message}`);
+    if (this.#state === 'draining') this.logger.error(`the store failed while the engine was closing: ${plainError(error).message}`);
     if (this.#state !== 'working') return;
     this.group.hold();
     if (passes(error)) this.#restarting = this.#restart(error);

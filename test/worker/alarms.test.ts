@@ -33,6 +33,30 @@ test('an alarm that is due already does not ring while it is being set (T1)', as
   expect(rung).toEqual(['50']);
 });
 
+test('a look rings what is due by a clock that was set forward, in due order, once, and leaves the rest', async () => {
+  const { clock, alarms: each, rung, set } = alarms();
+  for (const due of [30, 10, 50]) set(due);
+  clock.jump(40);
+  expect(rung).toEqual([]);
+  each.look();
+  each.look();
+  expect(rung).toEqual(['10', '30']);
+  await clock.advance(10);
+  expect(rung).toEqual(['10', '30', '50']);
+});
+
+test('a look rings nothing while alarms are held (T3)', async () => {
+  const { clock, alarms: each, rung, set } = alarms();
+  set(10);
+  each.hold();
+  clock.jump(20);
+  each.look();
+  expect(rung).toEqual([]);
+  each.release();
+  await clock.advance(0);
+  expect(rung).toEqual(['10']);
+});
+
 test('alarms that are overdue together ring in due order (T1)', async () => {
   const { clock, rung, set } = alarms();
   clock.jump(100);

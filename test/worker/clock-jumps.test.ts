@@ -69,16 +69,19 @@ describe.each(Object.entries(STORES))('over %s', (_, makeStore) => {
     expect(new Set(await listed(clock, engine))).toEqual(new Set(['SUCCEEDED']));
   });
 
-  test('a clock that is put forward wakes those that sleep within seconds, in due order', async () => {
-    const { clock, engine, woken } = await asleep(1);
-    clock.jump(10.5 * HOUR_MS);
-    // Virtual time does not stop for the search for the dead alone, which finds them.
-    clock.setTimer(2_000, () => {});
-    await clock.advance(5_000);
-    expect(woken.map(([hours]) => hours)).toEqual(Array.from({ length: 10 }, (_, n) => n + 1));
-    await clock.advance(10 * HOUR_MS);
-    expect(new Set(await listed(clock, engine))).toEqual(new Set(['SUCCEEDED']));
-  });
+  test.each([1, 100])(
+    'a clock that is put forward wakes those that sleep within seconds, in due order, with %d runs in memory',
+    async (most) => {
+      const { clock, engine, woken } = await asleep(most);
+      clock.jump(10.5 * HOUR_MS);
+      // Virtual time does not stop for the search for the dead alone, which finds them.
+      clock.setTimer(2_000, () => {});
+      await clock.advance(5_000);
+      expect(woken.map(([hours]) => hours)).toEqual(Array.from({ length: 10 }, (_, n) => n + 1));
+      await clock.advance(10 * HOUR_MS);
+      expect(new Set(await listed(clock, engine))).toEqual(new Set(['SUCCEEDED']));
+    },
+  );
 
   async function listed(clock: JumpingClock, engine: Engine): Promise<string[]> {
     const listing = engine.list();

@@ -10,8 +10,17 @@ interface Checked {
   readonly failures: unknown[];
 }
 
-function checked(options: { leaseMs?: number; keepsAlive?: () => boolean; look?: () => Promise<void> } = {}): Checked {
-  const clock = new ManualClock(0);
+/** The machine's clock is ahead of its timers, until it is put right. */
+class HourAhead extends ManualClock {
+  aheadMs = 3_600_000;
+
+  override now(): number {
+    return super.now() + this.aheadMs;
+  }
+}
+
+function checked(options: { clock?: ManualClock; leaseMs?: number; keepsAlive?: () => boolean; look?: () => Promise<void> } = {}): Checked {
+  const { clock = new ManualClock(0) } = options;
   const done: Checked['done'] = { look: [], reap: [], heartbeat: [] };
   const failures: unknown[] = [];
   const note = (what: keyof typeof done) => async (): Promise<void> => void done[what].push(clock.now());
@@ -35,6 +44,31 @@ test('it looks several times a second, seeks the dead every second, and shows th
   expect(done.look.length).toBe(600);
   expect(done.reap.length).toBeGreaterThanOrEqual(28);
   expect(done.heartbeat).toEqual([10_000, 20_000, 30_000]);
+});
+
+test('a clock that is set back puts nothing off (P2)', async () => {
+  const { clock, check, done } = checked({ clock: new HourAhead(0) });
+  check.start();
+  await clock.advance(1_050);
+  const { reap } = structuredClone(done);
+  (clock as HourAhead).aheadMs = 0;
+  await clock.advance(10_050);
+  check.stop();
+  expect(done.reap.slice(reap.length)).toEqual([1_100, 2_100, 3_100, 4_100, 5_100, 6_100, 7_100, 8_100, 9_100, 10_100, 11_100]);
+  expect(done.heartbeat).toEqual([1_100, 11_100]);
+});
+
+test('while draining it shows that it lives, and does nothing else (P3)', async () => {
+  const { clock, check, done } = checked();
+  check.start();
+  await clock.advance(1_000);
+  const { look, reap } = structuredClone(done);
+  check.drain();
+  await clock.advance(30_000);
+  expect(done).toEqual({ look, reap, heartbeat: [10_000, 20_000, 30_000] });
+  check.stop();
+  await clock.advance(30_000);
+  expect(done.heartbeat).toHaveLength(3);
 });
 
 test('a short lease makes everything more frequent', async () => {

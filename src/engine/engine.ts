@@ -141,6 +141,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   /** Opens the store, and recovers what others left unfinished. Idempotent. */
   open(): Promise<void> {
+    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     this.#opened ??= this.#open();
     return this.#opened;
   }
@@ -378,6 +379,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     try {
       if (!failed) await this.#worker.stop(timeoutMs);
     } finally {
+      await this.#macrotask();
       this.#releaseAll((root) => root.engineClosed());
       await this.#store.close();
     }
@@ -459,8 +461,13 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    */
   async #ready(): Promise<void> {
     await this.open();
-    await new Promise<void>((resolve) => this.#clock.macrotask(resolve));
+    await this.#macrotask();
     await this.#worker.group.flush();
+  }
+
+  /** Calls that came before are on their way to the store then. */
+  #macrotask(): Promise<void> {
+    return new Promise((resolve) => this.#clock.macrotask(resolve));
   }
 
   /** What operations are read from by now. */

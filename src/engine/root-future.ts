@@ -78,11 +78,8 @@ export class RootFuture implements FutureOwner {
   }
 
   admit(): boolean {
-    if (currentPlace()?.kind !== 'flow') return true;
-    throw new UsageError(
-      'ENGINE_IN_FLOW',
-      `a flow cannot wait for run ${this.runId}, which was started outside of it: a replay could not repeat that; start the flow inside, as a child`,
-    );
+    requireOutside(`a flow cannot wait for run ${this.runId}`);
+    return true;
   }
 
   limit(limitMs: number, expire: () => boolean): () => void {
@@ -90,6 +87,7 @@ export class RootFuture implements FutureOwner {
   }
 
   cancel(reason: string | undefined): void {
+    requireOutside(`a flow cannot cancel run ${this.runId}`);
     this.#host.requestCancel(this.runId, reason);
   }
 
@@ -97,10 +95,12 @@ export class RootFuture implements FutureOwner {
     return () => {};
   }
 
-  detach(): void {}
+  detach(): void {
+    requireOutside(`a flow cannot detach run ${this.runId}`);
+  }
 
   async recorded(): Promise<void> {
-    if (currentPlace()?.kind === 'flow') throw new UsageError('ENGINE_IN_FLOW', 'recorded() belongs outside flows');
+    requireOutside(`a flow cannot ask whether run ${this.runId} is recorded`);
     if (this.#onRecorded !== undefined) await new Promise<void>((resolve) => this.#onRecorded?.push(resolve));
     if (this.#recordedError !== undefined) throw this.#recordedError;
   }
@@ -114,4 +114,13 @@ export class RootFuture implements FutureOwner {
     this.#recordedError = error;
     for (const resolve of waiting) resolve();
   }
+}
+
+/** @throws {UsageError} `ENGINE_IN_FLOW` when the code that runs is a flow's. */
+function requireOutside(what: string): void {
+  if (currentPlace()?.kind !== 'flow') return;
+  throw new UsageError(
+    'ENGINE_IN_FLOW',
+    `${what}, which was started outside of it: a replay could not repeat that; start the flow inside, as a child`,
+  );
 }

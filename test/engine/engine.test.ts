@@ -1,8 +1,10 @@
-import { action, actionContext, type DurableFuture, type EngineEvents, flow, flowContext, memoryStore, open, sleep } from 'perdure';
+import { join } from 'node:path';
+import { action, actionContext, type DurableFuture, type EngineEvents, event, flow, flowContext, memoryStore, open, sleep } from 'perdure';
 import { describe, expect, test } from 'vitest';
 import type { RunRecord } from '../../src/model/records.js';
 import { runChild } from '../api/run-child.js';
 import { deferred, nextEvent, openEngine, settle, startFlow, thrownBy, unique } from '../api/with-engine.js';
+import { tempDirectory } from '../store/temp-directory.js';
 
 const echo = flow(unique('echo'), async (value: string) => value);
 const other = flow(unique('other'), async (value: string) => value);
@@ -169,6 +171,36 @@ describe('close()', () => {
     expect(() => outside?.start(echo, ['value'])).toThrow(expect.objectContaining({ code: 'ENGINE_CLOSED' }));
   });
 
+  test.each([['in memory'], ['in a file']])('lets calls that came before it come to their end, %s', async (where) => {
+    const store = where === 'in memory' ? memoryStore() : join(tempDirectory(), 'app.db');
+    const { engine } = await openEngine({ store });
+    const waits = flow(unique('waits'), async () => event('go'));
+    await engine.start(waits, [], { id: 'run' }).recorded();
+    await settle();
+    const calls = {
+      send: engine.send('run', 'other', 1),
+      get: engine.get('run').then(({ id }) => id),
+      list: engine.list().then((runs) => runs.length),
+      operations: engine.operations('run').then((operations) => operations.length),
+      retry: thrownBy(() => engine.retry('run')).then(({ code }) => code),
+      check: engine.check(waits),
+      prune: engine.prune({ count: 1 }),
+      cancel: engine.cancel('run'),
+    };
+    const closed = engine.close({ timeout: 0 });
+    expect(await Promise.all(Object.values(calls))).toEqual([
+      undefined,
+      'run',
+      1,
+      1,
+      'RUN_NOT_BLOCKED',
+      { checked: 1, mismatches: [] },
+      0,
+      true,
+    ]);
+    await closed;
+  });
+
   test('pending futures reject with ENGINE_CLOSED', async () => {
     const { engine, future } = await startFlow(async () => sleep('7d'));
     const root = future[0] as DurableFuture<void>;
@@ -180,6 +212,7 @@ describe('close()', () => {
   });
 
   const calls: readonly [string, (engine: Awaited<ReturnType<typeof open>>) => unknown][] = [
+    ['open', (engine) => engine.open()],
     ['start', (engine) => engine.start(echo, ['value'])],
     ['future', (engine) => engine.future('id')],
     ['get', (engine) => engine.get('id')],
@@ -269,6 +302,22 @@ describe('inside flows', () => {
       (await thrownBy(async () => root)).code,
     ]);
     expect(await engine.start(run, [])).toStrictEqual(['ENGINE_IN_FLOW', 'ENGINE_IN_FLOW', 'ENGINE_IN_FLOW']);
+  });
+
+  test('a root future can be neither cancelled nor detached, nor asked whether it is recorded', async () => {
+    const { engine } = await openEngine();
+    const root = engine.start(
+      flow(unique('waits'), async () => event<string>('go')),
+      [],
+    );
+    const run = flow(unique('run'), async () => [
+      (await thrownBy(() => root.cancel())).code,
+      (await thrownBy(() => root.detach())).code,
+      (await thrownBy(() => root.recorded())).code,
+    ]);
+    expect(await engine.start(run, [])).toStrictEqual(['ENGINE_IN_FLOW', 'ENGINE_IN_FLOW', 'ENGINE_IN_FLOW']);
+    await engine.send(root.id, 'go', 'on');
+    expect(await root).toBe('on');
   });
 });
 

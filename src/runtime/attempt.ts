@@ -1,7 +1,6 @@
 import type { Codec } from '../codec/codec.js';
 import { contextLogger } from './context-logger.js';
 import type { ActionContext, ActionPlace } from './current-scope.js';
-import { plainValue } from './events.js';
 import type { RunHost } from './host.js';
 
 /** What is tried, as its attempts know it. */
@@ -74,10 +73,7 @@ export class Attempt implements ActionPlace {
         return heartbeat === undefined ? undefined : codec.decode(heartbeat);
       },
       log: contextLogger(host.logger, { runId, flow, operationId, attempt: number }),
-      heartbeat: (detail) => {
-        owner.heartbeat(this, detail);
-        host.events.emit('action:heartbeat', { runId, operationId, attempt: number, detail: plainValue(detail) });
-      },
+      heartbeat: (detail) => owner.heartbeat(this, detail),
     };
   }
 

@@ -3,7 +3,7 @@ import { type AttemptNotes, decodeAttempts, NO_ATTEMPTS, withFailure } from '../
 import { Attempt, type AttemptSubject } from './attempt.js';
 import { runBody } from './body-end.js';
 import type { AttemptPolicy } from './definitions.js';
-import { plainError } from './events.js';
+import { plainError, plainValue } from './events.js';
 import { keptError } from './kept-error.js';
 import type { PlaceRequest } from './limiter.js';
 import { decideRetry } from './retry-strategy.js';
@@ -44,7 +44,7 @@ const nothing = (): void => {};
  *       While the engine closes none is begun: one that has just become durable is taken back.
  *   B4  The limit over all attempts is an alarm, also where it ran out while no process was there: it comes in due order among the others, and no
  *       attempt is begun before it.
- *   B5  What an attempt says of its progress is on its way to the journal within a second, as long as the attempt is under way.
+ *   B5  What an attempt says of its progress is on its way to the journal within a second, and told to listeners, as long as the attempt counts.
  */
 export class Attempts {
   readonly #of: Tried;
@@ -173,14 +173,16 @@ export class Attempts {
     }
   }
 
-  /** An attempt says that it makes progress. */
+  /** An attempt says that it makes progress. @throws {UsageError} when the detail cannot be stored, whether the attempt counts or not. */
   heartbeat(attempt: Attempt, detail: unknown): void {
-    const { host, codec, name } = this.#of;
+    const { host, codec, runId, operationId, name } = this.#of;
+    const given = detail === undefined ? undefined : codec.encode(detail, () => `the heartbeat detail of action "${name}"`);
     if (this.#current !== attempt) return;
-    const heartbeat = detail === undefined ? this.#notes.heartbeat : codec.encode(detail, () => `the heartbeat detail of action "${name}"`);
+    const { heartbeat } = this.#notes;
     this.#lastHeartbeat = host.clock.now();
-    if (heartbeat !== this.#notes.heartbeat) this.#notes = { ...this.#notes, heartbeat };
+    if (given !== undefined && given !== heartbeat) this.#notes = { ...this.#notes, heartbeat: given };
     if (this.#callOffPause === undefined) this.#writeHeartbeat();
+    host.events.emit('action:heartbeat', { runId, operationId, attempt: this.#number, detail: plainValue(detail) });
   }
 
   #writeHeartbeat(): void {

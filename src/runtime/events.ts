@@ -100,6 +100,11 @@ export function plainError(thrown: unknown, depth = 0): PlainError {
   }
 }
 
+/** What is shown in place of a value that threw when it was read. */
+export function unreadable(thrown: unknown): string {
+  return `[unreadable: ${plainError(thrown).message}]`;
+}
+
 function plainText(value: unknown): string {
   try {
     return String(value);

@@ -336,6 +336,23 @@ describe('heartbeatTimeout', () => {
     expect(engine.now() - START).toBe(2 * MINUTE_MS);
     expect(contexts[1]?.heartbeatDetail).toBeUndefined();
   });
+
+  test('makes no event of a heartbeat that an attempt sends after it was given up, but still refuses a bad detail', async () => {
+    const engine = testEngine({ patience: 1 });
+    const events: EngineEvents['action:heartbeat'][] = [];
+    engine.on('action:heartbeat', (event) => events.push(event));
+    const contexts: ReturnType<typeof actionContext>[] = [];
+    engine.mock(work, () => {
+      contexts.push(actionContext());
+      actionContext().heartbeat('in time');
+      return new Promise(() => {});
+    });
+    const { runId, error } = await engine.run(call({ timeout: '1m' }));
+    expect(error).toMatchObject({ code: 'ACTION_TIMEOUT' });
+    contexts[0]?.heartbeat('from the dead');
+    expect(await thrownBy(() => contexts[0]?.heartbeat(() => 1))).toMatchObject({ code: 'VALUE_NOT_SERIALIZABLE' });
+    expect(events).toEqual([{ runId, operationId: '0', attempt: 1, detail: 'in time' }]);
+  });
 });
 
 describe('heartbeat(detail)', () => {

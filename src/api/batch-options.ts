@@ -1,7 +1,7 @@
 import type { Serdes } from '../codec/serdes.js';
 import { SERDES_OPTION } from '../engine/options.js';
 import { UsageError } from '../errors/errors.js';
-import { checkOptions, givenOptions, isFunction, isOneOf, isPositiveInteger, isText, type OptionTable, TEXT } from '../errors/options.js';
+import { isFunction, isOneOf, isPositiveInteger, isText, type OptionTable, ownOptions, TEXT } from '../errors/options.js';
 import type { BatchResult } from '../futures/batch-result.js';
 import { type CompletionConfig, type CompletionThresholds, readCompletion } from '../futures/completion-policy.js';
 import type { BatchSettings, UnfinishedPolicy } from '../runtime/definitions.js';
@@ -40,8 +40,7 @@ const TABLE: OptionTable = {
 
 /** The options that count: its own that are given. @throws {UsageError} `INVALID_OPTION` when one is unknown or of the wrong kind. */
 export function readBatchOptions<Item, R>(caller: string, options: BatchOptions<Item, R> | undefined): BatchOptions<Item, R> {
-  checkOptions(caller, options, TABLE);
-  return givenOptions(options ?? {});
+  return ownOptions(caller, options, TABLE);
 }
 
 /**

@@ -41,11 +41,11 @@ for (const [name, own] of Object.entries(PERDURE_ERRORS)) add(`perdure/${name}`,
  * `stack`, `cause` and fields. The constructor is not called, so private `#fields` do not come back. Subclasses are registered one by one. Call it
  * where the class is defined, so that every process which reads the journal has it.
  *
- * @param errorClass - A class that extends `Error`.
+ * @param errorClass - A class that extends `Error`, but not `DOMException`, whose instances only its constructor can make.
  * @param name - What the journal calls it; the class's name when left out. Give one where a minifier renames classes, or register a renamed class
  * a second time under its former name.
- * @throws {UsageError} when `errorClass` is no class that extends `Error` or has no name (`INVALID_ARGUMENT`), and when another class has the
- * name (`NAME_TAKEN`).
+ * @throws {UsageError} when `errorClass` is no class that extends `Error`, extends `DOMException` or has no name (`INVALID_ARGUMENT`), and when
+ * another class has the name (`NAME_TAKEN`).
  * @example
  * ```ts
  * class PaymentDeclined extends Error {
@@ -65,6 +65,13 @@ export function registerError(errorClass: ErrorClass, name: string = (errorClass
     throw new UsageError(
       'INVALID_ARGUMENT',
       `registerError() was given ${typeof given === 'function' ? `${given.name || 'a function'}, which does not extend Error` : describeKind(given)}. ` +
+        'Give it a class that extends Error.',
+    );
+  }
+  if (prototype instanceof DOMException) {
+    throw new UsageError(
+      'INVALID_ARGUMENT',
+      `registerError() was given ${errorClass.name || 'a class'}, which extends DOMException: none of those can be made without its constructor. ` +
         'Give it a class that extends Error.',
     );
   }

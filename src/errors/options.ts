@@ -9,28 +9,45 @@ export type OptionRule = readonly [check: Check, expected: string];
 export type OptionTable = Readonly<Record<string, OptionRule>>;
 
 /**
- * Refuses options that are unknown or of the wrong kind. Options that are `undefined` count as left out.
+ * Refuses options that are unknown or of the wrong kind. Options that are `undefined` count as left out. What an object inherits may be unknown, as the
+ * methods of a class are, but must be of the right kind where it has the name of an option: it is read like one.
  *
  * @throws {UsageError} `INVALID_OPTION`
  */
 export function checkOptions(caller: string, options: unknown, table: OptionTable): void {
   if (options === undefined) return;
+  requireKnown(caller, options, table);
+  requireKinds(caller, options, table);
+}
+
+/** As `checkOptions`, of which only the object's own count. Returns those that are given. */
+export function ownOptions<T extends object>(caller: string, options: T | undefined, table: OptionTable): Partial<T> {
+  if (options === undefined) return {};
+  requireKnown(caller, options, table);
+  const own = givenOptions(options);
+  requireKinds(caller, own, table);
+  return own;
+}
+
+function requireKnown(caller: string, options: unknown, table: OptionTable): asserts options is object {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new UsageError('INVALID_OPTION', `${caller}: the options must be an object`);
   }
-  for (const [name, value] of Object.entries(options)) {
-    const rule = Object.hasOwn(table, name) ? table[name] : undefined;
-    if (rule === undefined) {
-      throw new UsageError('INVALID_OPTION', `${caller}: there is no option "${name}"; the options are ${Object.keys(table).join(', ')}`);
-    }
-    const [check, expected] = rule;
-    if (value !== undefined && !check(value)) {
-      throw new UsageError('INVALID_OPTION', `${caller}: the option "${name}" must be ${expected}`);
-    }
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(table, name)) continue;
+    throw new UsageError('INVALID_OPTION', `${caller}: there is no option "${name}"; the options are ${Object.keys(table).join(', ')}`);
   }
 }
 
-/** The options that are given: those that are `undefined` count as left out. */
+function requireKinds(caller: string, options: object, table: OptionTable): void {
+  for (const [name, [check, expected]] of Object.entries(table)) {
+    const value = (options as Readonly<Record<string, unknown>>)[name];
+    if (value === undefined || check(value)) continue;
+    throw new UsageError('INVALID_OPTION', `${caller}: the option "${name}" must be ${expected}`);
+  }
+}
+
+/** The object's own options that are given: those that are `undefined` count as left out. */
 export function givenOptions<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }

@@ -175,7 +175,7 @@ export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, cu
 
 /** The futures of an iterable, each once. @throws {UsageError} when something else is in it. */
 export function requireFutures<F>(futures: Iterable<F>, caller: string): Set<F & Future<unknown>> {
-  if (futures === null || typeof futures !== 'object' || !(Symbol.iterator in futures)) {
+  if (futures === null || typeof futures !== 'object' || typeof futures[Symbol.iterator] !== 'function') {
     throw new UsageError('INVALID_ARGUMENT', `${caller} takes an array, set or other iterable of futures`);
   }
   const set = new Set<F & Future<unknown>>();

@@ -1,6 +1,7 @@
 import {
   action,
   asCompleted,
+  createRetryStrategy,
   type DurableFuture,
   type Engine,
   flow,
@@ -54,6 +55,24 @@ const badDurations: readonly unknown[] = [
   true,
   '5s 3ms',
   1n,
+  Symbol('5s'),
+];
+const throwing = (): never => {
+  throw new RangeError('it has no text');
+};
+/** Durations that do not even become a text; in functions, as a test could not be named after them. */
+const badDurationsWithoutText: readonly [string, () => unknown][] = [
+  ['an object without a prototype', () => Object.create(null)],
+  ['an object whose toString throws', () => ({ toString: throwing })],
+  ['a list nested in itself', () => [Object.create(null)]],
+  [
+    'a revoked proxy',
+    () => {
+      const { proxy, revoke } = Proxy.revocable({}, {});
+      revoke();
+      return proxy;
+    },
+  ],
 ];
 
 describe('flow() and action()', () => {
@@ -123,6 +142,25 @@ describe('open()', () => {
   ] as [string, unknown][])('refuses %s', async (_what, options) =>
     expectUsageError(await thrownBy(() => open(wrong(options))), 'INVALID_OPTION'),
   );
+
+  test('refuses an option that is inherited, as it would read it', async () => {
+    class Config {
+      get maxConcurrentActions(): number {
+        return 0;
+      }
+    }
+    expectUsageError(await thrownBy(() => open(new Config())), 'INVALID_OPTION');
+    class Mild {
+      get leaks(): 'ignore' {
+        return 'ignore';
+      }
+      describe(): string {
+        return 'what a class has besides is no option';
+      }
+    }
+    const { engine } = await openEngine(Object.assign(new Mild(), { store: ':memory:', default: false }));
+    expect(await engine.start(echo, ['taken'])).toBe('taken');
+  });
 
   test.each([undefined, null, 5, ''])('sqliteStore(%j) is refused', async (path) =>
     expectUsageError(await thrownBy(() => sqliteStore(wrong(path)))),
@@ -205,6 +243,20 @@ describe('inside a flow', () => {
     }
   });
 
+  test.each(badDurationsWithoutText)('%s is no duration', async (_what, duration) => {
+    const { engine } = await openEngine();
+    for (const call of [
+      () => inside(() => sleep(wrong(duration()))),
+      () => thrownBy(() => wait([], { timeout: wrong(duration()) })),
+      () => thrownBy(() => action(unique('timeless'), async () => 1, { timeout: wrong(duration()) })),
+      () => thrownBy(() => createRetryStrategy({ initialDelay: wrong(duration()) })),
+      () => thrownBy(() => engine.prune({ age: wrong(duration()) })),
+      () => thrownBy(() => engine.close({ timeout: wrong(duration()) })),
+    ]) {
+      expect(await call()).toMatchObject({ name: 'UsageError', code: 'INVALID_DURATION', message: expect.stringContaining('150ms') });
+    }
+  });
+
   test.each([undefined, null, 'tomorrow', new Date(Number.NaN), Number.NaN, Number.POSITIVE_INFINITY, {}])(
     'sleepUntil(%s) is refused',
     async (date) => expect(await inside(() => sleepUntil(wrong(date)))).toMatchObject({ name: 'UsageError', code: 'INVALID_ARGUMENT' }),
@@ -216,6 +268,7 @@ describe('inside a flow', () => {
     ['a text', () => 'abc'],
     ['a number', () => 5],
     ['an object', () => ({})],
+    ['an object whose iterator is none', () => ({ [Symbol.iterator]: 1 })],
     ['a future itself', () => noop.start()],
     ['promises', () => [Promise.resolve(1)]],
     ['flows', () => [noop]],

@@ -23,6 +23,7 @@ describe('registerError', () => {
     ['an error', new Error('x')],
     ['a function', () => {}],
     ['a class that does not extend Error', class Foo {}],
+    ['a class that extends DOMException', class Aborted extends DOMException {}],
   ])('refuses %s', (_, given) => {
     expect(codeOf(() => registerError(given as ErrorClass))).toBe('INVALID_ARGUMENT');
   });
@@ -45,6 +46,7 @@ describe('registerError', () => {
     registerError(Twice);
     registerError(Twice);
     registerError(TypeError);
+    registerError(DOMException);
     expect(codec.decodeError(codec.encodeError(new Twice('x')))).toBeInstanceOf(Twice);
   });
 

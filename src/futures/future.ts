@@ -1,4 +1,5 @@
 import type { Codec } from '../codec/codec.js';
+import { describeKind } from '../codec/value-kinds.js';
 import { CancelledError, TimeoutError, UsageError } from '../errors/errors.js';
 import { checkOptions, DURATION } from '../errors/options.js';
 import { type Duration, durationMs } from '../model/duration.js';
@@ -37,6 +38,7 @@ export interface FutureOwner {
   limit(limitMs: number, expire: () => boolean): () => void;
   /** Somebody has asked for the cancellation of the future, which is not done. */
   cancel(reason: string | undefined): void;
+  /** Somebody lets the future go; throws when they may not where they stand. Asked of every future, as it may not be known on replay who took delivery. */
   detach(): void;
   recorded(): Promise<void>;
   /** Somebody waits for the future here, and may be made to stop; throws if waiting is refused already. Returns what ends the wait. */
@@ -139,7 +141,7 @@ export class Future<T> implements DurableFuture<T> {
   }
 
   detach(): void {
-    if (!this.#released) this.#owner.detach();
+    this.#owner.detach();
     this.#release();
   }
 
@@ -319,10 +321,16 @@ export function requireDuration(duration: Duration, what: string): number {
   if (ms === undefined) {
     throw new UsageError(
       'INVALID_DURATION',
-      `${what} is ${typeof duration === 'string' ? `"${duration}"` : String(duration)}; give milliseconds (0 or more) or a text such as 150ms, 5s, 10m, 2h, 7d`,
+      `${what} is ${described(duration)}; give milliseconds (0 or more) or a text such as 150ms, 5s, 10m, 2h, 7d`,
     );
   }
   return ms;
+}
+
+function described(given: unknown): string {
+  if (typeof given === 'string') return `"${given}"`;
+  const isContainer = (typeof given === 'object' && given !== null) || typeof given === 'function';
+  return isContainer ? describeKind(given) : String(given);
 }
 
 /** As `requireDuration`, of one that may be left out. */

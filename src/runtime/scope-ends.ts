@@ -22,8 +22,8 @@ interface ScopeRules {
  * Owns: how far each end is. Does not own: when there are turns.
  *
  *   V1  A branch ends when its body and its shields have; what it left behind is stopped in that turn, and its outcome is made in the next.
- *   V2  A rejection is reported with its scope, or with the run when the scope has been closed by then; only in the first case can it fail anything, so
- *       that a replay, which does not run that branch again, comes to the same end.
+ *   V2  A rejection is reported with its scope, whose end may be cut short by that of the run, or with the run when the scope had ended by then; only in
+ *       the first case can it fail anything, so that a replay, which does not run that branch again, comes to the same end.
  */
 export class ScopeEnds {
   readonly #rules: ScopeRules;
@@ -77,7 +77,10 @@ export class ScopeEnds {
 
   /** The run's own scope ends. Returns the error that the run fails with for what was left behind, if that is the policy. */
   runEnded(scope: Scope): Error | undefined {
-    if (this.#branches !== undefined) for (const branch of this.#branches.keys()) branch.tellOfFailure();
+    for (const [branch, end] of this.#branches ?? []) {
+      branch.tellOfFailure();
+      end?.report(this.#take(branch.scope));
+    }
     const rejections = this.#take(scope);
     const ofBranches = this.#rejections === undefined ? [] : [...this.#rejections.values()].map(({ reason }) => reason);
     return new ScopeEnd(scope, this.#rules, true).report(rejections, ofBranches);

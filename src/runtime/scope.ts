@@ -69,6 +69,7 @@ export class Scope {
   // Made when they are needed: there may be many branches, and most start little.
   #waits: Map<Abortable, boolean> | undefined;
   #borrowed: Map<string, Future<unknown>> | undefined;
+  #observedWithin: Set<string> | undefined;
   #ordinal = 0;
   #draws = 0;
 
@@ -106,12 +107,15 @@ export class Scope {
     return false;
   }
 
-  /** An operation of this scope, or of one around it, was taken delivery of. */
+  /** A branch within took delivery of an operation of this scope, or of one around it: every scope up to that one has to know. */
   observe(operationId: string): void {
     const home = scopeOf(operationId);
-    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.parent) {
-      if (scope.path === home) scope.ledger.observe(operationId);
+    let scope: Scope | undefined = this;
+    for (; scope !== undefined && scope.path !== home; scope = scope.parent) {
+      scope.#observedWithin ??= new Set();
+      scope.#observedWithin.add(operationId);
     }
+    scope?.ledger.observe(operationId);
   }
 
   /** The id of the next operation that is started here. */
@@ -161,10 +165,10 @@ export class Scope {
     return this.#waits === undefined || this.#waits.size === 0;
   }
 
-  /** The operations of scopes around it that were taken delivery of, or are waited for, perhaps here. */
+  /** The operations of scopes around it that were taken delivery of, or are waited for, perhaps here; and those that branches within have noted. */
   observedOutside(): string[] {
-    if (this.#borrowed === undefined) return [];
-    return [...this.#borrowed].filter(([, future]) => future.attended).map(([id]) => id);
+    const attended = [...(this.#borrowed ?? [])].filter(([, future]) => future.attended).map(([id]) => id);
+    return this.#observedWithin === undefined ? attended : [...new Set([...attended, ...this.#observedWithin])];
   }
 
   /** Cancels everything outside shields, waits first. Returns whether that resumed code. */

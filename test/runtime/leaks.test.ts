@@ -119,9 +119,9 @@ describe('what is a leak', () => {
     ...(['result', 'exception'] as const).map((ask): [string, () => Promise<unknown>, string[]] => [
       `a future that came when nobody waited any more: ${ask}() had run out of time`,
       async () => {
-        const future = sleep.start(10);
+        const future = sleep.start(200);
         await future[ask]({ timeout: 1 }).catch(() => undefined);
-        await sleep(30);
+        await sleep(210);
       },
       ['timer UNOBSERVED'],
     ]),

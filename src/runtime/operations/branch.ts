@@ -31,7 +31,8 @@ interface BranchInit extends OperationInit {
  *
  *   H1  A branch whose outcome is recorded does not run its body again, unless the replay is whole; then what the body comes to changes nothing.
  *   H2  Nothing that it has started outlives its conclusion, but for what was detached.
- *   H3  What it may have taken delivery of is noted when it is concluded, and goes by that from then on, whether its body is run again or not.
+ *   H3  What it, or a branch within, may have taken delivery of is noted when it is concluded, and goes by that from then on, whether bodies are run
+ *       again or not.
  */
 export class Branch extends Operation implements EndedBranch {
   readonly index: number;

@@ -65,16 +65,18 @@ const CALL_OPTIONS: OptionTable = { ...ATTEMPT_OPTIONS, name: TEXT, serdes: SERD
  * const fetchProfile = action('fetchProfile', async (userId: string) => ({ userId, name: 'Ada' }));
  */
 export function action<This, A extends unknown[], R>(
-  method: (this: This, ...args: A) => Promise<R> | R,
-  context: ClassMethodDecoratorContext<This, (this: This, ...args: A) => Promise<R> | R>,
+  method: (this: This, ...args: A) => R,
+  context: ClassMethodDecoratorContext<This, (this: This, ...args: A) => R>,
 ): void;
-export function action<A extends unknown[], R>(fn: (...args: A) => Promise<R> | R, options?: ActionOptions): Action<A, R>;
-export function action<A extends unknown[], R>(name: string, fn: (...args: A) => Promise<R> | R, options?: ActionOptions): Action<A, R>;
+export function action<A extends unknown[], R>(fn: (...args: A) => PromiseLike<R>, options?: ActionOptions): Action<A, R>;
+export function action<A extends unknown[], R>(fn: (...args: A) => R, options?: ActionOptions): Action<A, Awaited<R>>;
+export function action<A extends unknown[], R>(name: string, fn: (...args: A) => PromiseLike<R>, options?: ActionOptions): Action<A, R>;
+export function action<A extends unknown[], R>(name: string, fn: (...args: A) => R, options?: ActionOptions): Action<A, Awaited<R>>;
 export function action<This>(
   options: ActionMethodOptions<This>,
 ): <A extends unknown[], R>(
-  method: (this: This, ...args: A) => Promise<R> | R,
-  context: ClassMethodDecoratorContext<This, (this: This, ...args: A) => Promise<R> | R>,
+  method: (this: This, ...args: A) => R,
+  context: ClassMethodDecoratorContext<This, (this: This, ...args: A) => R>,
 ) => void;
 export function action(...given: readonly unknown[]): unknown {
   return wrap('action', given, METHOD_OPTIONS, makeAction);
@@ -85,13 +87,12 @@ function makeAction(name: string, body: Body, options: ActionOptions | undefined
   const { serdes, concurrency, ...attempts } = options ?? {};
   const policy = attemptPolicy(`action "${name}"`, attempts);
   const definition: ActionDefinition = { kind: 'action', name, body, serdes, concurrency, policy };
-  registry.addAction(definition, options?.replace === true);
-  return callableAction(definition, {});
+  return callableAction(registry.addAction(definition, options?.replace === true));
 }
 
-function callableAction(definition: ActionDefinition, options: ActionCall): Action<unknown[], unknown> {
-  const policy = attemptPolicy(`action "${definition.name}".with()`, options, definition.policy);
-  const call = { name: options.name ?? definition.name, serdes: options.serdes, policy };
+function callableAction(definition: ActionDefinition, options?: ActionCall): Action<unknown[], unknown> {
+  const policy = options && attemptPolicy(`action "${definition.name}".with()`, options, definition.policy);
+  const call = { name: options?.name ?? definition.name, serdes: options?.serdes, policy };
   return makeCallable<ActionCall, Action<unknown[], unknown>>({
     name: definition.name,
     startable: { definition, options: call },

@@ -100,16 +100,18 @@ const CALL_OPTIONS: OptionTable = {
  * const future = greet.start('Ada');
  */
 export function flow<This, A extends unknown[], R>(
-  method: (this: This, ...args: A) => Promise<R> | R,
-  context: ClassMethodDecoratorContext<This, (this: This, ...args: A) => Promise<R> | R>,
+  method: (this: This, ...args: A) => R,
+  context: ClassMethodDecoratorContext<This, (this: This, ...args: A) => R>,
 ): void;
-export function flow<A extends unknown[], R>(fn: (...args: A) => Promise<R> | R, options?: FlowOptions): Flow<A, R>;
-export function flow<A extends unknown[], R>(name: string, fn: (...args: A) => Promise<R> | R, options?: FlowOptions): Flow<A, R>;
+export function flow<A extends unknown[], R>(fn: (...args: A) => PromiseLike<R>, options?: FlowOptions): Flow<A, R>;
+export function flow<A extends unknown[], R>(fn: (...args: A) => R, options?: FlowOptions): Flow<A, Awaited<R>>;
+export function flow<A extends unknown[], R>(name: string, fn: (...args: A) => PromiseLike<R>, options?: FlowOptions): Flow<A, R>;
+export function flow<A extends unknown[], R>(name: string, fn: (...args: A) => R, options?: FlowOptions): Flow<A, Awaited<R>>;
 export function flow<This>(
   options: FlowMethodOptions<This>,
 ): <A extends unknown[], R>(
-  method: (this: This, ...args: A) => Promise<R> | R,
-  context: ClassMethodDecoratorContext<This, (this: This, ...args: A) => Promise<R> | R>,
+  method: (this: This, ...args: A) => R,
+  context: ClassMethodDecoratorContext<This, (this: This, ...args: A) => R>,
 ) => void;
 export function flow(...given: readonly unknown[]): unknown {
   return wrap('flow', given, METHOD_OPTIONS, makeFlow);

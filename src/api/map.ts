@@ -9,8 +9,8 @@ import { defaultItemName } from '../model/item-name.js';
 import { type BatchOptions, batchSettings, nameItem, readBatchOptions } from './batch-options.js';
 import { requireFlowPlace } from './place.js';
 
-/** What `map` does with each item: an action or a flow (called with the item alone), or a plain function. */
-export type MapFunction<I, R> = (item: I, index: number, items: readonly I[]) => Promise<R> | R;
+/** What `map` does with each item: an action or a flow (called with the item alone), or a plain function, which may return a future. */
+export type MapFunction<I, R> = (item: I, index: number, items: readonly I[]) => PromiseLike<R> | R;
 
 /** Options of `map`. */
 export type MapOptions<I = unknown, R = unknown> = BatchOptions<I, R>;
@@ -21,17 +21,20 @@ export interface ItemStartable<I, R> {
   start(item: I): DurableFuture<R>;
 }
 
-/** No action and no flow: these get the item alone, so one that needs more does not pass for a plain function. */
-interface NotStartable {
+/** What is neither an action nor a flow: those get the item alone, so one that needs more does not pass for a plain function. */
+interface PlainFunction<I, Returned> {
+  (item: I, index: number, items: readonly I[]): Returned;
   readonly start?: never;
 }
 
 /** Does the same with every item of a list; `start` gives the batch as a future. */
 export interface MapItems {
   <I, R>(items: Iterable<I>, fn: ItemStartable<I, R>, options?: MapOptions<I, R>): Promise<BatchResult<R>>;
-  <I, R>(items: Iterable<I>, fn: MapFunction<I, R> & NotStartable, options?: MapOptions<I, R>): Promise<BatchResult<R>>;
+  <I, R>(items: Iterable<I>, fn: PlainFunction<I, PromiseLike<R>>, options?: MapOptions<I, R>): Promise<BatchResult<R>>;
+  <I, R>(items: Iterable<I>, fn: PlainFunction<I, R>, options?: MapOptions<I, Awaited<R>>): Promise<BatchResult<Awaited<R>>>;
   start<I, R>(items: Iterable<I>, fn: ItemStartable<I, R>, options?: MapOptions<I, R>): DurableFuture<BatchResult<R>>;
-  start<I, R>(items: Iterable<I>, fn: MapFunction<I, R> & NotStartable, options?: MapOptions<I, R>): DurableFuture<BatchResult<R>>;
+  start<I, R>(items: Iterable<I>, fn: PlainFunction<I, PromiseLike<R>>, options?: MapOptions<I, R>): DurableFuture<BatchResult<R>>;
+  start<I, R>(items: Iterable<I>, fn: PlainFunction<I, R>, options?: MapOptions<I, Awaited<R>>): DurableFuture<BatchResult<Awaited<R>>>;
 }
 
 interface MapCall {

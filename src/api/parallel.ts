@@ -12,11 +12,11 @@ import { requireFlowPlace } from './place.js';
 /** A branch with a name. */
 export interface NamedBranch<T = unknown> {
   readonly name: string;
-  readonly run: () => Promise<T> | T;
+  readonly run: () => PromiseLike<T> | T;
 }
 
 /** What `parallel` runs: a function without arguments, with or without a name. */
-export type Branch<T = unknown> = (() => Promise<T> | T) | NamedBranch<T>;
+export type Branch<T = unknown> = (() => PromiseLike<T> | T) | NamedBranch<T>;
 
 /** What a branch comes to. */
 export type BranchValue<B> = B extends () => infer R ? Awaited<R> : B extends { readonly run: () => infer R } ? Awaited<R> : never;
@@ -36,7 +36,7 @@ export interface Parallel {
     branches: Bs,
     options?: ParallelOptions<BranchValue<Bs[number]>>,
   ): Promise<ParallelResult<BranchValues<Bs>>>;
-  <T>(branches: Iterable<Branch<T>>, options?: ParallelOptions<T>): Promise<BatchResult<T>>;
+  <B extends Branch>(branches: Iterable<B>, options?: ParallelOptions<BranchValue<B>>): Promise<BatchResult<BranchValue<B>>>;
   <Bs extends Readonly<Record<string, Branch>>>(
     branches: Bs,
     options?: ParallelOptions<BranchValue<Bs[keyof Bs]>>,
@@ -45,7 +45,7 @@ export interface Parallel {
     branches: Bs,
     options?: ParallelOptions<BranchValue<Bs[number]>>,
   ): DurableFuture<ParallelResult<BranchValues<Bs>>>;
-  start<T>(branches: Iterable<Branch<T>>, options?: ParallelOptions<T>): DurableFuture<BatchResult<T>>;
+  start<B extends Branch>(branches: Iterable<B>, options?: ParallelOptions<BranchValue<B>>): DurableFuture<BatchResult<BranchValue<B>>>;
   start<Bs extends Readonly<Record<string, Branch>>>(
     branches: Bs,
     options?: ParallelOptions<BranchValue<Bs[keyof Bs]>>,

@@ -8,7 +8,7 @@ import { requireFlowPlace } from './place.js';
  * @example
  * try { await book(trip); } finally { await shield(async () => { await release(trip); }); }
  */
-export async function shield<T>(body: () => Promise<T> | T): Promise<T> {
+export async function shield<T>(body: () => PromiseLike<T> | T): Promise<T> {
   const place = requireFlowPlace('shield()');
   if (typeof body !== 'function') throw new UsageError('INVALID_ARGUMENT', 'shield(fn) takes a function');
   return place.run.shield(place, body);

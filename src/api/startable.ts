@@ -17,7 +17,7 @@ export interface Startable<A extends readonly unknown[], R> {
  *
  * @throws {UsageError} `NOT_STARTABLE` when the method is not decorated with `@flow` or `@action`.
  */
-export function startable<A extends unknown[], R>(method: (...args: A) => Promise<R> | R): Startable<A, R> {
+export function startable<A extends unknown[], R>(method: (...args: A) => PromiseLike<R> | R): Startable<A, R> {
   if (findStartable(method) !== undefined) return method as unknown as Startable<A, R>;
   throw new UsageError(
     'NOT_STARTABLE',

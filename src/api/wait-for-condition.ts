@@ -47,8 +47,8 @@ function begin(caller: string, look: unknown, options: WaitForConditionOptions<u
     throw new UsageError('INVALID_OPTION', `${caller}: the option "strategy" is required: a function of the state`);
   if (!('initial' in options)) throw new UsageError('INVALID_OPTION', `${caller}: the option "initial" is required: a state`);
   const { initial, strategy, timeout, name = call.name } = options;
-  const scheduleTimeoutMs = givenDuration(timeout, `${caller}: timeout`) ?? call.policy.scheduleTimeoutMs;
-  const policy = { ...call.policy, scheduleTimeoutMs };
+  const attempts = call.policy ?? definition.policy;
+  const policy = { ...attempts, scheduleTimeoutMs: givenDuration(timeout, `${caller}: timeout`) ?? attempts.scheduleTimeoutMs };
   const next = (state: unknown, count: number): number | undefined =>
     readDecision(strategy(state, count), 'continue', `the strategy of ${caller}`);
   const place = requireFlowPlace(caller);

@@ -40,7 +40,7 @@ export interface WaitOptions {
  * const { done, notDone } = await wait([primary, mirror], FIRST_COMPLETED);
  * for (const future of notDone) future.cancel();
  */
-export async function wait<F extends DurableFuture<unknown>>(
+export async function wait<F extends CompletedFuture<DurableFuture<unknown>>>(
   futures: Iterable<F>,
   options: ReturnWhen | WaitOptions = ALL_COMPLETED,
 ): Promise<WaitResult<F>> {
@@ -57,7 +57,7 @@ export async function wait<F extends DurableFuture<unknown>>(
  * @example
  * for await (const future of asCompleted(futures)) console.log(future.name, await future.exception());
  */
-export function asCompleted<F extends DurableFuture<unknown>>(futures: Iterable<F>): AsyncIterable<CompletedFuture<F>> {
+export function asCompleted<F extends CompletedFuture<DurableFuture<unknown>>>(futures: Iterable<F>): AsyncIterable<CompletedFuture<F>> {
   waitPlace('asCompleted()');
   const each = requireFutures(futures, 'asCompleted()');
   return { [Symbol.asyncIterator]: () => completionOrder(each, () => waitPlace('asCompleted()')) };

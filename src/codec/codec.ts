@@ -74,6 +74,20 @@ export class Codec {
   }
 
   /**
+   * As `decode`, of arguments.
+   *
+   * @throws {UsageError} also when the serdes brings back something else than the array it was given (`VALUE_NOT_SERIALIZABLE`).
+   */
+  decodeArguments(text: string): readonly unknown[] {
+    const value = this.decode(text);
+    if (Array.isArray(value)) return value;
+    throw new UsageError(
+      'VALUE_NOT_SERIALIZABLE',
+      `stored arguments cannot be read: \`deserialize\` of the given \`serdes\` returned ${describeKind(value)} for what was an array. It must return what \`serialize\` was given.`,
+    );
+  }
+
+  /**
    * The text of whatever was thrown. It never throws: what cannot be stored is left out, and an error beyond the limit is shortened.
    */
   encodeError(thrown: unknown): string {

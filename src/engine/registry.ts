@@ -31,10 +31,14 @@ export class Registry implements FlowSource {
     this.#changed();
   }
 
-  addAction(definition: ActionDefinition, replace: boolean): void {
-    if (this.#actions.has(definition.name) && !replace) throw nameTaken(`action "${definition.name}"`, '');
-    this.#actions.set(definition.name, definition);
+  /** Returns what stands under the name from now on: the same object after a replacement, so that functions made before it follow. */
+  addAction(definition: ActionDefinition, replace: boolean): ActionDefinition {
+    const known = this.#actions.get(definition.name);
+    if (known !== undefined && !replace) throw nameTaken(`action "${definition.name}"`, '');
+    const standing = known === undefined ? definition : Object.assign(known, definition);
+    this.#actions.set(standing.name, standing);
     this.#changed();
+    return standing;
   }
 
   find(flow: string, version: number): FlowDefinition | undefined {

@@ -50,7 +50,7 @@ export function runInfo(record: RunRecord, codec: Codec): RunInfo {
     version,
     status,
     get args(): readonly unknown[] {
-      return codec.decode(record.input) as unknown[];
+      return codec.decodeArguments(record.input);
     },
     ...(blockedCode === null ? {} : { blockedCode }),
     ...(parentRunId === null ? {} : { parent: { runId: parentRunId, operationId: parentOperationId as string } }),

@@ -17,7 +17,8 @@ export interface StartableAction {
 export interface ActionCallOptions {
   readonly name: string;
   readonly serdes?: Serdes | undefined;
-  readonly policy: AttemptPolicy;
+  /** Default: the action's own. */
+  readonly policy: AttemptPolicy | undefined;
 }
 
 /** What `flow.with()` keeps for the start. */

@@ -4,7 +4,7 @@ import type { WaitPlace } from '../futures/conditions.js';
 import type { Future } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Logger } from '../model/logger.js';
-import type { OperationRequest } from './definitions.js';
+import type { AttemptPolicy, OperationRequest } from './definitions.js';
 import type { Scope } from './scope.js';
 
 /** What the code of a flow may ask of its run. */
@@ -20,9 +20,11 @@ export interface FlowRun {
   readonly inbox: { callbackToken(operationId: string): string };
   /** The changes of code that it has. */
   readonly patches: { has(id: string, scope: Scope): boolean };
+  /** Of a run that carries on a detached action: how that is tried, where its call said otherwise. */
+  readonly attempts: AttemptPolicy | undefined;
   start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint): Future<unknown>;
   waitPlace(place: FlowPlace): WaitPlace;
-  shield<T>(place: FlowPlace, body: () => Promise<T> | T): Promise<T>;
+  shield<T>(place: FlowPlace, body: () => PromiseLike<T> | T): Promise<T>;
   /** A promise of this run rejected, and nobody handles it: it is held until its scope ends. */
   holdRejection(promise: Promise<unknown>, reason: unknown, scope: Scope): void;
   /** Somebody handles it after all. */

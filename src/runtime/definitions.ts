@@ -88,7 +88,8 @@ export type OperationRequest =
       readonly name: string;
       readonly args: readonly unknown[];
       readonly serdes?: Serdes | undefined;
-      readonly policy: AttemptPolicy;
+      /** Default: the action's own. */
+      readonly policy?: AttemptPolicy | undefined;
       /** Given when the action is called until its state is the one that is waited for. */
       readonly poll?: PollPolicy;
     }

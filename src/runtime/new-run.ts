@@ -1,6 +1,6 @@
 import { nanoid } from 'nanoid';
 import type { RunRecord } from '../model/records.js';
-import type { LeakPolicy } from './definitions.js';
+import type { AttemptPolicy, LeakPolicy } from './definitions.js';
 import type { RunHost } from './host.js';
 
 /** What the starter of a run asked for beyond its arguments, as it is stored. */
@@ -8,6 +8,8 @@ export interface RunOptions {
   readonly leaks?: LeakPolicy | undefined;
   /** Detached actions keep the key of the operation they were. */
   readonly idempotencyKey?: string | undefined;
+  /** How a detached action is tried, where its call said otherwise than the action. Its strategy is code, and no part of it. */
+  readonly attempts?: AttemptPolicy | undefined;
   /** How long it may take, from its creation. */
   readonly timeoutMs?: number | undefined;
   /** Of a run that has begun anew: which time it is, and when that began. */
@@ -43,12 +45,13 @@ interface NewRun {
   /** Default: that of the definition. */
   readonly timeoutMs?: number | undefined;
   readonly idempotencyKey?: string;
+  readonly attempts?: AttemptPolicy | undefined;
   readonly parent?: { readonly runId: string; readonly operationId: string };
 }
 
 /** The record that creates a run of this worker, now. */
 export function newRun(host: Pick<RunHost, 'workerId' | 'clock' | 'newSeed'>, run: NewRun): RunRecord {
-  const { leaks, idempotencyKey, timeoutMs = run.definition.timeoutMs } = run;
+  const { leaks, idempotencyKey, attempts, timeoutMs = run.definition.timeoutMs } = run;
   return {
     id: run.id,
     flow: run.definition.name,
@@ -57,7 +60,7 @@ export function newRun(host: Pick<RunHost, 'workerId' | 'clock' | 'newSeed'>, ru
     input: run.input,
     digest: run.digest,
     seed: host.newSeed(run.id),
-    options: encodeRunOptions({ leaks, idempotencyKey, timeoutMs }),
+    options: encodeRunOptions({ leaks, idempotencyKey, attempts, timeoutMs }),
     parentRunId: run.parent?.runId ?? null,
     parentOperationId: run.parent?.operationId ?? null,
     workerId: host.workerId,

@@ -13,7 +13,7 @@ import { Admission, cancellationOf } from './admission.js';
 import { type BodyEnd, runBody } from './body-end.js';
 import { contextLogger } from './context-logger.js';
 import { currentPlace, type FlowPlace, type FlowRun, runAt } from './current-scope.js';
-import type { FlowDefinition, OperationRequest } from './definitions.js';
+import type { AttemptPolicy, FlowDefinition, OperationRequest } from './definitions.js';
 import type { TurnTaker } from './delivery.js';
 import type { Resting, RunHost } from './host.js';
 import { beganAt, type RunOptions, runOptions } from './new-run.js';
@@ -212,7 +212,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     this.notices.started(this.#recovered);
     this.#admission.resumes(this.#scope);
     this.inbox.arm();
-    const body = (): unknown => this.host.bodyOf(this.#definition)(...(this.#codec.decode(this.#record.input) as unknown[]));
+    const body = (): unknown => this.host.bodyOf(this.#definition)(...this.#codec.decodeArguments(this.#record.input));
     runBody(this.#place, body, (end) => this.#bodyEnded(end));
   }
 
@@ -274,7 +274,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     };
   }
 
-  async shield<T>(place: FlowPlace, body: () => Promise<T> | T): Promise<T> {
+  async shield<T>(place: FlowPlace, body: () => PromiseLike<T> | T): Promise<T> {
     this.#admission.requireOpen(place, 'entering a shield');
     const leave = place.scope.enterShield();
     try {
@@ -383,6 +383,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
       this.host.delivery.wake(this);
     }
     if (isOperation(entry)) this.notices.operationFinished(entry);
+  }
+
+  /** How the action is tried that this run carries on, where its call said otherwise. */
+  get attempts(): AttemptPolicy | undefined {
+    return this.#options.attempts;
   }
 
   idempotencyKey(operationId: string): string {

@@ -1,4 +1,4 @@
-import { action, actionContext, flow, flowContext, sleep } from 'perdure';
+import { action, actionContext, flow, flowContext, RetryPresets, sleep, waitForCondition } from 'perdure';
 import { describe, expect, test } from 'vitest';
 import { inFlow, openEngine, thrownBy, unique } from './with-engine.js';
 
@@ -65,6 +65,25 @@ test('an older handle starts the body that has replaced its own', async () => {
   flow(name, async () => 'new', { replace: true });
   const { engine } = await openEngine();
   expect(await engine.start(old, [])).toBe('new');
+});
+
+const looksOnce = { initial: undefined as never, strategy: () => ({ continue: false }) };
+
+test('an older handle of an action calls the body that has replaced its own, under the options that were given with it', async () => {
+  const name = unique('action');
+  const old = action(name, async () => 'old', { timeout: '1h' });
+  let calls = 0;
+  const replacement = async (): Promise<string> => {
+    calls += 1;
+    if (calls < 3) throw new Error('busy');
+    return `new, call ${calls}`;
+  };
+  action(name, replacement, { replace: true, retry: RetryPresets.fixed({ maxAttempts: 3, delay: 0 }) });
+  expect(await inFlow(async () => [await old(), await old.with({ name: 'named' })(), await waitForCondition(old, looksOnce)])).toEqual([
+    'new, call 3',
+    'new, call 4',
+    'new, call 5',
+  ]);
 });
 
 describe('versions', () => {
@@ -245,6 +264,29 @@ describe('contexts', () => {
     expect(lines).toStrictEqual([
       { level: 'warn', message: 'from the flow', fields: { runId: future.id, flow: name } },
       { level: 'info', message: 'from the action', fields: { runId: future.id, flow: name, operationId: '0', attempt: 1, extra: 1 } },
+    ]);
+  });
+
+  test('both logs keep their context whatever the caller adds, and take fields that cannot be read', async () => {
+    const { engine, lines } = await openEngine();
+    const fields = {
+      runId: 'another',
+      get order() {
+        throw new Error('not loaded');
+      },
+    };
+    const act = action(unique('act'), async () => actionContext().log.info('from the action', { attempt: 9, runId: 'another' }));
+    const name = unique('flow');
+    const run = flow(name, async () => {
+      flowContext().log.warn('from the flow', fields);
+      await act();
+      return 'went on';
+    });
+    const future = engine.start(run, []);
+    expect(await future).toBe('went on');
+    expect(lines.map((line) => line.fields)).toStrictEqual([
+      { runId: future.id, flow: name, order: '[unreadable: not loaded]' },
+      { runId: future.id, flow: name, operationId: '0', attempt: 1 },
     ]);
   });
 

@@ -99,6 +99,13 @@ describe('a serdes', () => {
     expect(error.message).toContain('`deserialize` of its serdes returned a Promise');
   });
 
+  test('that brings back arguments as something else than an array says so', () => {
+    const broken = plain.withSerdes({ ...sealed, deserialize: () => 'abc' });
+    const error = thrownBy(() => broken.decodeArguments('0|[1]'));
+    expect(error.code).toBe('VALUE_NOT_SERIALIZABLE');
+    expect(error.message).toContain('`deserialize` of the given `serdes` returned a string for what was an array');
+  });
+
   test('does not touch errors', () => {
     const text = codec.encodeError(new TypeError('x'));
     expect(plain.decodeError(text)).toBeInstanceOf(TypeError);

@@ -181,6 +181,18 @@ describe('an at-most-once action', () => {
     expect(await second.future('strict').exception()).toBeInstanceOf(InterruptedError);
   });
 
+  test('may be an option of a call that is detached, and holds when its run has ended and the process then does', async () => {
+    const { engine, future } = await interrupted(
+      aFlow(async () => {
+        work.with(once).start().detach();
+      }),
+    );
+    expect(await (future[0] as DurableFuture<unknown>)).toBeUndefined();
+    const carrier = engine.future('run/0');
+    expect(await thrownBy(() => carrier.result())).toMatchObject({ code: 'INTERRUPTED' });
+    expect(engine.calls(work)).toHaveLength(0);
+  });
+
   test('that was cancelled before its beginning was durable is not begun, and holds no place', async () => {
     const engine = testEngine({ store: slowStore(memoryStore(), 10), maxConcurrentActions: 1 });
     const other = action(unique('other'), async () => 'done');

@@ -2,11 +2,13 @@ import {
   action,
   type BatchItem,
   BatchResult,
+  type Branch,
   CompletionConfig,
   type CompletionReason,
   type CompletionStatus,
   type DurableFuture,
   flow,
+  type MapFunction,
   type MapOptions,
   map,
   type NamedBatchResult,
@@ -93,6 +95,23 @@ describe('parallel()', () => {
     expectTypeOf(result.all[4]).toEqualTypeOf<BatchItem<null>>();
   });
 
+  test('gives results for an iterable, whatever its branches return', async () => {
+    expectTypeOf(await parallel(new Set(orders.map((order) => () => charge.start(order))))).toEqualTypeOf<
+      BatchResult<{ receipt: string }>
+    >();
+    const branches: Branch<number>[] = [() => process.start({ id: 'x' }), { name: 'one', run: () => 1 }];
+    expectTypeOf((await parallel(branches)).getResults()).toEqualTypeOf<number[]>();
+    const mixed = new Set([() => 1, () => ready.start(), { name: 'text', run: async () => 'text' }]);
+    expectTypeOf(await parallel(mixed)).toEqualTypeOf<BatchResult<number | boolean | string>>();
+    expectTypeOf(parallel.start(mixed)).toEqualTypeOf<DurableFuture<BatchResult<number | boolean | string>>>();
+    void parallel(new Set([() => ready.start()]), {
+      summaryGenerator: (result) => {
+        expectTypeOf(result.getResults()).toEqualTypeOf<boolean[]>();
+        return '';
+      },
+    });
+  });
+
   test('start() gives a future of the same', () => {
     const future = parallel.start({ a: () => 1 });
     expectTypeOf(future).toEqualTypeOf<DurableFuture<NamedBatchResult<{ a: number }>>>();
@@ -116,6 +135,8 @@ describe('parallel()', () => {
     void parallel();
     // @ts-expect-error one function is no list
     void parallel(() => 1);
+    // @ts-expect-error a set of promises is no set of branches
+    void parallel(new Set([Promise.resolve(1)]));
   });
 });
 
@@ -129,6 +150,27 @@ describe('map()', () => {
     >();
     expectTypeOf(await map(orders, () => {})).toEqualTypeOf<BatchResult<void>>();
     expectTypeOf(map.start(orders, charge)).toEqualTypeOf<DurableFuture<BatchResult<{ receipt: string }>>>();
+  });
+
+  test('gives results for a function that returns futures, or now a promise and now a value', async () => {
+    expectTypeOf(await map(orders, (order) => charge.start(order))).toEqualTypeOf<BatchResult<{ receipt: string }>>();
+    expectTypeOf(map.start(orders, (order) => charge.start(order))).toEqualTypeOf<DurableFuture<BatchResult<{ receipt: string }>>>();
+    expectTypeOf(await map<Order, number>(orders, async ({ id }) => id.length)).toEqualTypeOf<BatchResult<number>>();
+    const known = await map(orders, (order) => (order.id === '' ? undefined : charge(order)));
+    expectTypeOf(known).toEqualTypeOf<BatchResult<{ receipt: string } | undefined>>();
+    void map(orders, (order) => charge.start(order), {
+      summaryGenerator: (result) => {
+        expectTypeOf(result.getResults()).toEqualTypeOf<{ receipt: string }[]>();
+        return '';
+      },
+    });
+  });
+
+  test('takes what is typed as a MapFunction', async () => {
+    const fn: MapFunction<Order, number> = async (order, index) => order.id.length + index;
+    expectTypeOf(await map(orders, fn)).toEqualTypeOf<BatchResult<number>>();
+    const inBackground: MapFunction<Order, number> = (order) => process.start(order);
+    expectTypeOf(await map(orders, inBackground)).toEqualTypeOf<BatchResult<number>>();
   });
 
   test('takes an action or flow whose other arguments are optional: it is called with the item alone', () => {

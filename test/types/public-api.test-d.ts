@@ -43,6 +43,16 @@ class Shop {
   @flow({ instance: (self: Shop) => self.id, version: 2, leaks: 'error' })
   async tenant(): Promise<void> {}
 
+  @flow
+  direct(order: Order): DurableFuture<number> {
+    return inspect.start(order);
+  }
+
+  @action
+  now(cached: boolean): number | Promise<number> {
+    return cached ? 1 : Promise.resolve(2);
+  }
+
   @action
   static async tell(what: string): Promise<boolean> {
     return what !== '';
@@ -54,6 +64,34 @@ describe('inference', () => {
     expectTypeOf(charge).toEqualTypeOf<Action<[order: Order, cents: number], { receipt: string; cents: number }>>();
     expectTypeOf(process).toEqualTypeOf<Flow<[order: Order], { receipt: string; cents: number }>>();
     expectTypeOf(inspect).returns.toEqualTypeOf<Promise<number>>();
+  });
+
+  test('of the result, when the function is not async', () => {
+    const direct = flow('types-direct', (order: Order) => charge.start(order, 1));
+    expectTypeOf(direct).toEqualTypeOf<Flow<[order: Order], { receipt: string; cents: number }>>();
+    const mixed = flow('types-mixed', (order: Order) => (order.id === '' ? undefined : inspect(order)));
+    expectTypeOf(mixed).toEqualTypeOf<Flow<[order: Order], number | undefined>>();
+    const either = action('types-either', (cached: boolean) => (cached ? 1 : Promise.resolve(2)));
+    expectTypeOf(either).toEqualTypeOf<Action<[cached: boolean], number>>();
+    expectTypeOf(flow('types-nothing', () => {})).toEqualTypeOf<Flow<[], void>>();
+    expectTypeOf(flow('types-never', async (): Promise<never> => Promise.reject(new Error('no')))).toEqualTypeOf<Flow<[], never>>();
+    const unknown = flow('types-unknown', (text: string): unknown => JSON.parse(text));
+    expectTypeOf(unknown).toEqualTypeOf<Flow<[text: string], unknown>>();
+  });
+
+  test('of what type arguments name', () => {
+    const size = flow<[string], number>('types-named', async (id) => id.length);
+    expectTypeOf(size).toEqualTypeOf<Flow<[string], number>>();
+    const state = action<[string], 'open' | 'closed'>('types-named', async (id) => (id === '' ? 'closed' : 'open'));
+    expectTypeOf(state).toEqualTypeOf<Action<[string], 'open' | 'closed'>>();
+    expectTypeOf(action<[string], number>('types-named', (id) => id.length)).toEqualTypeOf<Action<[string], number>>();
+  });
+
+  test('in functions that are generic, and from the type that is expected', () => {
+    const wrapped = <A extends unknown[], R>(name: string, body: (...args: A) => Promise<R>): Action<A, R> => action(name, body);
+    expectTypeOf(wrapped('types-wrapped', async (id: string) => id.length)).toEqualTypeOf<Action<[id: string], number>>();
+    const state: Flow<[string], 'open' | 'closed'> = flow('types-state', async (id) => (id === '' ? 'closed' : 'open'));
+    expectTypeOf(state).toEqualTypeOf<Flow<[string], 'open' | 'closed'>>();
   });
 
   test('through start() and with()', () => {
@@ -95,8 +133,24 @@ describe('inference', () => {
       expectTypeOf(future).toEqualTypeOf<CompletedFuture<DurableFuture<number>>>();
   });
 
+  test('through wait() and asCompleted(), of what asCompleted() yields', async () => {
+    const first: CompletedFuture<DurableFuture<number>>[] = [];
+    for await (const future of asCompleted([inspect.start(order)])) first.push(future);
+    expectTypeOf((await wait(first)).done).toEqualTypeOf<Set<CompletedFuture<DurableFuture<number>>>>();
+    for await (const future of asCompleted(first)) expectTypeOf(future.result()).resolves.toEqualTypeOf<number>();
+    const { notDone } = await wait([...first, process.start(order)]);
+    for (const future of notDone) expectTypeOf(future.id).toEqualTypeOf<string>();
+  });
+
+  test('through shield()', () => {
+    expectTypeOf(shield(() => inspect.start(order))).resolves.toEqualTypeOf<number>();
+    expectTypeOf(shield(() => 'done')).resolves.toEqualTypeOf<string>();
+  });
+
   test('through startable()', () => {
     const shop = new Shop();
+    expectTypeOf(startable(shop.direct)).returns.resolves.toEqualTypeOf<number>();
+    expectTypeOf(startable(shop.now)).returns.resolves.toEqualTypeOf<number>();
     expectTypeOf(startable(shop.order).start).parameters.toEqualTypeOf<[order: Order]>();
     expectTypeOf(startable(shop.order).start(order)).toEqualTypeOf<DurableFuture<string>>();
     expectTypeOf(startable(shop.price).with({ name: 'x' }).start(order)).toEqualTypeOf<DurableFuture<number>>();
@@ -155,6 +209,8 @@ test('wrong usage does not compile', () => {
     void wait([], 'SOMETIME');
     // @ts-expect-error promises are no futures
     void wait([Promise.resolve(1)]);
+    // @ts-expect-error nor are ids
+    asCompleted(['0']);
     // @ts-expect-error a plain method has no start
     new Shop().order.start(order);
     // @ts-expect-error an event there is not

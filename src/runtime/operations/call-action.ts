@@ -79,7 +79,7 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
   }
 
   call(_notes: AttemptNotes): unknown {
-    return this.callWith(this.codec.decode(this.entry.input as string) as unknown[]);
+    return this.callWith(this.codec.decodeArguments(this.entry.input as string));
   }
 
   protected callWith(args: readonly unknown[]): unknown {
@@ -133,7 +133,7 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
     const { entry, run, host } = this;
     run.forget(this);
     if (entry.seq !== null || this.stopped) return;
-    // Whoever takes the run over knows the action by its name, and no options of this call.
+    // Whoever takes the run over knows the action by its name, and neither the serdes nor the strategy of this call.
     const codec = this.#carrierCodec();
     const args = this.codec.decode(entry.input as string);
     let input: string;
@@ -154,6 +154,7 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
       input,
       digest,
       idempotencyKey: run.idempotencyKey(entry.id),
+      attempts: this.policy === this.#definition.policy ? undefined : this.policy,
       parent: { runId: run.id, operationId: entry.id },
     });
     host.adopt(record.id, this);

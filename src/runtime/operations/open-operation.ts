@@ -25,7 +25,7 @@ export function openOperation(run: OperationRun, place: FlowPlace, request: Oper
       const id = place.scope.nextOperationId();
       const init = { run, place, codec, id, kind, name, digest, input };
       if (kind === 'action') {
-        const { definition, policy, poll } = request;
+        const { definition, policy = definition.policy, poll } = request;
         return poll === undefined ? new CallAction(init, definition, policy) : new WaitForCondition(init, { definition, policy, poll });
       }
       const { definition, leaks, timeoutMs, retry, id: futureId = run.childRunId(id) } = request;

@@ -43,8 +43,14 @@ export function decorate({ caller, method, context, instance, make }: Decoration
   const constructed = new WeakSet<object>();
   context.addInitializer(function (this: unknown) {
     const self = this as object & { readonly constructor: { readonly name: string } };
-    // A subclass that has the method overridden decides for itself what it is.
-    if (Reflect.get(self, methodName) !== method) return;
+    if (Reflect.get(self, methodName) !== method) {
+      // A subclass that has the method overridden decides for itself what it is.
+      if (stillInherited(self, methodName, method)) return;
+      throw new UsageError(
+        'INVALID_ARGUMENT',
+        `${caller} on ${methodName}: something else has taken the place of the method (a decorator above ${caller}, or a change of the prototype), and its calls would not be recorded; put ${caller} above all other decorators`,
+      );
+    }
     const owner = (context.static ? self : self.constructor) as { readonly name: string };
     if (owner.name === '') {
       throw new UsageError(
@@ -64,12 +70,12 @@ export function decorate({ caller, method, context, instance, make }: Decoration
       return;
     }
     // The fields that tell objects apart are set after this: the method is bound when it is first used, at the latest when the constructor is through.
+    let bound: unknown;
     const bind = (): unknown => {
-      const value = make(`${qualified}[${instanceKey(instance(self), caller, qualified)}]`, body);
-      put(value);
-      return value;
+      bound ??= make(`${qualified}[${instanceKey(instance(self), caller, qualified)}]`, body);
+      return bound;
     };
-    Object.defineProperty(self, methodName, { get: bind, configurable: true, enumerable: false });
+    Object.defineProperty(self, methodName, { get: bind, set: put, configurable: true, enumerable: false });
     queueMicrotask(() => {
       try {
         Reflect.get(self, methodName);
@@ -80,6 +86,14 @@ export function decorate({ caller, method, context, instance, make }: Decoration
   });
 }
 
+/** Whether the method stands on the object's class or on one that the class extends. */
+function stillInherited(self: object, name: string, method: AnyMethod): boolean {
+  for (let holder: object | null = self; holder !== null; holder = Reflect.getPrototypeOf(holder)) {
+    if (Reflect.getOwnPropertyDescriptor(holder, name)?.value === method) return true;
+  }
+  return false;
+}
+
 function instanceKey(key: unknown, caller: string, qualified: string): string {
   if (typeof key === 'string' && key !== '') return key;
   throw new UsageError('INVALID_OPTION', `${caller} on ${qualified}: instance(self) must return a text that is not empty`);
@@ -88,6 +102,6 @@ function instanceKey(key: unknown, caller: string, qualified: string): string {
 function instanceRequired(caller: string, qualified: string): UsageError {
   return new UsageError(
     'INSTANCE_REQUIRED',
-    `${qualified} belongs to another object already; a class of which there are several needs ${caller}({ instance: (self) => self.id }), so that a restart finds the right one`,
+    `${qualified} belongs to another object already (one whose constructor failed counts); a class of which there are several needs ${caller}({ instance: (self) => self.id }), so that a restart finds the right one`,
   );
 }

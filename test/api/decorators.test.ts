@@ -120,6 +120,37 @@ describe('several objects of a class', () => {
     );
   });
 
+  test('may freeze themselves when they are constructed', async () => {
+    class Frozen {
+      readonly id: string;
+      constructor(id: string) {
+        this.id = id;
+        Object.freeze(this);
+      }
+      @flow({ instance: (self: Frozen) => self.id })
+      async whoami(): Promise<string> {
+        return this.id;
+      }
+    }
+    const frozen = new Frozen('cold');
+    const { engine } = await openEngine();
+    expect(await engine.start(startable(frozen.whoami), [])).toBe('cold');
+    expect(await engine.start(startable(frozen.whoami), [])).toBe('cold');
+  });
+
+  test('keep what is put in place of the method', async () => {
+    class Replaced {
+      readonly id: string = 'replaced';
+      @flow({ instance: (self: Replaced) => self.id })
+      async whoami(): Promise<string> {
+        return this.id;
+      }
+    }
+    const replaced = new Replaced();
+    replaced.whoami = async () => 'another';
+    expect(await replaced.whoami()).toBe('another');
+  });
+
   test('are told apart by instance', async () => {
     class Tenant {
       readonly id: string;
@@ -211,6 +242,73 @@ describe('a subclass', () => {
       }
     }
     expect(await new Plain().run()).toBe('plain');
+  });
+});
+
+/** A decorator as other libraries have them. */
+function traced<This, A extends unknown[], R>(
+  method: (this: This, ...args: A) => Promise<R>,
+  _context: ClassMethodDecoratorContext,
+): (this: This, ...args: A) => Promise<R> {
+  return async function (this: This, ...args: A): Promise<R> {
+    calls.push('traced');
+    return method.apply(this, args);
+  };
+}
+
+let calls: string[] = [];
+
+describe('a decorator of another library', () => {
+  test('stands below, and is part of the body', async () => {
+    calls = [];
+    class Inner {
+      @action
+      @traced
+      async step(): Promise<string> {
+        return 'done';
+      }
+      @flow
+      async run(): Promise<[string, string]> {
+        return [await this.step(), startable(this.step).name];
+      }
+    }
+    const { engine } = await openEngine();
+    expect(await engine.start(startable(new Inner().run), [])).toEqual(['done', 'Inner.step']);
+    expect(calls).toEqual(['traced']);
+  });
+
+  test.each([
+    [
+      'method',
+      () => {
+        class Outer {
+          @traced
+          @action
+          async step(): Promise<void> {}
+        }
+        return new Outer();
+      },
+    ],
+    [
+      'static method',
+      () => {
+        class Outer {
+          @traced
+          @flow
+          static async run(): Promise<void> {}
+          readonly id = 1;
+        }
+        return new Outer();
+      },
+    ],
+  ])('that stands above, where calls of the %s would not be recorded, is refused', (_, construct) => {
+    expect(construct).toThrow(
+      expect.objectContaining({
+        name: 'UsageError',
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringContaining('above all other decorators'),
+      }),
+    );
   });
 });
 

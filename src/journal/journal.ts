@@ -24,6 +24,8 @@ const NOTHING = new Map<string, never>();
  */
 export class Journal {
   readonly #run: ReplayedRun;
+  /** Whether the run has ended: then its end lies ahead of all its code. */
+  readonly #ended: boolean;
   /** Whether the run's cancellation was recorded. */
   readonly cancelRecorded: boolean = false;
   /** Whether there are branches whose bodies are not run again. */
@@ -43,9 +45,13 @@ export class Journal {
   #lastTold = 0;
   #nextSeq = 1;
 
-  /** @param options.whole - The bodies of branches that have ended are run again as well. */
-  constructor(run: ReplayedRun, loaded: readonly OperationRecord[], options?: { readonly whole: boolean }) {
+  /**
+   * @param options.whole - The bodies of branches that have ended are run again as well.
+   * @param options.ended - The run has ended, and is replayed only to see whether it would come to the same end.
+   */
+  constructor(run: ReplayedRun, loaded: readonly OperationRecord[], options?: { readonly whole: boolean; readonly ended?: boolean }) {
     this.#run = run;
+    this.#ended = options?.ended === true;
     // So it is with most, and their number is large.
     if (loaded.length === 0) return;
     this.#queue = loaded.filter((record) => record.seq !== null);
@@ -64,12 +70,12 @@ export class Journal {
   }
 
   /**
-   * Whether anything of an earlier execution lies ahead: something that its code was told, or a start to come to. Messages that nobody had read are neither:
+   * Whether anything of an earlier execution lies ahead: something that its code was told, a start to come to, or its end. Messages that nobody had read are neither:
    * a run that begins anew has them from its beginning.
    */
   get replaying(): boolean {
     // Once an outcome of this process is delivered, all that an unchanged flow was to ask for again lies behind.
-    return this.#delivered < this.#lastTold || (this.#recorded.size > 0 && this.#delivered <= this.#lastLoaded);
+    return this.#ended || this.#delivered < this.#lastTold || (this.#recorded.size > 0 && this.#delivered <= this.#lastLoaded);
   }
 
   /** Whether something is recorded that the flow has not asked for. */

@@ -20,7 +20,10 @@ function callbackToken(address: CallbackAddress): string {
 /** @throws {UsageError} `INVALID_TOKEN` when it is none. */
 export function readCallbackToken(token: unknown, caller: string): CallbackAddress {
   if (typeof token === 'string') {
-    const [secret, operationId, ...runId] = Buffer.from(token, 'base64url').toString().split(SEPARATOR);
+    const bytes = Buffer.from(token, 'base64url');
+    const [secret, operationId, ...runId] = bytes.toString().split(SEPARATOR);
+    // Buffer passes over characters that do not belong there.
+    if (bytes.toString('base64url') !== token) throw invalidToken(caller);
     if (secret !== undefined && operationId !== undefined && runId.length > 0) return { secret, operationId, runId: runId.join(SEPARATOR) };
   }
   throw invalidToken(caller);

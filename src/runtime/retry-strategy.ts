@@ -1,8 +1,10 @@
 import { thrownError } from '../codec/error-parts.js';
 import type { ErrorClass } from '../codec/error-registry.js';
+import { foreignBuiltinName } from '../codec/value-kinds.js';
 import { NonRetryableError, UsageError } from '../errors/errors.js';
 import { checkOptions, DURATION, isFunction, isOneOf, type OptionRule, type OptionTable } from '../errors/options.js';
 import { requireDuration } from '../futures/future.js';
+import { disown } from '../model/disowned.js';
 import type { Duration } from '../model/duration.js';
 
 /** Whether there is to be another attempt, and after how long. Default: at once. */
@@ -56,8 +58,8 @@ const TABLE: OptionTable = {
   backoffRate: [(value) => Number.isFinite(value) && (value as number) >= 1, 'a number from 1'],
   jitter: isOneOf('NONE', 'FULL', 'HALF'),
   retryable: [
-    (value) => isFunction(value) || (Array.isArray(value) && value.every(isFunction)),
-    'a function of the error, or an array of error classes',
+    (value) => isFunction(value) || (Array.isArray(value) && value.every(isErrorClass)),
+    'a function of the error, or an array of classes of errors: Error, and those that extend it',
   ],
 };
 
@@ -141,6 +143,7 @@ function isFinal(error: unknown): boolean {
 export function readDecision(value: unknown, key: 'retry' | 'continue', what: string): number | undefined {
   const { [key]: goesOn, delay = 0 } = (value ?? {}) as Partial<Record<'retry' | 'continue', unknown>> & { readonly delay?: Duration };
   if (typeof goesOn !== 'boolean') {
+    disown(value);
     throw new UsageError('INVALID_ARGUMENT', `${what} must return { ${key}: boolean, delay?: duration }`);
   }
   return goesOn ? requireDuration(delay, `the delay that ${what} returned`) : undefined;
@@ -164,12 +167,22 @@ function isAttempts(value: unknown): boolean {
   return value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && (value as number) >= 1);
 }
 
+/** Whether it is `Error` or extends it, of this realm or of another: what Node throws is of another in the tests of those who use Jest. */
+function isErrorClass(value: unknown): boolean {
+  if (typeof value !== 'function') return false;
+  for (let prototype = value.prototype as object | null | undefined; prototype; prototype = Object.getPrototypeOf(prototype)) {
+    if (foreignBuiltinName(prototype) === 'Error') return true;
+  }
+  return false;
+}
+
 function predicate(retryable: RetryOptions['retryable']): (error: Error) => boolean {
   if (retryable === undefined) return () => true;
   if (typeof retryable === 'function') {
     return (error) => {
       const worthIt: unknown = (retryable as (error: Error) => unknown)(error);
       if (typeof worthIt === 'boolean') return worthIt;
+      disown(worthIt);
       throw new UsageError(
         'INVALID_ARGUMENT',
         'the option "retryable" of createRetryStrategy() must be a function that returns true or false',

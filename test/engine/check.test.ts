@@ -199,6 +199,18 @@ describe('a run that the code fits', () => {
     expect(await checked.check(body)).toEqual(CLEAN);
   });
 
+  test('that had ended before a change at its end', async () => {
+    const checked = new Checked();
+    await checked.record(async () => act('a'));
+    expect(await checked.check(async () => (patched('more') ? [await act('a'), await act('b')] : act('a')))).toEqual(CLEAN);
+    expect(
+      await checked.check(async () => {
+        const first = await act('a');
+        return patched('more') ? [first, await act('b')] : first;
+      }),
+    ).toEqual(CLEAN);
+  });
+
   test('that failed for its leaks', async () => {
     const checked = new Checked();
     const body = async (): Promise<unknown> => {

@@ -1,3 +1,5 @@
+import { AssertionError } from 'node:assert';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import {
   createRetryStrategy,
@@ -119,12 +121,27 @@ describe('createRetryStrategy()', () => {
     expect(seen).toEqual([busy, failure]);
   });
 
+  test('refuses a predicate that returns a promise, whose rejection is nobody’s any more', () => {
+    const strategy = createRetryStrategy({ retryable: (async () => Promise.reject(new Error('no'))) as never });
+    // Vitest fails the run when a rejection is not handled.
+    expect(() => strategy(failure, 1)).toThrow(expect.objectContaining({ name: 'UsageError', code: 'INVALID_ARGUMENT' }));
+  });
+
   test('retries errors of the classes that are worth it, and of classes derived from them', () => {
     class Busy extends Error {}
     class VeryBusy extends Busy {}
     const strategy = createRetryStrategy({ retryable: [Busy, RangeError] });
     expect([new Busy(), new VeryBusy(), new RangeError()].map((error) => strategy(error, 1).retry)).toEqual([true, true, true]);
     expect([new Error(), new TypeError()].map((error) => strategy(error, 1).retry)).toEqual([false, false]);
+  });
+
+  test('takes every class of errors: Error itself, DOMException, and those of Node and of another realm', () => {
+    const Foreign = runInNewContext('class Foreign extends TypeError {}; Foreign') as new () => TypeError;
+    const errors = [new Error(), new DOMException('x', 'AbortError'), new AssertionError({}), new Foreign()];
+    for (const error of errors) {
+      const errorClass = error.constructor as new () => Error;
+      expect(createRetryStrategy({ retryable: [errorClass] })(error, 1).retry).toBe(true);
+    }
   });
 
   test('retries no error where no class is worth it', () => {
@@ -136,7 +153,16 @@ describe('createRetryStrategy()', () => {
       maxAttempts: [0, -1, 1.5, Number.NaN, '3'],
       backoffRate: [0.5, 0, Number.NaN, Number.POSITIVE_INFINITY, '2'],
       jitter: ['full', true, 1],
-      retryable: [5, 'Error', [Error, 'Error'], {}],
+      retryable: [
+        5,
+        'Error',
+        [Error, 'Error'],
+        {},
+        [class Plain {}],
+        [Error, () => true],
+        [Promise],
+        [Object.assign(() => true, { prototype: 5 })],
+      ],
       attempts: [3],
     };
     for (const [name, values] of Object.entries(bad)) {
@@ -276,7 +302,18 @@ describe('decideRetry()', () => {
   });
 
   test('refuses what is no decision, and says whose strategy it is', () => {
-    for (const answer of [undefined, null, true, 5, 'yes', {}, { retry: 1 }, { retry: 'yes' }, Promise.resolve({ retry: true })]) {
+    for (const answer of [
+      undefined,
+      null,
+      true,
+      5,
+      'yes',
+      {},
+      { retry: 1 },
+      { retry: 'yes' },
+      Promise.resolve({ retry: true }),
+      Promise.reject(failure),
+    ]) {
       const error = brokenBy(answer);
       expect(error).toMatchObject({ name: 'UsageError', code: 'INVALID_ARGUMENT' });
       expect(error.message).toBe('the retry strategy of action "x" must return { retry: boolean, delay?: duration }');

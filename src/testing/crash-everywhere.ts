@@ -1,5 +1,5 @@
 import { AssertionError } from 'node:assert';
-import { isStore } from '../engine/options.js';
+import { checkEngineOptions, isStore } from '../engine/options.js';
 import { endText, otherEnd } from '../engine/replay-problem.js';
 import { requireStart } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
@@ -9,7 +9,7 @@ import { memoryStore } from '../store/memory-store.js';
 import type { Store } from '../store/store.js';
 import { brokenBy, type Invariant } from './invariant.js';
 import type { BegunAction } from './mocks.js';
-import { type TestEngine, type TestEngineOptions, testEngine } from './test-engine.js';
+import { TEST_ENGINE_OPTIONS, type TestEngine, type TestEngineOptions, testEngine } from './test-engine.js';
 import { flawsOf, historyOf } from './well-formed.js';
 import { type CommitPoint, crashingStore, failingStore, reapedStore, slowStore, withCommit } from './wrapped-store.js';
 
@@ -57,6 +57,9 @@ const TABLE: OptionTable = {
   engine: [(value) => typeof value === 'object' && value !== null, 'options of createTestEngine()'],
 };
 
+// Each run has a store of its own, and its processes go on where the time of the one before was, by itself.
+const { store: _store, startTime: _startTime, autoAdvance: _autoAdvance, ...ENGINE } = TEST_ENGINE_OPTIONS;
+
 const FAULTS: OptionTable = {
   slow: [(value) => value === 0 || isPositiveInteger(value), 'a whole number of macrotasks'],
   failingCommit: [isBoolean, 'true or false'],
@@ -97,6 +100,7 @@ export async function crashEverywhere<A extends readonly unknown[], R>(
   requireStart(flow, args, 'crashEverywhere(flow, args)');
   checkOptions('crashEverywhere()', options, TABLE);
   checkOptions('crashEverywhere(): faults', options.faults, FAULTS);
+  checkEngineOptions('crashEverywhere(): engine', options.engine, ENGINE);
   const { failingCommit = false, lostWorker = false } = options.faults ?? {};
   const disturbances = [CRASH, ...(failingCommit ? [FAILING_COMMIT] : []), ...(lostWorker ? [LOST_WORKER] : [])];
 

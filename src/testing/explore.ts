@@ -1,10 +1,11 @@
 import { AssertionError } from 'node:assert';
 import { hash } from 'node:crypto';
+import { checkEngineOptions } from '../engine/options.js';
 import { requireStart } from '../engine/startables.js';
 import { checkOptions, isFunction, isPositiveInteger, type OptionTable } from '../errors/options.js';
 import { memoryStore } from '../store/memory-store.js';
 import { asError, brokenBy, type Invariant } from './invariant.js';
-import { type TestEngine, type TestEngineOptions, testEngine } from './test-engine.js';
+import { TEST_ENGINE_OPTIONS, type TestEngine, type TestEngineOptions, testEngine } from './test-engine.js';
 
 /** Options of `explore`. */
 export interface ExploreOptions<R> {
@@ -36,6 +37,9 @@ const TABLE: OptionTable = {
   engine: [(value) => typeof value === 'object' && value !== null, 'options of createTestEngine()'],
 };
 
+// Each run has a store of its own, and the time is moved by what is chosen.
+const { store: _store, autoAdvance: _autoAdvance, ...ENGINE } = TEST_ENGINE_OPTIONS;
+
 const RUN_ID = 'explored';
 const RUNS = 100;
 /** How many runs the search for a shorter order may take. */
@@ -66,6 +70,7 @@ export async function explore<A extends readonly unknown[], R>(
 ): Promise<ExploreReport> {
   requireStart(flow, args, 'explore(flow, args)');
   checkOptions('explore()', options, TABLE);
+  checkEngineOptions('explore(): engine', options.engine, ENGINE);
   const { seed = Math.floor(Math.random() * 2 ** 32), runs = RUNS } = options;
   const take = (choose: Choose): Promise<Order> => takeOrder(flow, args, options, choose);
   const orders = new Set<string>();

@@ -45,6 +45,9 @@ export function sequence(...steps: unknown[]): Sequence<unknown> {
 /** What can stand in: a function, an error to fail with, or a value to succeed with. */
 export type StandIn<A extends readonly unknown[], R> = ((...args: A) => Promise<R> | R) | Error | R;
 
+/** The type as it is, with nothing inferred from what is given for it: `NoInfer`, which TypeScript before 5.4 does not have. */
+export type Settled<R> = [R][R extends unknown ? 0 : never];
+
 interface Mock {
   readonly standIn: unknown;
   readonly latencyMs: (args: readonly unknown[]) => number;

@@ -8,7 +8,7 @@ import { registry } from '../engine/registry.js';
 import { replayProblem } from '../engine/replay-problem.js';
 import { requireStart } from '../engine/startables.js';
 import { StorageError, UsageError } from '../errors/errors.js';
-import { DURATION, givenOptions, isBoolean, isText, type OptionTable } from '../errors/options.js';
+import { checkOptions, DURATION, givenOptions, isBoolean, isText, type OptionTable, TEXT } from '../errors/options.js';
 import { requireDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
 import type { Logger } from '../model/logger.js';
@@ -17,7 +17,7 @@ import type { EngineEvents } from '../runtime/events.js';
 import { memoryStore } from '../store/memory-store.js';
 import type { Store } from '../store/store.js';
 import { Answers, type Question } from './answers.js';
-import { type BegunAction, type Mockable, type MockOptions, Mocks, type Sequence, type StandIn } from './mocks.js';
+import { type BegunAction, type Mockable, type MockOptions, Mocks, type Sequence, type Settled, type StandIn } from './mocks.js';
 import { type RunReport, runReport } from './run-report.js';
 import { wrappedStore } from './wrapped-store.js';
 
@@ -50,7 +50,8 @@ const LEASE_MS = Number.MAX_SAFE_INTEGER;
 
 // Time jumps, so there are no leases.
 const { leaseMs: _none, ...SHARED_OPTIONS } = ENGINE_OPTIONS;
-const OPTIONS: OptionTable = {
+/** What `createTestEngine` takes. */
+export const TEST_ENGINE_OPTIONS: OptionTable = {
   ...SHARED_OPTIONS,
   store: [isStore, 'a store, such as memoryStore() makes'],
   startTime: [(value) => Number.isFinite(millisecondsOf(value)), 'a valid date or milliseconds'],
@@ -115,7 +116,7 @@ export class TestEngine extends Engine {
    */
   readonly mock = <A extends readonly unknown[], R>(
     target: Mockable<A, R>,
-    standIn: StandIn<A, NoInfer<R>> | Sequence<StandIn<A, NoInfer<R>>>,
+    standIn: StandIn<A, Settled<R>> | Sequence<StandIn<A, Settled<R>>>,
     options?: MockOptions<A>,
   ): (() => void) => this.#kit.mocks.add('mock()', target, standIn, options);
 
@@ -172,9 +173,13 @@ export class TestEngine extends Engine {
    * Asserts that at no time more than so many calls of an action were under way at once, virtual latency included.
    *
    * @throws {AssertionError} with the number there were.
+   * @throws {UsageError} `NOT_STARTABLE`, or `INVALID_ARGUMENT` when `most` is not a whole number.
    */
   readonly assertMaxInFlight = <A extends readonly unknown[]>(target: Mockable<A, unknown>, most: number): void => {
     const actual = this.#kit.mocks.mostInFlight('assertMaxInFlight()', target);
+    if (!Number.isSafeInteger(most) || most < 0) {
+      throw new UsageError('INVALID_ARGUMENT', 'assertMaxInFlight(target, most): the most there may be must be a whole number, 0 or more');
+    }
     if (actual <= most) return;
     throw new AssertionError({ message: `${actual} calls were under way at once, and there may be ${most}`, actual, expected: most });
   };
@@ -190,6 +195,7 @@ export class TestEngine extends Engine {
     options?: TestRunOptions,
   ): Promise<RunReport<R>> => {
     requireStart(flow, args, 'engine.run(flow, args)');
+    checkOptions('engine.run()', options, { id: TEXT });
     const future = this.start(flow, args, options);
     const halted = this.#halted(future.id);
     try {
@@ -275,7 +281,7 @@ export function createTestEngine(options: TestEngineOptions = {}): TestEngine {
 
 /** As `createTestEngine`, with hooks. */
 export function testEngine(given: TestEngineOptions, { onAction, choose }: TestHooks = {}): TestEngine {
-  checkEngineOptions('createTestEngine()', given, OPTIONS);
+  checkEngineOptions('createTestEngine()', given, TEST_ENGINE_OPTIONS);
   const { startTime = START_MS, patience = PATIENCE_MS, autoAdvance = true, store = memoryStore(), ...options } = givenOptions(given);
   const startMs = millisecondsOf(startTime);
   const patienceMs = requireDuration(patience, 'createTestEngine(): patience');

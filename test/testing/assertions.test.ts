@@ -42,6 +42,12 @@ describe('assertMaxInFlight', () => {
     expect(error.message).toBe(`${most} calls were under way at once, and there may be ${most - 1}`);
   });
 
+  test.each(['x', Number.NaN, undefined, null, -1, 1.5])('refuses %s as the most there may be', async (most) => {
+    await using engine = createTestEngine();
+    const error = await thrownBy(() => engine.assertMaxInFlight(work, most as number));
+    expect(error).toMatchObject({ name: 'UsageError', code: 'INVALID_ARGUMENT', message: expect.stringContaining('assertMaxInFlight(') });
+  });
+
   test('counts each engine for itself', async () => {
     await using engine = createTestEngine();
     engine.assertMaxInFlight(work, 0);

@@ -396,6 +396,9 @@ test('bad options are refused', async () => {
     { faults: { what: true } },
     { engine: 7 },
     { engine: { what: 1 } },
+    { engine: { store: memoryStore() } },
+    { engine: { startTime: 0 } },
+    { engine: { autoAdvance: false } },
     { what: 1 },
     5,
   ]) {

@@ -1,4 +1,4 @@
-import { action, CompletionConfig, flow, map, now, parallel, sleep } from 'perdure';
+import { action, CompletionConfig, flow, map, memoryStore, now, parallel, sleep } from 'perdure';
 import { describe, expect, test } from 'vitest';
 import { type ExploreOptions, type ExploreReport, explore, type TestEngineOptions } from '../../src/testing.js';
 import { thrownBy, unique } from '../api/with-engine.js';
@@ -367,6 +367,8 @@ describe('refuses', () => {
     ['a setup that is no function', { setup: {} }],
     ['an engine that is no object', { engine: 5 }],
     ['options of the engine that there are not', { engine: { what: 1 } }],
+    ['a store of the engine', { engine: { store: memoryStore() } }],
+    ['time that does not move by itself', { engine: { autoAdvance: false } }],
     ['options that there are not', { orders: 5 }],
     ['options that are no object', 5],
     ['options that are null', null],
@@ -387,11 +389,6 @@ describe('refuses', () => {
     expect(error).toMatchObject({ name: 'UsageError', code: 'INVALID_ARGUMENT' });
     expect(error.message).toBe('explore(flow, args): args is the array of arguments');
   });
-});
-
-test('the time moves by itself whatever the options of the engine say', async () => {
-  const engine = { autoAdvance: false } as Omit<TestEngineOptions, 'store' | 'autoAdvance'>;
-  expect((await explore(inOrder(sleeper(1_000, 't')), [], { runs: 2, engine })).runs).toBe(2);
 });
 
 test('what the setup throws is thrown as it is', async () => {

@@ -544,6 +544,16 @@ describe('run()', () => {
       'INVALID_OPTION',
     ],
     [
+      'a leak policy, which is for engine.start() and for the engine',
+      (engine: TestEngine) =>
+        engine.run(
+          aFlow(async () => 1),
+          [],
+          { leaks: 'ignore' } as never,
+        ),
+      'INVALID_OPTION',
+    ],
+    [
       'an empty id',
       (engine: TestEngine) =>
         engine.run(
@@ -556,7 +566,7 @@ describe('run()', () => {
   ])('refuses %s', async (_what, call, code) => {
     const error = await thrownBy(() => call(testEngine()));
     expect(error).toBeInstanceOf(UsageError);
-    expect(error).toMatchObject({ code });
+    expect(error).toMatchObject({ code, message: expect.stringMatching(/^engine\.run\(/) });
   });
 
   test('works when it is taken off the engine', async () => {

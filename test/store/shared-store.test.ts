@@ -5,6 +5,8 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { memoryStore } from '../../src/store/memory-store.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
+import { wrappedStore } from '../../src/testing/wrapped-store.js';
+import { createTestEngine } from '../../src/testing.js';
 import { deferred, unique } from '../api/with-engine.js';
 import { batchOf, runOf, withRuns } from './records.js';
 import { tempDirectory } from './temp-directory.js';
@@ -33,6 +35,18 @@ describe.each(Object.entries(STORES))('one object for %s', (_, make) => {
     await isClosed(store);
     await store.close();
     await store.open();
+    expect(await store.listRuns({})).toEqual([]);
+    await store.close();
+    await isClosed(store);
+  });
+
+  test('stays open for the others when an engine fails to open on it, and is closed', async () => {
+    const store = make();
+    await store.open();
+    const failing = wrappedStore(store, (method, call) => (method === 'registerWorker' ? Promise.reject(new Error('no')) : call()));
+    const engine = createTestEngine({ store: failing });
+    await expect(engine.open()).rejects.toThrow('no');
+    await engine.close();
     expect(await store.listRuns({})).toEqual([]);
     await store.close();
     await isClosed(store);

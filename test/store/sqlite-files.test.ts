@@ -3,12 +3,13 @@ import { chmodSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSy
 import { join } from 'node:path';
 import process from 'node:process';
 import { expect, onTestFinished, test } from 'vitest';
-import type { SqliteDatabase } from '../../src/store/sqlite/driver.js';
+import type { SqliteDatabase, SqliteStatement } from '../../src/store/sqlite/driver.js';
 import { findDriver } from '../../src/store/sqlite/find-driver.js';
 import type { SqliteStoreOptions } from '../../src/store/sqlite/sqlite-store.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
 import { batchOf, outcomeOf, runOf, withRuns } from './records.js';
+import { spyDriver } from './spy-driver.js';
 import { tempDirectory } from './temp-directory.js';
 
 function store(path: string, options?: SqliteStoreOptions): Store {
@@ -33,13 +34,6 @@ async function connect(path: string): Promise<SqliteDatabase> {
 /** Copies in a process of its own: opening and closing a file here would end the locks of this process on it. */
 function copy(from: string, to: string): void {
   execFileSync(process.execPath, ['-e', 'fs.copyFileSync(process.argv[1], process.argv[2])', from, to]);
-}
-
-/** Makes the two copies of the log's header differ, as they do while one is written, or puts it right again; in a process of its own, as above. */
-function flipHeader(path: string): void {
-  const script =
-    'const f = fs.openSync(process.argv[1], "r+"), b = Buffer.alloc(1); fs.readSync(f, b, 0, 1, 16); b[0] ^= 1; fs.writeSync(f, b, 0, 1, 16)';
-  execFileSync(process.execPath, ['-e', script, `${path}-shm`]);
 }
 
 /** An error with this code that names the path and says something. */
@@ -195,25 +189,73 @@ test.each([
   other.exec('BEGIN IMMEDIATE');
   await expect(write(busy)).rejects.toEqual(failure('STORE_BUSY', path));
   expect(await busy.loadJournal('id')).toEqual([]);
+  await busy.changedElsewhere();
   other.exec(`UPDATE perdure_runs SET flow = 'renamed'; COMMIT`);
+  expect(await busy.changedElsewhere()).toBe(true);
   expect((await busy.getRuns(['id']))[0]?.flow).toBe('renamed');
   await write(busy);
   expect(await busy.loadJournal('id')).toHaveLength(1);
 });
 
-test('a process that stands still amid the header of the log makes the database busy, and usable afterwards', async () => {
+test('what another process wrote while a write met a lock counts as changed elsewhere', async () => {
   const path = join(tempDirectory(), 'app.db');
-  const waiting = await withRuns(await opened(path), 'id');
+  const busy = await withRuns(await opened(path, { busyTimeoutMs: 1 }), 'id');
+  await busy.changedElsewhere();
   const other = await connect(path);
   other.exec('BEGIN IMMEDIATE');
-  flipHeader(path);
+  await expect(busy.commit(batchOf({ creates: [runOf('new')] }))).rejects.toEqual(failure('STORE_BUSY', path));
+  other.exec(`UPDATE perdure_runs SET flow = 'renamed'; COMMIT`);
+  expect(await busy.changedElsewhere()).toBe(true);
+  expect(await busy.changedElsewhere()).toBe(false);
+});
+
+test('a process that stands still with a lock that is held for an instant makes the database busy, and usable afterwards', async () => {
+  const path = join(tempDirectory(), 'app.db');
+  const driver = await findDriver();
+  let standsStill = false;
   // SQLite tries for ten seconds, whatever the busy time-out is, and calls it a failure of the locking protocol.
+  const connectTo = (file: string): SqliteDatabase => {
+    const database = driver.connect(file);
+    const prepare = (sql: string): SqliteStatement => {
+      const statement = database.prepare(sql);
+      const run: SqliteStatement['run'] = (values) => {
+        if (standsStill) throw Object.assign(new Error('locking protocol'), { code: 'SQLITE_PROTOCOL', rawCode: 15 });
+        return statement.run(values);
+      };
+      return { run, get: (values) => statement.get(values), all: (values) => statement.all(values) };
+    };
+    return { prepare, exec: (sql) => database.exec(sql), close: () => database.close() };
+  };
+  const waiting = await withRuns(await opened(path, { driver: { name: 'standing', connect: connectTo } }), 'id');
+  standsStill = true;
   await expect(waiting.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }))).rejects.toEqual(failure('STORE_BUSY', path));
-  flipHeader(path);
-  other.exec('ROLLBACK');
+  standsStill = false;
   await waiting.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }));
   expect(await waiting.loadJournal('id')).toHaveLength(1);
-}, 40_000);
+});
+
+test('a file that is no database is closed again', async () => {
+  const path = join(tempDirectory(), 'app.db');
+  writeFileSync(path, 'this is no database, and much longer than a header '.repeat(100));
+  const driver = await findDriver();
+  let open = 0;
+  const connectTo = (file: string): SqliteDatabase => {
+    const database = driver.connect(file);
+    open += 1;
+    return {
+      prepare: (sql) => database.prepare(sql),
+      exec: (sql) => database.exec(sql),
+      close: () => {
+        open -= 1;
+        database.close();
+      },
+    };
+  };
+  await expect(store(path, { driver: { name: 'counting', connect: connectTo } }).open()).rejects.toEqual(
+    failure('STORE_NOT_A_DATABASE', path),
+  );
+  expect(open).toBe(0);
+});
 
 test('a write that SQLite refuses changes nothing and leaves the store usable (S2)', async () => {
   const path = join(tempDirectory(), 'app.db');
@@ -248,13 +290,7 @@ test.each([
   ['normal', 1],
 ] as const)('with synchronous %s, SQLite is at level %i', async (synchronous, level) => {
   const path = join(tempDirectory(), 'app.db');
-  const driver = await findDriver();
-  const connections: SqliteDatabase[] = [];
-  const connectTo = (file: string): SqliteDatabase => {
-    const database = driver.connect(file);
-    connections.push(database);
-    return database;
-  };
-  await opened(path, { driver: { ...driver, connect: connectTo }, ...(synchronous === undefined ? {} : { synchronous }) });
+  const { driver, connections } = await spyDriver();
+  await opened(path, { driver, ...(synchronous === undefined ? {} : { synchronous }) });
   expect(connections[0]?.prepare('PRAGMA synchronous').all([])).toMatchObject([{ synchronous: level }]);
 });

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { findDriver } from '../../src/store/sqlite/find-driver.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
 import { assertWellStored } from '../../src/testing/store-conformance/well-stored.js';
@@ -39,6 +40,19 @@ test('a worker in another process lives until it is killed, and is found dead at
   expect(claimed.map((run) => run.id)).toEqual(['run of child']);
   expect(await store.loadJournal('run of child')).toHaveLength(1);
   expect(existsSync(`${path}-worker-child`)).toBe(false);
+});
+
+test('a worker that could not be registered leaves no file behind', async () => {
+  const path = join(tempDirectory(), 'app.db');
+  const store = sqliteStore(path, { busyTimeoutMs: 1 });
+  await store.open();
+  onTestFinished(() => store.close());
+  const other = (await findDriver()).connect(path);
+  other.exec('BEGIN IMMEDIATE');
+  await expect(store.registerWorker('w1', 1_000)).rejects.toMatchObject({ code: 'STORE_BUSY' });
+  other.exec('ROLLBACK');
+  other.close();
+  expect(existsSync(`${path}-worker-w1`)).toBe(false);
 });
 
 test('a process that stands still keeps its lock, is dead by its lease, and is fenced when it goes on (S3, S5)', async () => {

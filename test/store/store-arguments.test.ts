@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { chooseStore } from '../../src/engine/choose-store.js';
 import { memoryStore } from '../../src/store/memory-store.js';
-import type { SqliteDatabase, SqliteDriver } from '../../src/store/sqlite/driver.js';
-import { findDriver } from '../../src/store/sqlite/find-driver.js';
 import type { SqliteStoreOptions } from '../../src/store/sqlite/sqlite-store.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import { spyDriver } from './spy-driver.js';
 import { tempDirectory } from './temp-directory.js';
 
 /** A mistake of the caller with this code whose message says this. */
@@ -20,18 +19,6 @@ function thrownBy(work: () => unknown): unknown {
   } catch (error) {
     return error;
   }
-}
-
-/** A driver that remembers what it has opened. */
-async function spyDriver(): Promise<{ driver: SqliteDriver; connections: SqliteDatabase[] }> {
-  const driver = await findDriver();
-  const connections: SqliteDatabase[] = [];
-  const connect = (file: string): SqliteDatabase => {
-    const database = driver.connect(file);
-    connections.push(database);
-    return database;
-  };
-  return { driver: { ...driver, connect }, connections };
 }
 
 const LEVELS = "sqliteStore(): the option \"synchronous\" must be one of 'full', 'normal'";
@@ -94,10 +81,10 @@ test.each([
   [' ', 'not " "'],
   ['a\0b', 'without NUL, not "a\\u0000b"'],
   ['\ud800.db', 'not "\\ud800.db"'],
-  [7, 'not number'],
+  [7, 'not a number'],
   [undefined, 'not undefined'],
   [null, 'not null'],
-  [new URL('file:///app.db'), 'not object'],
+  [new URL('file:///app.db'), 'not a URL'],
 ])('the path %j is refused', (path, says) => {
   expect(thrownBy(() => sqliteStore(path as string))).toEqual(mistake('INVALID_ARGUMENT', says));
 });

@@ -36,7 +36,7 @@ const AMPLE_BYTES = 64 * 1_024 * 1_024;
  *   SC1  No transaction is open between two calls of a method.
  *   SC2  Whatever a driver throws leaves as `StorageError`.
  *   SC3  A statement that has met a lock leaves nothing behind. `libsql` does not end such a statement, which would keep the connection at what it saw then
- *        and let it write no more; so what is done next is done on a new connection.
+ *        and let it write no more; so what is done next is done on a new connection, to which all there is counts as written elsewhere.
  */
 export class Connection {
   readonly path: string;
@@ -46,6 +46,7 @@ export class Connection {
   readonly #statements = new Map<string, SqliteStatement>();
   #database: SqliteDatabase;
   #stuck = false;
+  #seenVersion: number | undefined;
 
   private constructor(database: SqliteDatabase, options: ConnectionOptions) {
     this.path = options.path;
@@ -101,18 +102,30 @@ export class Connection {
 
   /** Runs `work` in one write transaction: all of it happens, or nothing when it throws. */
   write<T>(doing: string, work: () => T): T {
-    let begun = false;
-    try {
-      if (this.#stuck) this.#reopen();
+    return this.run(doing, () => {
       this.statement('BEGIN IMMEDIATE').run([]);
-      begun = true;
-      const result = work();
-      this.statement('COMMIT').run([]);
-      return result;
-    } catch (error) {
-      if (begun) rollback(this.#database);
-      throw this.#failure(error, doing);
-    }
+      try {
+        const result = work();
+        this.statement('COMMIT').run([]);
+        return result;
+      } catch (error) {
+        rollback(this.#database);
+        throw error;
+      }
+    });
+  }
+
+  /** Whether anything was written through another connection since it was last asked; at first, and when that is not known, it was. */
+  changedElsewhere(): boolean {
+    const version = this.run('look for changes', () => this.statement('PRAGMA data_version').all([])[0]?.['data_version'] as number);
+    const changed = version !== this.#seenVersion;
+    this.#seenVersion = version;
+    return changed;
+  }
+
+  /** What was written through this connection counts as written elsewhere as well. */
+  forgetSeen(): void {
+    this.#seenVersion = undefined;
   }
 
   #failure(error: unknown, doing: string): StorageError {
@@ -127,6 +140,7 @@ export class Connection {
     this.#database.close();
     this.#database = database;
     this.#stuck = false;
+    this.forgetSeen();
   }
 
   /**
@@ -159,8 +173,13 @@ export class Connection {
 
 function connect({ driver, path, synchronous, busyTimeoutMs }: ConnectionOptions): SqliteDatabase {
   const database = driver.connect(path);
-  database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA synchronous = ${synchronous}`);
-  return database;
+  try {
+    database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA synchronous = ${synchronous}`);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
 }
 
 /** Appends zeros up to a length, if the disk has ample room; a part of them is worth nothing. */

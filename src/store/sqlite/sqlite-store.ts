@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { describeKind } from '../../codec/value-kinds.js';
 import { StorageError, UsageError } from '../../errors/errors.js';
 import { checkOptions, hasMethods, isOneOf, isText, type OptionTable } from '../../errors/options.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
@@ -55,7 +56,7 @@ export function sqliteStore(path: string, options?: SqliteStoreOptions): Store {
 
 function checkFilePath(path: unknown): void {
   if (!isText(path) || path === ':memory:') {
-    const given = typeof path === 'string' ? JSON.stringify(path) : path === null ? 'null' : typeof path;
+    const given = typeof path === 'string' ? JSON.stringify(path) : describeKind(path);
     throw new UsageError(
       'INVALID_ARGUMENT',
       `a SQLite store needs the path of a file, a text without NUL, not ${given}. Use memoryStore() for a store in memory`,
@@ -69,9 +70,6 @@ function checkFilePath(path: unknown): void {
     `there is no store for ${scheme}: addresses; give the path of a SQLite file, or memoryStore() for a store in memory`,
   );
 }
-
-/** Stands for any version of the file but the one there is. */
-const UNSEEN = -1;
 
 /** What an open store consists of. */
 interface Parts {
@@ -104,7 +102,6 @@ class SqliteStore implements Store {
   #opened = 0;
   #parts: Parts | undefined;
   #opening: Promise<void> | undefined;
-  #seenVersion = UNSEEN;
 
   constructor(path: string, { synchronous = 'full', busyTimeoutMs = 10_000, driver }: SqliteStoreOptions) {
     this.name = path;
@@ -123,7 +120,7 @@ class SqliteStore implements Store {
   async close(): Promise<void> {
     this.#opened = Math.max(0, this.#opened - 1);
     // Whoever is left has not seen what the other wrote through the same connection.
-    this.#seenVersion = UNSEEN;
+    this.#parts?.connection.forgetSeen();
     await this.#opening?.catch(() => undefined);
     if (this.#opened > 0) return;
     const parts = this.#parts;
@@ -199,13 +196,7 @@ class SqliteStore implements Store {
   /** SQLite's counter leaves out what this connection wrote, so with several engines or workers here it says too little. */
   async changedElsewhere(): Promise<boolean> {
     const { connection, workers } = this.#use();
-    const version = connection.run(
-      'look for changes',
-      () => connection.statement('PRAGMA data_version').all([])[0]?.['data_version'] as number,
-    );
-    const changed = version !== this.#seenVersion || this.#opened > 1 || workers.held > 1;
-    this.#seenVersion = version;
-    return changed;
+    return connection.changedElsewhere() || this.#opened > 1 || workers.held > 1;
   }
 
   async #openOnce(): Promise<void> {

@@ -48,7 +48,7 @@ export class WorkerTable {
       this.#connection.write('register a worker', () => this.#insert(workerId, nowMs));
       this.#locks.set(workerId, lock);
     } catch (error) {
-      lock.abandon();
+      lock.release();
       throw error;
     }
   }

@@ -2,11 +2,11 @@ import type { Clock } from '../clock/clock.js';
 import { systemClock } from '../clock/system-clock.js';
 import type { Codec } from '../codec/codec.js';
 import { UsageError } from '../errors/errors.js';
-import { checkOptions, DURATION, givenOptions, isText, POLICY, TEXT } from '../errors/options.js';
+import { checkOptions, DURATION, isText, POLICY, readOptions, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import { requireDuration, requireReason } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
-import type { RunRecord } from '../model/records.js';
+import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
 import { currentPlace, outsidePlaces } from '../runtime/current-scope.js';
 import type { FlowDefinition } from '../runtime/definitions.js';
@@ -25,7 +25,7 @@ import { EngineEmitter, type EngineListener } from './events.js';
 import { forkOf } from './fork.js';
 import { guarded, jsonLogger } from './json-logger.js';
 import { type OperationInfo, type OperationsSource, operationsTree } from './operations-tree.js';
-import { checkEngineOptions, type EngineOptions, engineCodec } from './options.js';
+import { type EngineOptions, engineCodec, readEngineOptions } from './options.js';
 import { Outbox } from './outbox.js';
 import { flowNotRegistered, registry } from './registry.js';
 import { checkRetention, prune, pruneSome, type Retention } from './retention.js';
@@ -86,13 +86,16 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   readonly #rootHost: RootFutureHost;
   readonly #outbox: Outbox;
   readonly #releases: (() => void)[] = [];
+  /** Calls under way, which closing waits for. */
+  readonly #calls = new Set<Promise<unknown>>();
   #refusal: Error | undefined;
+  #storeOpen = false;
   #closing: Promise<void> | undefined;
   #opened: Promise<void> | undefined;
 
   /** @throws {UsageError} `INVALID_OPTION` */
-  constructor(options: EngineOptions = {}, parts: EngineParts = {}) {
-    checkEngineOptions('open()', options);
+  constructor(given: EngineOptions = {}, parts: EngineParts = {}) {
+    const options = readEngineOptions('open()', given);
     const logger = options.logger === undefined ? jsonLogger : guarded(options.logger);
     this.#store = chooseStore(options.store);
     this.#codec = engineCodec(options);
@@ -129,11 +132,14 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     });
     this.#rootHost = {
       clock: this.#clock,
-      requestCancel: (runId, reason) =>
-        void this.#ready()
-          .then(() => this.#worker.settled())
-          .then(() => this.#outbox.cancel(runId, reason))
-          .catch((error: unknown) => logger.warn(`run ${runId} was not cancelled: ${plainError(error).message}`, { runId })),
+      requestCancel: (runId, reason) => {
+        const request = this.#underWay(async () => {
+          await this.#ready();
+          await this.#worker.settled();
+          await this.#outbox.cancel(runId, reason);
+        });
+        request.catch((error: unknown) => logger.warn(`run ${runId} was not cancelled: ${plainError(error).message}`, { runId }));
+      },
       forget: (root) => this.#roots.delete(root),
     };
     if (options.default !== false && this.#executes) enterEngine(this);
@@ -153,10 +159,10 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    */
   start<A extends readonly unknown[], R>(flow: StartableFlow<A, R>, args: A, options?: StartOptions): DurableFuture<R> {
     const startable = requireStart(flow, args, 'engine.start(flow, args)');
-    checkOptions('engine.start()', options, { id: TEXT, leaks: POLICY });
+    const given = readOptions('engine.start()', options, { id: TEXT, leaks: POLICY });
     return this.startRun(registry.toStart(startable), args, {
       ...startable.options,
-      ...givenOptions(options ?? {}),
+      ...given,
     }) as DurableFuture<R>;
   }
 
@@ -198,7 +204,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     if (!isText(operationId))
       throw new UsageError('INVALID_ARGUMENT', 'engine.fork(runId, operationId): the operation has an id, such as "3"');
     const root = this.#newRoot(newRunId(this.#clock.now()), '', this.#codec);
-    this.#fork(root, runId, operationId).catch((error: unknown) => root.abandon(error as Error));
+    this.#underWay(() => this.#fork(root, runId, operationId)).catch((error: unknown) => root.abandon(error as Error));
     return root.future as unknown as DurableFuture<T>;
   }
 
@@ -206,28 +212,34 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   future<T = unknown>(runId: string): DurableFuture<T> {
     this.#admit('engine.future()');
     const root = this.#newRoot(requireRunId(runId, 'engine.future(runId)'), '', this.#codec);
-    this.#attach(root).catch((error: unknown) => root.abandon(error as Error));
+    this.#underWay(() => this.#attach(root)).catch((error: unknown) => root.abandon(error as Error));
     return root.future as unknown as DurableFuture<T>;
   }
 
   /** Tells of a run, and what it waits for. @throws {UsageError} `RUN_NOT_FOUND` */
-  async get(runId: string): Promise<RunDetails> {
-    const record = await this.recordOf(runId, 'engine.get(runId)');
-    return runDetails(record, { ...this.operationsSource, codec: this.#codecOf(record) });
+  get(runId: string): Promise<RunDetails> {
+    return this.#underWay(async () => {
+      const record = await this.recordOf(runId, 'engine.get(runId)');
+      return runDetails(record, { ...this.operationsSource, codec: this.#codecOf(record) });
+    });
   }
 
   /** All that a run and its child runs have asked for, as a tree, with attempts and outcomes. @throws {UsageError} `RUN_NOT_FOUND` */
-  async operations(runId: string): Promise<OperationInfo[]> {
-    const record = await this.recordOf(runId, 'engine.operations(runId)');
-    return operationsTree(this.operationsSource, record);
+  operations(runId: string): Promise<OperationInfo[]> {
+    return this.#underWay(async () => {
+      const record = await this.recordOf(runId, 'engine.operations(runId)');
+      return operationsTree(this.operationsSource, record);
+    });
   }
 
   /** The runs that meet all conditions, newest first. */
-  async list(filter: ListFilter = {}): Promise<RunInfo[]> {
-    this.#admit('engine.list()');
-    checkListFilter(filter);
-    await this.#ready();
-    return (await this.#store.listRuns(filter)).map((record) => runInfo(record, this.#codecOf(record)));
+  list(filter: ListFilter = {}): Promise<RunInfo[]> {
+    return this.#underWay(async () => {
+      this.#admit('engine.list()');
+      checkListFilter(filter);
+      await this.#ready();
+      return (await this.#store.listRuns(filter)).map((record) => runInfo(record, this.#codecOf(record)));
+    });
   }
 
   /**
@@ -235,11 +247,13 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    *
    * @throws {UsageError} `RUN_NOT_FOUND`
    */
-  async cancel(runId: string, reason?: string): Promise<boolean> {
-    this.#admit('engine.cancel()');
-    requireRunId(runId, 'engine.cancel(runId)');
-    requireReason(reason, 'engine.cancel(runId, reason)');
-    return this.#outbox.cancel(runId, reason);
+  cancel(runId: string, reason?: string): Promise<boolean> {
+    return this.#underWay(async () => {
+      this.#admit('engine.cancel()');
+      requireRunId(runId, 'engine.cancel(runId)');
+      requireReason(reason, 'engine.cancel(runId, reason)');
+      return this.#outbox.cancel(runId, reason);
+    });
   }
 
   /**
@@ -248,11 +262,13 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    *
    * @throws {UsageError} `RUN_NOT_FOUND`, `RUN_FINISHED`, `INVALID_ARGUMENT` or `VALUE_NOT_SERIALIZABLE`.
    */
-  async send(runId: string, name: string, value?: unknown): Promise<void> {
-    this.#admit('engine.send()');
-    requireRunId(runId, 'engine.send(runId, name)');
-    if (!isText(name)) throw new UsageError('INVALID_ARGUMENT', 'engine.send(runId, name): the name must be a text that is not empty');
-    await this.#outbox.event(runId, name, value);
+  send(runId: string, name: string, value?: unknown): Promise<void> {
+    return this.#underWay(async () => {
+      this.#admit('engine.send()');
+      requireRunId(runId, 'engine.send(runId, name)');
+      if (!isText(name)) throw new UsageError('INVALID_ARGUMENT', 'engine.send(runId, name): the name must be a text that is not empty');
+      await this.#outbox.event(runId, name, value);
+    });
   }
 
   /**
@@ -260,9 +276,11 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    *
    * @throws {UsageError} `INVALID_TOKEN`, `RUN_FINISHED` or `VALUE_NOT_SERIALIZABLE`.
    */
-  async complete(token: string, value?: unknown): Promise<void> {
-    this.#admit('engine.complete()');
-    await this.#outbox.complete('engine.complete(token, value)', token, value);
+  complete(token: string, value?: unknown): Promise<void> {
+    return this.#underWay(async () => {
+      this.#admit('engine.complete()');
+      await this.#outbox.complete('engine.complete(token, value)', token, value);
+    });
   }
 
   /**
@@ -270,9 +288,11 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    *
    * @throws {UsageError} `INVALID_TOKEN` or `RUN_FINISHED`.
    */
-  async fail(token: string, error: unknown): Promise<void> {
-    this.#admit('engine.fail()');
-    await this.#outbox.fail('engine.fail(token, error)', token, error);
+  fail(token: string, error: unknown): Promise<void> {
+    return this.#underWay(async () => {
+      this.#admit('engine.fail()');
+      await this.#outbox.fail('engine.fail(token, error)', token, error);
+    });
   }
 
   /**
@@ -280,9 +300,11 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    *
    * @throws {UsageError} `INVALID_TOKEN` or `RUN_FINISHED`.
    */
-  async heartbeat(token: string): Promise<void> {
-    this.#admit('engine.heartbeat()');
-    await this.#outbox.heartbeat('engine.heartbeat(token)', token);
+  heartbeat(token: string): Promise<void> {
+    return this.#underWay(async () => {
+      this.#admit('engine.heartbeat()');
+      await this.#outbox.heartbeat('engine.heartbeat(token)', token);
+    });
   }
 
   /**
@@ -290,14 +312,16 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    *
    * @throws {UsageError} `RUN_NOT_FOUND`, or `RUN_NOT_BLOCKED` when it has another status.
    */
-  async retry(runId: string): Promise<void> {
-    this.#admit('engine.retry()');
-    requireRunId(runId, 'engine.retry(runId)');
-    await this.#ready();
-    const status = await this.#store.unblock(runId);
-    if (status === undefined) throw runNotFound(runId);
-    if (status !== 'BLOCKED') throw new UsageError('RUN_NOT_BLOCKED', `run ${runId} is ${status}; only a BLOCKED run can be retried`);
-    await this.#worker.claim();
+  retry(runId: string): Promise<void> {
+    return this.#underWay(async () => {
+      this.#admit('engine.retry()');
+      requireRunId(runId, 'engine.retry(runId)');
+      await this.#ready();
+      const status = await this.#store.unblock(runId);
+      if (status === undefined) throw runNotFound(runId);
+      if (status !== 'BLOCKED') throw new UsageError('RUN_NOT_BLOCKED', `run ${runId} is ${status}; only a BLOCKED run can be retried`);
+      await this.#worker.claim();
+    });
   }
 
   /**
@@ -307,12 +331,15 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @returns What the present code does not replay.
    * @throws {UsageError} `NOT_STARTABLE`
    */
-  async check(flow: StartableFlow<never, unknown>): Promise<CheckReport> {
-    this.#admit('engine.check()');
-    const { name } = requireFlow(flow, 'engine.check(flow)').definition;
-    await this.#ready();
-    const runs = await this.#store.listRuns({ flow: name, limit: Number.MAX_SAFE_INTEGER });
-    return checkRuns({ runs, codec: this.#codec, loadJournal: (runId) => this.#store.loadJournal(runId) });
+  check(flow: StartableFlow<never, unknown>): Promise<CheckReport> {
+    return this.#underWay(async () => {
+      this.#admit('engine.check()');
+      const { name } = requireFlow(flow, 'engine.check(flow)').definition;
+      await this.#ready();
+      const runs = await this.#store.listRuns({ flow: name, limit: Number.MAX_SAFE_INTEGER });
+      const loadJournal = (runId: string): Promise<OperationRecord[]> => this.#openStore('engine.check()').loadJournal(runId);
+      return checkRuns({ runs, codec: this.#codec, loadJournal });
+    });
   }
 
   /**
@@ -321,11 +348,13 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @returns How many runs are gone, children included.
    * @throws {UsageError} `INVALID_OPTION` or `INVALID_DURATION`
    */
-  async prune(retention: Retention): Promise<number> {
-    this.#admit('engine.prune()');
-    checkRetention('engine.prune()', retention);
-    await this.#ready();
-    return prune(this.#store, retention, this.#clock);
+  prune(retention: Retention): Promise<number> {
+    return this.#underWay(async () => {
+      this.#admit('engine.prune()');
+      checkRetention('engine.prune()', retention);
+      await this.#ready();
+      return prune({ prune: (query) => this.#openStore('engine.prune()').prune(query) }, retention, this.#clock);
+    });
   }
 
   /** Listens to an event; returns what stops it. A listener that throws is logged and disturbs nobody. */
@@ -359,6 +388,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   async #open(): Promise<void> {
     try {
       await this.#store.open();
+      this.#storeOpen = true;
       this.#releases.push(holdRejections());
       await this.#worker.start();
       if (this.#closing !== undefined) return;
@@ -366,7 +396,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       this.#releases.push(registry.onChange(() => void this.#worker.claim()));
     } catch (error) {
       this.#failed(error);
-      await this.#store.close();
+      await this.#closeStore();
       throw error;
     }
   }
@@ -379,10 +409,23 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     try {
       if (!failed) await this.#worker.stop(timeoutMs);
     } finally {
-      await this.#macrotask();
+      await Promise.allSettled(this.#calls);
       this.#releaseAll((root) => root.engineClosed());
-      await this.#store.close();
+      await this.#closeStore();
     }
+  }
+
+  /** For what has many steps, so that closing does not wait for all of them. */
+  #openStore(caller: string): Store {
+    this.#admit(caller);
+    return this.#store;
+  }
+
+  /** Others may share the store: what was opened once is closed once. */
+  async #closeStore(): Promise<void> {
+    if (!this.#storeOpen) return;
+    this.#storeOpen = false;
+    await this.#store.close();
   }
 
   #failed(error: unknown): void {
@@ -460,14 +503,19 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * the runs go on.
    */
   async #ready(): Promise<void> {
-    await this.open();
-    await this.#macrotask();
+    this.#opened ??= this.#open();
+    await this.#opened;
+    await new Promise<void>((resolve) => this.#clock.macrotask(resolve));
     await this.#worker.group.flush();
   }
 
-  /** Calls that came before are on their way to the store then. */
-  #macrotask(): Promise<void> {
-    return new Promise((resolve) => this.#clock.macrotask(resolve));
+  /** Makes a call, for which closing waits. */
+  #underWay<T>(call: () => Promise<T>): Promise<T> {
+    const result = call();
+    this.#calls.add(result);
+    const over = (): void => void this.#calls.delete(result);
+    result.then(over, over);
+    return result;
   }
 
   /** What operations are read from by now. */

@@ -1,5 +1,17 @@
 import { join } from 'node:path';
-import { action, actionContext, type DurableFuture, type EngineEvents, event, flow, flowContext, memoryStore, open, sleep } from 'perdure';
+import {
+  action,
+  actionContext,
+  callback,
+  type DurableFuture,
+  type EngineEvents,
+  event,
+  flow,
+  flowContext,
+  memoryStore,
+  open,
+  sleep,
+} from 'perdure';
 import { describe, expect, test } from 'vitest';
 import type { RunRecord } from '../../src/model/records.js';
 import { runChild } from '../api/run-child.js';
@@ -173,32 +185,46 @@ describe('close()', () => {
 
   test.each([['in memory'], ['in a file']])('lets calls that came before it come to their end, %s', async (where) => {
     const store = where === 'in memory' ? memoryStore() : join(tempDirectory(), 'app.db');
-    const { engine } = await openEngine({ store });
-    const waits = flow(unique('waits'), async () => event('go'));
+    const { engine, lines } = await openEngine({ store });
+    let token = '';
+    const waits = flow(unique('waits'), async () => {
+      const asked = callback();
+      token = asked.token;
+      await Promise.all([asked.future, event('go')]);
+    });
     await engine.start(waits, [], { id: 'run' }).recorded();
     await settle();
+    const future = engine.future('run');
+    await future.recorded();
     const calls = {
       send: engine.send('run', 'other', 1),
       get: engine.get('run').then(({ id }) => id),
       list: engine.list().then((runs) => runs.length),
       operations: engine.operations('run').then((operations) => operations.length),
       retry: thrownBy(() => engine.retry('run')).then(({ code }) => code),
-      check: engine.check(waits),
-      prune: engine.prune({ count: 1 }),
+      heartbeat: engine.heartbeat(token),
+      complete: engine.complete(token, 'answer'),
+      fail: engine.fail(token, new Error('too late')),
       cancel: engine.cancel('run'),
+      future: future.cancel(),
     };
+    const long = [thrownBy(() => engine.check(waits)), thrownBy(() => engine.prune({ count: 1 }))];
     const closed = engine.close({ timeout: 0 });
     expect(await Promise.all(Object.values(calls))).toEqual([
       undefined,
       'run',
       1,
-      1,
+      2,
       'RUN_NOT_BLOCKED',
-      { checked: 1, mismatches: [] },
-      0,
+      undefined,
+      undefined,
+      undefined,
+      true,
       true,
     ]);
+    expect((await Promise.all(long)).map(({ code }) => code)).toEqual(['ENGINE_CLOSED', 'ENGINE_CLOSED']);
     await closed;
+    expect(lines).toEqual([]);
   });
 
   test('pending futures reject with ENGINE_CLOSED', async () => {

@@ -2,7 +2,7 @@ import type { Serdes } from '../codec/serdes.js';
 import { SERDES_OPTION } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import { UsageError } from '../errors/errors.js';
-import { checkOptions, givenOptions, isBoolean, isFunction, isPositiveInteger, type OptionTable, TEXT } from '../errors/options.js';
+import { isBoolean, isFunction, isPositiveInteger, type OptionTable, readOptions, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import type { ActionDefinition } from '../runtime/definitions.js';
 import { ATTEMPT_OPTIONS, type AttemptOptions, attemptPolicy } from './attempt-options.js';
@@ -83,16 +83,15 @@ export function action(...given: readonly unknown[]): unknown {
 }
 
 function makeAction(name: string, body: Body, options: ActionOptions | undefined): Action<unknown[], unknown> {
-  checkOptions(`action "${name}"`, options, OPTIONS);
-  const { serdes, concurrency, ...attempts } = options ?? {};
+  const { serdes, concurrency, replace, ...attempts } = readOptions(`action "${name}"`, options, OPTIONS);
   const policy = attemptPolicy(`action "${name}"`, attempts);
   const definition: ActionDefinition = { kind: 'action', name, body, serdes, concurrency, policy };
-  return callableAction(registry.addAction(definition, options?.replace === true));
+  return callableAction(registry.addAction(definition, replace === true));
 }
 
 function callableAction(definition: ActionDefinition, options?: ActionCall): Action<unknown[], unknown> {
-  const policy = options && attemptPolicy(`action "${definition.name}".with()`, options, definition.policy);
-  const call = { name: options?.name ?? definition.name, serdes: options?.serdes, policy };
+  const attempts = options && attemptPolicy(`action "${definition.name}".with()`, options);
+  const call = { name: options?.name ?? definition.name, serdes: options?.serdes, attempts };
   return makeCallable<ActionCall, Action<unknown[], unknown>>({
     name: definition.name,
     startable: { definition, options: call },
@@ -107,8 +106,7 @@ function callableAction(definition: ActionDefinition, options?: ActionCall): Act
       return place.run.start({ kind: 'action', definition, args, ...call }, place, entryPoint);
     },
     withOptions(more) {
-      checkOptions(`action "${definition.name}".with()`, more, CALL_OPTIONS);
-      return callableAction(definition, { ...options, ...givenOptions(more ?? {}) });
+      return callableAction(definition, { ...options, ...readOptions(`action "${definition.name}".with()`, more, CALL_OPTIONS) });
     },
   });
 }

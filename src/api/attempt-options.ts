@@ -30,14 +30,15 @@ export const ATTEMPT_OPTIONS: OptionTable = {
   execution: isOneOf('at-least-once', 'at-most-once'),
 };
 
-/** What is left of a policy where a call says otherwise. @throws {UsageError} `INVALID_DURATION` */
-export function attemptPolicy(caller: string, options: AttemptOptions, base: AttemptPolicy = {}): AttemptPolicy {
+/** What the options say of attempts, and nothing else. @throws {UsageError} `INVALID_DURATION` */
+export function attemptPolicy(caller: string, options: AttemptOptions): AttemptPolicy {
   const { retry, timeout, scheduleTimeout, heartbeatTimeout, execution } = options;
-  return {
-    retry: retry ?? base.retry,
-    timeoutMs: givenDuration(timeout, `${caller}: timeout`) ?? base.timeoutMs,
-    scheduleTimeoutMs: givenDuration(scheduleTimeout, `${caller}: scheduleTimeout`) ?? base.scheduleTimeoutMs,
-    heartbeatTimeoutMs: givenDuration(heartbeatTimeout, `${caller}: heartbeatTimeout`) ?? base.heartbeatTimeoutMs,
-    execution: execution ?? base.execution,
+  const policy: AttemptPolicy = {
+    retry,
+    timeoutMs: givenDuration(timeout, `${caller}: timeout`),
+    scheduleTimeoutMs: givenDuration(scheduleTimeout, `${caller}: scheduleTimeout`),
+    heartbeatTimeoutMs: givenDuration(heartbeatTimeout, `${caller}: heartbeatTimeout`),
+    execution,
   };
+  return Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined));
 }

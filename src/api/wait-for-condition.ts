@@ -47,12 +47,12 @@ function begin(caller: string, look: unknown, options: WaitForConditionOptions<u
     throw new UsageError('INVALID_OPTION', `${caller}: the option "strategy" is required: a function of the state`);
   if (!('initial' in options)) throw new UsageError('INVALID_OPTION', `${caller}: the option "initial" is required: a state`);
   const { initial, strategy, timeout, name = call.name } = options;
-  const attempts = call.policy ?? definition.policy;
-  const policy = { ...attempts, scheduleTimeoutMs: givenDuration(timeout, `${caller}: timeout`) ?? attempts.scheduleTimeoutMs };
+  const scheduleTimeoutMs = givenDuration(timeout, `${caller}: timeout`);
+  const attempts = scheduleTimeoutMs === undefined ? call.attempts : { ...call.attempts, scheduleTimeoutMs };
   const next = (state: unknown, count: number): number | undefined =>
     readDecision(strategy(state, count), 'continue', `the strategy of ${caller}`);
   const place = requireFlowPlace(caller);
-  return place.run.start({ kind: 'action', definition, ...call, name, args: [initial], policy, poll: { next } }, place, entryPoint);
+  return place.run.start({ kind: 'action', definition, ...call, name, args: [initial], attempts, poll: { next } }, place, entryPoint);
 }
 
 const start = ((look: unknown, options: WaitForConditionOptions<unknown>) =>

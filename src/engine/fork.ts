@@ -31,8 +31,8 @@ export function forkOf({ run, journal, operationId, id, workerId, nowMs }: ForkI
   const place = placeOf(run.id, journal, operationId);
   const kept = before(journal, place);
   // The draws of its code are the same, so the same journal fits; its calls have keys of their own.
-  const { idempotencyKey: _key, attempts, timeoutMs, leaks, generation } = runOptions(run);
-  const options = encodeRunOptions({ leaks, attempts, timeoutMs, forkOf: { runId: run.id, beganAt: beganAt(run) } });
+  const { idempotencyKey: _key, generation, ...others } = runOptions(run);
+  const options = encodeRunOptions({ ...others, forkOf: { runId: run.id, beganAt: beganAt(run) } });
   const from = generationId(run.id, generation?.number);
   return {
     record: {

@@ -17,8 +17,8 @@ export interface StartableAction {
 export interface ActionCallOptions {
   readonly name: string;
   readonly serdes?: Serdes | undefined;
-  /** Default: the action's own. */
-  readonly policy: AttemptPolicy | undefined;
+  /** What it says of attempts; the rest is as the action has it. */
+  readonly attempts: AttemptPolicy | undefined;
 }
 
 /** What `flow.with()` keeps for the start. */

@@ -88,8 +88,8 @@ export type OperationRequest =
       readonly name: string;
       readonly args: readonly unknown[];
       readonly serdes?: Serdes | undefined;
-      /** Default: the action's own. */
-      readonly policy?: AttemptPolicy | undefined;
+      /** What this call says of its attempts; the rest is as the action has it. */
+      readonly attempts?: AttemptPolicy | undefined;
       /** Given when the action is called until its state is the one that is waited for. */
       readonly poll?: PollPolicy;
     }

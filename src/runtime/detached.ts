@@ -15,8 +15,7 @@ export function detachedFlow(action: ActionDefinition): FlowDefinition {
   const body = async (...args: readonly unknown[]): Promise<unknown> => {
     const place = currentPlace();
     if (place?.kind !== 'flow') throw new UsageError('NOT_IN_FLOW', `the carrier of action "${action.name}" runs in the engine only`);
-    const policy = { ...action.policy, ...place.run.attempts };
-    return place.run.start({ kind: 'action', definition: action, name: action.name, args, policy }, place);
+    return place.run.start({ kind: 'action', definition: action, name: action.name, args, attempts: place.run.attempts }, place);
   };
   return { kind: 'flow', ...detachedDefinition(action), body, serdes: action.serdes };
 }

@@ -31,13 +31,17 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
   readonly policy: AttemptPolicy;
   readonly scheduleLimit: string = 'scheduleTimeout';
   readonly #definition: ActionDefinition;
+  /** What the call said of its attempts. */
+  readonly #said: AttemptPolicy | undefined;
   readonly #attempts: Attempts = new Attempts(this);
   #carrier: Carrier | undefined;
 
-  constructor(init: OperationInit, definition: ActionDefinition, policy: AttemptPolicy) {
+  /** @param said - What the call says of its attempts; the rest is as the action has it. */
+  constructor(init: OperationInit, definition: ActionDefinition, said: AttemptPolicy | undefined) {
     super(init);
     this.#definition = definition;
-    this.policy = policy;
+    this.#said = said;
+    this.policy = said === undefined ? definition.policy : { ...definition.policy, ...said };
   }
 
   // What is tried.
@@ -135,10 +139,12 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
     if (entry.seq !== null || this.stopped) return;
     // Whoever takes the run over knows the action by its name, and neither the serdes nor the strategy of this call.
     const codec = this.#carrierCodec();
-    const args = this.codec.decode(entry.input as string);
     let input: string;
+    let digest: string;
     try {
+      const args = this.codec.decodeArguments(entry.input as string);
       input = codec.encode(args, () => `the arguments of detached action "${entry.name}" (run ${run.id}, operation ${entry.id})`);
+      digest = codec.digest(args, input);
     } catch (error) {
       host.logger.error(`${plainError(error).message} The action cannot outlive its run and is stopped.`, {
         runId: run.id,
@@ -147,14 +153,13 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
       this.stop(error as Error);
       return;
     }
-    const digest = codec.digest(args, input);
     const record = newRun(host, {
       id: run.childRunId(entry.id),
       definition: detachedDefinition(this.#definition),
       input,
       digest,
       idempotencyKey: run.idempotencyKey(entry.id),
-      attempts: this.policy === this.#definition.policy ? undefined : this.policy,
+      attempts: this.#said && storable(this.#said),
       parent: { runId: run.id, operationId: entry.id },
     });
     host.adopt(record.id, this);
@@ -209,4 +214,9 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
     host.group.outcome(entry, this);
     host.end(record.id, { status, outcome });
   }
+}
+
+/** What a store can keep of a policy: a strategy is code. `undefined` when that is nothing. */
+function storable({ retry: _code, ...limits }: AttemptPolicy): AttemptPolicy | undefined {
+  return Object.keys(limits).length === 0 ? undefined : limits;
 }

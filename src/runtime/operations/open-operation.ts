@@ -25,8 +25,8 @@ export function openOperation(run: OperationRun, place: FlowPlace, request: Oper
       const id = place.scope.nextOperationId();
       const init = { run, place, codec, id, kind, name, digest, input };
       if (kind === 'action') {
-        const { definition, policy = definition.policy, poll } = request;
-        return poll === undefined ? new CallAction(init, definition, policy) : new WaitForCondition(init, { definition, policy, poll });
+        const { definition, attempts, poll } = request;
+        return poll === undefined ? new CallAction(init, definition, attempts) : new WaitForCondition(init, { definition, attempts, poll });
       }
       const { definition, leaks, timeoutMs, retry, id: futureId = run.childRunId(id) } = request;
       return new CallFlow({ ...init, futureId }, { definition, leaks, timeoutMs, retry });

@@ -7,7 +7,7 @@ import type { OperationInit } from './operation.js';
 
 interface WaitInit {
   readonly definition: ActionDefinition;
-  readonly policy: AttemptPolicy;
+  readonly attempts: AttemptPolicy | undefined;
   readonly poll: PollPolicy;
 }
 
@@ -16,8 +16,8 @@ export class WaitForCondition extends CallAction {
   override readonly scheduleLimit: string = 'timeout';
   readonly #poll: PollPolicy;
 
-  constructor(init: OperationInit, { definition, policy, poll }: WaitInit) {
-    super(init, definition, policy);
+  constructor(init: OperationInit, { definition, attempts, poll }: WaitInit) {
+    super(init, definition, attempts);
     this.#poll = poll;
   }
 

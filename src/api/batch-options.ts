@@ -1,7 +1,7 @@
 import type { Serdes } from '../codec/serdes.js';
 import { SERDES_OPTION } from '../engine/options.js';
 import { UsageError } from '../errors/errors.js';
-import { isFunction, isOneOf, isPositiveInteger, isText, type OptionTable, ownOptions, TEXT } from '../errors/options.js';
+import { isFunction, isOneOf, isPositiveInteger, isText, type OptionTable, readOptions, TEXT } from '../errors/options.js';
 import type { BatchResult } from '../futures/batch-result.js';
 import { type CompletionConfig, type CompletionThresholds, readCompletion } from '../futures/completion-policy.js';
 import type { BatchSettings, UnfinishedPolicy } from '../runtime/definitions.js';
@@ -38,9 +38,9 @@ const TABLE: OptionTable = {
   summaryGenerator: [isFunction, 'a function of the result that returns a text'],
 };
 
-/** The options that count: its own that are given. @throws {UsageError} `INVALID_OPTION` when one is unknown or of the wrong kind. */
+/** The options that are given. @throws {UsageError} `INVALID_OPTION` when one is unknown or of the wrong kind. */
 export function readBatchOptions<Item, R>(caller: string, options: BatchOptions<Item, R> | undefined): BatchOptions<Item, R> {
-  return ownOptions(caller, options, TABLE);
+  return readOptions(caller, options, TABLE);
 }
 
 /**

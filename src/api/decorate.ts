@@ -43,6 +43,12 @@ export function decorate({ caller, method, context, instance, make }: Decoration
   const constructed = new WeakSet<object>();
   context.addInitializer(function (this: unknown) {
     const self = this as object & { readonly constructor: { readonly name: string } };
+    if (!context.static && Object.hasOwn(self, methodName)) {
+      throw new UsageError(
+        'INVALID_ARGUMENT',
+        `${caller} on ${methodName}: the object has its own ${methodName} already; a method is a flow or an action, not both, and no field`,
+      );
+    }
     if (Reflect.get(self, methodName) !== method) {
       // A subclass that has the method overridden decides for itself what it is.
       if (stillInherited(self, methodName, method)) return;

@@ -4,17 +4,7 @@ import { Engine } from '../engine/engine.js';
 import { RETRY_OPTION, SERDES_OPTION } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import type { FlowCallOptions } from '../engine/startables.js';
-import {
-  checkOptions,
-  DURATION,
-  givenOptions,
-  isBoolean,
-  isFunction,
-  isPositiveInteger,
-  type OptionTable,
-  POLICY,
-  TEXT,
-} from '../errors/options.js';
+import { DURATION, isBoolean, isFunction, isPositiveInteger, type OptionTable, POLICY, readOptions, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import { givenDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
@@ -118,9 +108,8 @@ export function flow(...given: readonly unknown[]): unknown {
 }
 
 function makeFlow(name: string, body: Body, options: FlowOptions | undefined): Flow<unknown[], unknown> {
-  checkOptions(`flow "${name}"`, options, OPTIONS);
-  const { version, leaks, serdes, replace, retry } = options ?? {};
-  const timeoutMs = givenDuration(options?.timeout, `flow "${name}": timeout`);
+  const { version, leaks, serdes, timeout, replace, retry } = readOptions(`flow "${name}"`, options, OPTIONS);
+  const timeoutMs = givenDuration(timeout, `flow "${name}": timeout`);
   const definition: FlowDefinition = { kind: 'flow', name, version: version ?? 1, body, leaks, serdes, timeoutMs, retry };
   registry.addFlow(definition, replace === true);
   return callableFlow(definition, version !== undefined, {});
@@ -139,10 +128,9 @@ function callableFlow(definition: FlowDefinition, versionGiven: boolean, options
     },
     withOptions(more) {
       const caller = `flow "${definition.name}".with()`;
-      checkOptions(caller, more, CALL_OPTIONS);
-      const { timeout, ...call } = more ?? {};
-      const timeoutMs = givenDuration(timeout, `${caller}: timeout`);
-      return callableFlow(definition, versionGiven, { ...options, ...givenOptions({ ...call, timeoutMs }) });
+      const { timeout, ...call } = readOptions(caller, more, CALL_OPTIONS);
+      const timeoutMs = givenDuration(timeout, `${caller}: timeout`) ?? options.timeoutMs;
+      return callableFlow(definition, versionGiven, { ...options, ...call, timeoutMs });
     },
   });
 }

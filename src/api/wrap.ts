@@ -1,5 +1,5 @@
 import { UsageError } from '../errors/errors.js';
-import { checkOptions, isText, type OptionTable } from '../errors/options.js';
+import { isText, type OptionTable, readOptions } from '../errors/options.js';
 import { type AnyMethod, decorate, type MethodContext, refuseLegacyDecoration } from './decorate.js';
 
 export type Body = (...args: readonly unknown[]) => unknown;
@@ -23,8 +23,8 @@ export function wrap<Options>(
   refuseLegacyDecoration(`@${caller}`, given);
   const call = readWrapArguments(caller, given);
   if (call.form === 'function') return make(call.name, call.body, call.options as Options | undefined);
-  checkOptions(`@${caller}`, call.options, methodOptions);
-  const { instance, ...options } = (call.options ?? {}) as { readonly instance?: (self: object) => string };
+  const asked = call.options as { readonly instance?: (self: object) => string } | undefined;
+  const { instance, ...options } = readOptions(`@${caller}`, asked, methodOptions);
   const decorator = (...decorated: readonly unknown[]): void => {
     refuseLegacyDecoration(`@${caller}`, decorated);
     const [method, context] = decorated as [AnyMethod, MethodContext];

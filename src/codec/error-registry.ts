@@ -59,21 +59,9 @@ for (const [name, own] of Object.entries(PERDURE_ERRORS)) add(`perdure/${name}`,
  * ```
  */
 export function registerError(errorClass: ErrorClass, name: string = (errorClass as { name?: string } | null)?.name ?? ''): void {
-  const given: unknown = errorClass;
-  const prototype: unknown = typeof given === 'function' ? given.prototype : undefined;
-  if (!isErrorPrototype(prototype)) {
-    throw new UsageError(
-      'INVALID_ARGUMENT',
-      `registerError() was given ${typeof given === 'function' ? `${given.name || 'a function'}, which does not extend Error` : describeKind(given)}. ` +
-        'Give it a class that extends Error.',
-    );
-  }
-  if (prototype instanceof DOMException) {
-    throw new UsageError(
-      'INVALID_ARGUMENT',
-      `registerError() was given ${errorClass.name || 'a class'}, which extends DOMException: none of those can be made without its constructor. ` +
-        'Give it a class that extends Error.',
-    );
+  const unusable = whyUnusable(errorClass);
+  if (unusable !== undefined) {
+    throw new UsageError('INVALID_ARGUMENT', `registerError() was given ${unusable}. Give it a class that extends Error.`);
   }
   if (typeof name !== 'string' || name === '') {
     throw new UsageError(
@@ -81,6 +69,7 @@ export function registerError(errorClass: ErrorClass, name: string = (errorClass
       'registerError() needs a name for a class without one. Pass it as the second argument: a text.',
     );
   }
+  const prototype = errorClass.prototype as object;
   const holder = prototypeByName.get(name);
   if (holder !== undefined && holder !== prototype) {
     throw new UsageError(
@@ -91,8 +80,13 @@ export function registerError(errorClass: ErrorClass, name: string = (errorClass
   add(name, prototype);
 }
 
-function isErrorPrototype(prototype: unknown): prototype is object {
-  return prototype === Error.prototype || prototype instanceof Error;
+/** What was given, and why it is no class of errors that can be registered; `undefined` when it is one. */
+function whyUnusable(given: unknown): string | undefined {
+  if (typeof given !== 'function') return describeKind(given);
+  const prototype: unknown = given.prototype;
+  if (prototype !== Error.prototype && !(prototype instanceof Error)) return `${given.name || 'a function'}, which does not extend Error`;
+  if (!(prototype instanceof DOMException)) return undefined;
+  return `${given.name || 'a class'}, which extends DOMException: none of those can be made without its constructor`;
 }
 
 /** The stored name of an error's own class; `null` when it is not registered. */

@@ -65,8 +65,8 @@ export function describeKind(value: unknown): string {
       return value === null ? 'null' : describeObject(value);
     case 'function':
       return 'a function';
-    case 'symbol':
-      return 'a symbol';
+    case 'undefined':
+      return 'undefined';
     default:
       return `a ${typeof value}`;
   }

@@ -1,7 +1,6 @@
 import { Codec } from '../codec/codec.js';
 import type { Serdes } from '../codec/serdes.js';
 import {
-  checkOptions,
   hasMethods,
   isBoolean,
   isFunction,
@@ -10,6 +9,7 @@ import {
   type OptionRule,
   type OptionTable,
   POLICY,
+  readOptions,
 } from '../errors/options.js';
 import type { Logger } from '../model/logger.js';
 import type { LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
@@ -89,12 +89,19 @@ export const ENGINE_OPTIONS: OptionTable = {
 };
 
 /**
+ * The options that are given, read once.
+ *
  * @param table - The rules, where they are not those of `open()`.
  * @throws {UsageError} `INVALID_OPTION` when an option is unknown or of the wrong kind.
  */
-export function checkEngineOptions(caller: string, options: EngineOptions | undefined, table: OptionTable = ENGINE_OPTIONS): void {
-  checkOptions(caller, options, table);
-  if (options?.retention !== undefined) checkRetention(`${caller}: retention`, options.retention);
+export function readEngineOptions<T extends EngineOptions>(
+  caller: string,
+  options: T | undefined,
+  table: OptionTable = ENGINE_OPTIONS,
+): Partial<T> {
+  const given = readOptions(caller, options, table);
+  if (given.retention !== undefined) checkRetention(`${caller}: retention`, given.retention);
+  return given;
 }
 
 const DEFAULT_MAX_VALUE_BYTES = 4 * 1024 * 1024;

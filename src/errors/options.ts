@@ -9,27 +9,30 @@ export type OptionRule = readonly [check: Check, expected: string];
 export type OptionTable = Readonly<Record<string, OptionRule>>;
 
 /**
- * Refuses options that are unknown or of the wrong kind. Options that are `undefined` count as left out. What an object inherits may be unknown, as the
- * methods of a class are, but must be of the right kind where it has the name of an option: it is read like one.
+ * The options that are given: those that are `undefined` count as left out. Each is read once, so what was checked is what is used. What an object
+ * inherits counts like what it has, a getter of its class for one; but what it inherits may be unknown, as the methods of a class are.
  *
- * @throws {UsageError} `INVALID_OPTION`
+ * @throws {UsageError} `INVALID_OPTION` when one is unknown or of the wrong kind.
  */
-export function checkOptions(caller: string, options: unknown, table: OptionTable): void {
-  if (options === undefined) return;
-  requireKnown(caller, options, table);
-  requireKinds(caller, options, table);
-}
-
-/** As `checkOptions`, of which only the object's own count. Returns those that are given. */
-export function ownOptions<T extends object>(caller: string, options: T | undefined, table: OptionTable): Partial<T> {
+export function readOptions<T extends object>(caller: string, options: T | undefined, table: OptionTable): Partial<T> {
   if (options === undefined) return {};
   requireKnown(caller, options, table);
-  const own = givenOptions(options);
-  requireKinds(caller, own, table);
-  return own;
+  const given: Record<string, unknown> = {};
+  for (const [name, [check, expected]] of Object.entries(table)) {
+    const value = (options as Readonly<Record<string, unknown>>)[name];
+    if (value === undefined) continue;
+    if (!check(value)) throw new UsageError('INVALID_OPTION', `${caller}: the option "${name}" must be ${expected}`);
+    given[name] = value;
+  }
+  return given as Partial<T>;
 }
 
-function requireKnown(caller: string, options: unknown, table: OptionTable): asserts options is object {
+/** As `readOptions`, for one who reads them where they are. @throws {UsageError} `INVALID_OPTION` */
+export function checkOptions(caller: string, options: unknown, table: OptionTable): void {
+  readOptions(caller, options as object | undefined, table);
+}
+
+function requireKnown(caller: string, options: unknown, table: OptionTable): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new UsageError('INVALID_OPTION', `${caller}: the options must be an object`);
   }
@@ -37,19 +40,6 @@ function requireKnown(caller: string, options: unknown, table: OptionTable): ass
     if (Object.hasOwn(table, name)) continue;
     throw new UsageError('INVALID_OPTION', `${caller}: there is no option "${name}"; the options are ${Object.keys(table).join(', ')}`);
   }
-}
-
-function requireKinds(caller: string, options: object, table: OptionTable): void {
-  for (const [name, [check, expected]] of Object.entries(table)) {
-    const value = (options as Readonly<Record<string, unknown>>)[name];
-    if (value === undefined || check(value)) continue;
-    throw new UsageError('INVALID_OPTION', `${caller}: the option "${name}" must be ${expected}`);
-  }
-}
-
-/** The object's own options that are given: those that are `undefined` count as left out. */
-export function givenOptions<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }
 
 export const isBoolean: Check = (value) => typeof value === 'boolean';

@@ -1,15 +1,15 @@
 import { AssertionError } from 'node:assert';
-import { checkEngineOptions, isStore } from '../engine/options.js';
+import { isStore } from '../engine/options.js';
 import { endText, otherEnd } from '../engine/replay-problem.js';
 import { requireStart } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
-import { checkOptions, isBoolean, isFunction, isPositiveInteger, type OptionTable } from '../errors/options.js';
+import { isBoolean, isFunction, isPositiveInteger, type OptionTable, readOptions } from '../errors/options.js';
 import { isEnded } from '../model/statuses.js';
 import { memoryStore } from '../store/memory-store.js';
 import type { Store } from '../store/store.js';
 import { brokenBy, type Invariant } from './invariant.js';
 import type { BegunAction } from './mocks.js';
-import { TEST_ENGINE_OPTIONS, type TestEngine, type TestEngineOptions, testEngine } from './test-engine.js';
+import { readTestEngineOptions, TEST_ENGINE_OPTION, type TestEngine, type TestEngineOptions, testEngine } from './test-engine.js';
 import { flawsOf, historyOf } from './well-formed.js';
 import { type CommitPoint, crashingStore, failingStore, reapedStore, slowStore, withCommit } from './wrapped-store.js';
 
@@ -54,11 +54,8 @@ const TABLE: OptionTable = {
   invariant: [isFunction, 'a function of the report'],
   faults: [(value) => typeof value === 'object' && value !== null, 'an object'],
   store: [isFunction, 'a function that makes a store'],
-  engine: [(value) => typeof value === 'object' && value !== null, 'options of createTestEngine()'],
+  engine: TEST_ENGINE_OPTION,
 };
-
-// Each run has a store of its own, and its processes go on where the time of the one before was, by itself.
-const { store: _store, startTime: _startTime, autoAdvance: _autoAdvance, ...ENGINE } = TEST_ENGINE_OPTIONS;
 
 const FAULTS: OptionTable = {
   slow: [(value) => value === 0 || isPositiveInteger(value), 'a whole number of macrotasks'],
@@ -95,16 +92,18 @@ const LOST_WORKER: Disturbance = { what: 'the loss of the worker', fatal: false,
 export async function crashEverywhere<A extends readonly unknown[], R>(
   flow: (...args: A) => Promise<R>,
   args: A,
-  options: CrashOptions<R> = {},
+  options?: CrashOptions<R>,
 ): Promise<CrashReport> {
   requireStart(flow, args, 'crashEverywhere(flow, args)');
-  checkOptions('crashEverywhere()', options, TABLE);
-  checkOptions('crashEverywhere(): faults', options.faults, FAULTS);
-  checkEngineOptions('crashEverywhere(): engine', options.engine, ENGINE);
-  const { failingCommit = false, lostWorker = false } = options.faults ?? {};
+  const given = readOptions('crashEverywhere()', options, TABLE);
+  const faults = readOptions('crashEverywhere(): faults', given.faults, FAULTS);
+  // Each run has a store of its own, and its processes go on where the time of the one before was, by itself.
+  const engine = readTestEngineOptions('crashEverywhere(): engine', given.engine, ['store', 'startTime', 'autoAdvance']);
+  const { failingCommit = false, lostWorker = false } = faults;
   const disturbances = [CRASH, ...(failingCommit ? [FAILING_COMMIT] : []), ...(lostWorker ? [LOST_WORKER] : [])];
 
-  const undisturbed = await DisturbedRun.begin(flow, args, options);
+  const begin = (): Promise<DisturbedRun<A, R>> => DisturbedRun.begin(flow, args, { ...given, faults, engine });
+  const undisturbed = await begin();
   const expected = await undisturbed.finish();
   const { commits } = undisturbed;
   await undisturbed.check('the run', expected, expected);
@@ -113,7 +112,7 @@ export async function crashEverywhere<A extends readonly unknown[], R>(
   for (let number = 1; number <= commits; number += 1) {
     for (const { what, fatal, disturb } of disturbances) {
       for (const when of ['before', 'after'] as const) {
-        const run = await DisturbedRun.begin(flow, args, options);
+        const run = await begin();
         const disturbed = { disturb, point: { number, when } };
         if (fatal) await run.crash(disturbed);
         const end = await run.finish(fatal ? undefined : disturbed).catch((error: unknown) => (error as Error).message);

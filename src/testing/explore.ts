@@ -1,11 +1,10 @@
 import { AssertionError } from 'node:assert';
 import { hash } from 'node:crypto';
-import { checkEngineOptions } from '../engine/options.js';
 import { requireStart } from '../engine/startables.js';
-import { checkOptions, isFunction, isPositiveInteger, type OptionTable } from '../errors/options.js';
+import { isFunction, isPositiveInteger, type OptionTable, readOptions } from '../errors/options.js';
 import { memoryStore } from '../store/memory-store.js';
 import { asError, brokenBy, type Invariant } from './invariant.js';
-import { TEST_ENGINE_OPTIONS, type TestEngine, type TestEngineOptions, testEngine } from './test-engine.js';
+import { readTestEngineOptions, TEST_ENGINE_OPTION, type TestEngine, type TestEngineOptions, testEngine } from './test-engine.js';
 
 /** Options of `explore`. */
 export interface ExploreOptions<R> {
@@ -34,11 +33,8 @@ const TABLE: OptionTable = {
   runs: [isPositiveInteger, 'a whole number above 0'],
   invariant: [isFunction, 'a function of the report'],
   setup: [isFunction, 'a function of the engine'],
-  engine: [(value) => typeof value === 'object' && value !== null, 'options of createTestEngine()'],
+  engine: TEST_ENGINE_OPTION,
 };
-
-// Each run has a store of its own, and the time is moved by what is chosen.
-const { store: _store, autoAdvance: _autoAdvance, ...ENGINE } = TEST_ENGINE_OPTIONS;
 
 const RUN_ID = 'explored';
 const RUNS = 100;
@@ -66,13 +62,14 @@ interface Order {
 export async function explore<A extends readonly unknown[], R>(
   flow: (...args: A) => Promise<R>,
   args: A,
-  options: ExploreOptions<R> = {},
+  options?: ExploreOptions<R>,
 ): Promise<ExploreReport> {
   requireStart(flow, args, 'explore(flow, args)');
-  checkOptions('explore()', options, TABLE);
-  checkEngineOptions('explore(): engine', options.engine, ENGINE);
-  const { seed = Math.floor(Math.random() * 2 ** 32), runs = RUNS } = options;
-  const take = (choose: Choose): Promise<Order> => takeOrder(flow, args, options, choose);
+  const given = readOptions('explore()', options, TABLE);
+  // Each run has a store of its own, and the time is moved by what is chosen.
+  const engine = readTestEngineOptions('explore(): engine', given.engine, ['store', 'autoAdvance']);
+  const { seed = Math.floor(Math.random() * 2 ** 32), runs = RUNS } = given;
+  const take = (choose: Choose): Promise<Order> => takeOrder(flow, args, { ...given, engine }, choose);
   const orders = new Set<string>();
   for (let run = 0; run < runs; run += 1) {
     const order = await take(run === 0 ? first : drawn(`${seed}:${run}`));

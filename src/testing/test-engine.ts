@@ -3,12 +3,12 @@ import { systemClock } from '../clock/system-clock.js';
 import { VirtualClock } from '../clock/virtual-clock.js';
 import type { Serdes } from '../codec/serdes.js';
 import { Engine, type EngineParts } from '../engine/engine.js';
-import { checkEngineOptions, ENGINE_OPTIONS, type EngineOptions, engineCodec, isStore } from '../engine/options.js';
+import { ENGINE_OPTIONS, type EngineOptions, engineCodec, isStore, readEngineOptions } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import { replayProblem } from '../engine/replay-problem.js';
 import { requireStart } from '../engine/startables.js';
 import { StorageError, UsageError } from '../errors/errors.js';
-import { checkOptions, DURATION, givenOptions, isBoolean, isText, type OptionTable, TEXT } from '../errors/options.js';
+import { checkOptions, DURATION, isBoolean, isText, type OptionRule, type OptionTable, TEXT } from '../errors/options.js';
 import { requireDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
 import type { Logger } from '../model/logger.js';
@@ -50,14 +50,16 @@ const LEASE_MS = Number.MAX_SAFE_INTEGER;
 
 // Time jumps, so there are no leases.
 const { leaseMs: _none, ...SHARED_OPTIONS } = ENGINE_OPTIONS;
-/** What `createTestEngine` takes. */
-export const TEST_ENGINE_OPTIONS: OptionTable = {
+const TEST_ENGINE_OPTIONS: OptionTable = {
   ...SHARED_OPTIONS,
   store: [isStore, 'a store, such as memoryStore() makes'],
   startTime: [(value) => Number.isFinite(millisecondsOf(value)), 'a valid date or milliseconds'],
   autoAdvance: [isBoolean, 'true or false'],
   patience: DURATION,
 };
+
+/** The rule of every option that is how test engines are made: `readTestEngineOptions` tells what is wrong with it. */
+export const TEST_ENGINE_OPTION: OptionRule = [() => true, 'options of createTestEngine()'];
 
 interface Kit {
   readonly clock: VirtualClock;
@@ -279,10 +281,27 @@ export function createTestEngine(options: TestEngineOptions = {}): TestEngine {
   return testEngine(options);
 }
 
+/**
+ * The options that are given.
+ *
+ * @param decided - Those that the caller decides itself: they are no options.
+ * @throws {UsageError} `INVALID_OPTION` or `INVALID_DURATION`.
+ */
+export function readTestEngineOptions(
+  caller: string,
+  options: TestEngineOptions | undefined,
+  decided: readonly (keyof TestEngineOptions)[] = [],
+): TestEngineOptions {
+  const table = Object.fromEntries(
+    Object.entries(TEST_ENGINE_OPTIONS).filter(([name]) => !decided.includes(name as keyof TestEngineOptions)),
+  );
+  return readEngineOptions(caller, options, table);
+}
+
 /** As `createTestEngine`, with hooks. */
 export function testEngine(given: TestEngineOptions, { onAction, choose }: TestHooks = {}): TestEngine {
-  checkEngineOptions('createTestEngine()', given, TEST_ENGINE_OPTIONS);
-  const { startTime = START_MS, patience = PATIENCE_MS, autoAdvance = true, store = memoryStore(), ...options } = givenOptions(given);
+  const read = readTestEngineOptions('createTestEngine()', given);
+  const { startTime = START_MS, patience = PATIENCE_MS, autoAdvance = true, store = memoryStore(), ...options } = read;
   const startMs = millisecondsOf(startTime);
   const patienceMs = requireDuration(patience, 'createTestEngine(): patience');
   const busy = new Busy();

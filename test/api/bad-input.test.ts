@@ -4,21 +4,24 @@ import {
   createRetryStrategy,
   type DurableFuture,
   type Engine,
+  type FlowMethodOptions,
   flow,
+  map,
   now,
   open,
+  parallel,
   random,
   registerError,
   shield,
   sleep,
   sleepUntil,
-  sqliteStore,
   startable,
   UsageError,
   uuid,
   wait,
 } from 'perdure';
 import { describe, expect, test } from 'vitest';
+import { createTestEngine } from '../../src/testing.js';
 import { inFlow, openEngine, thrownBy, unique } from './with-engine.js';
 
 const echo = flow(unique('echo'), async (value: unknown) => value);
@@ -161,10 +164,109 @@ describe('open()', () => {
     const { engine } = await openEngine(Object.assign(new Mild(), { store: ':memory:', default: false }));
     expect(await engine.start(echo, ['taken'])).toBe('taken');
   });
+});
 
-  test.each([undefined, null, 5, ''])('sqliteStore(%j) is refused', async (path) =>
-    expectUsageError(await thrownBy(() => sqliteStore(wrong(path)))),
-  );
+describe('what options inherit counts like what they have', () => {
+  const inheriting = (options: object): never => wrong(Object.create(options));
+  const never = (): Promise<never> => new Promise(() => {});
+
+  test.each<[string, (engine: Engine, options: never) => unknown, object]>([
+    ['open()', (_engine, options) => open(options), { leaks: 'loud' }],
+    ['engine.start()', (engine, options) => engine.start(echo, [1], options), { leaks: 'loud' }],
+    ['flow()', (_engine, options) => flow(unique('flow'), async () => 1, options), { version: 0 }],
+    ['flow.with()', (_engine, options) => echo.with(options), { id: '' }],
+    ['action()', (_engine, options) => action(unique('action'), async () => 1, options), { timeout: 'soon' }],
+    ['action.with()', (_engine, options) => noop.with(options), { timeout: 'soon' }],
+    ['createTestEngine()', (_engine, options) => createTestEngine(options), { startTime: 'soon' }],
+    ['parallel()', (_engine, options) => inFlow(async () => parallel([], options)), { maxConcurrency: 0 }],
+    ['map()', (_engine, options) => inFlow(async () => map([1], async () => 1, options)), { unfinished: 'bogus' }],
+  ])('%s refuses it, with the code that it has for its own', async (_caller, call, options) => {
+    const { engine } = await openEngine();
+    const { code } = await thrownBy(() => call(engine, wrong(options)));
+    expectUsageError(await thrownBy(() => call(engine, inheriting(options))), code);
+    expect(code).toMatch(/^INVALID_(OPTION|DURATION)$/);
+  });
+
+  test('engine.start() and flow.with() take it', async () => {
+    const { engine } = await openEngine();
+    let leaks = 0;
+    engine.on('leak', () => {
+      leaks += 1;
+    });
+    const leaky = flow(unique('leaky'), async () => void noop.start());
+    const future = engine.start(leaky, [], inheriting({ id: 'inherited', leaks: 'ignore' }));
+    expect(future.id).toBe('inherited');
+    await future;
+    await engine.start(leaky.with(inheriting({ leaks: 'ignore' })), []);
+    expect(leaks).toBe(0);
+    await engine.start(leaky, []);
+    expect(leaks).toBe(1);
+    expect(engine.start(echo.with(inheriting({ id: 'called' })), [1]).id).toBe('called');
+  });
+
+  test('a timeout of flow.with() is taken, and one of an earlier with() stays', async () => {
+    await using engine = createTestEngine();
+    const slow = flow(unique('slow'), async () => sleep('1d'));
+    const limited = slow.with(inheriting({ timeout: '1h' }));
+    for (const call of [limited, limited.with({ name: 'renamed' }), limited.with(wrong({ timeout: undefined }))]) {
+      expect((await engine.run(call)).error).toMatchObject({ name: 'TimeoutError' });
+    }
+  });
+
+  test('action() and action.with() take it', async () => {
+    await using engine = createTestEngine({ patience: 1 });
+    const stuck = action(unique('stuck'), never, inheriting({ timeout: 5 }));
+    const called = action(unique('called'), never).with(inheriting({ timeout: 5, name: 'named' }));
+    for (const act of [stuck, called]) {
+      const report = await engine.run(flow(unique('main'), async () => act()));
+      expect(report.error).toMatchObject({ name: 'TimeoutError' });
+    }
+    const name = unique('replaced');
+    action(name, async () => 1);
+    action(name, async () => 2, inheriting({ replace: true }));
+  });
+
+  test('createTestEngine() takes it', async () => {
+    await using engine = createTestEngine(inheriting({ startTime: 5 }));
+    expect(engine.now()).toBe(5);
+  });
+
+  test('parallel() and map() take it', async () => {
+    const { engine } = await openEngine();
+    const names = (items: readonly { readonly name: string }[]): string[] => items.map(({ name }) => name);
+    const main = flow(unique('main'), async () => {
+      const named = inheriting({ itemNamer: (_item: unknown, index: number) => `item ${index}` });
+      return [names((await parallel([async () => 1], named)).all), names((await map([1], async () => 1, named)).all)];
+    });
+    expect(await engine.start(main, [])).toEqual([['item 0'], ['item 0']]);
+  });
+
+  test('the decorators take it', async () => {
+    await using engine = createTestEngine();
+    class Leaky {
+      @flow(inheriting({ leaks: 'ignore' }) as FlowMethodOptions)
+      async work(): Promise<void> {
+        noop.start();
+      }
+    }
+    expect(await engine.run(startable(new Leaky().work))).toMatchObject({ error: undefined, status: 'SUCCEEDED' });
+  });
+
+  test('an option of its own that is undefined leaves out what it hides', async () => {
+    await using engine = createTestEngine(wrong(Object.assign(inheriting({ startTime: 5 }), { startTime: undefined })));
+    expect(engine.now()).toBe(Date.UTC(2025, 0, 1));
+  });
+
+  test('each is read once, so that what is checked is what is used', async () => {
+    const { engine } = await openEngine();
+    const ids = ['first', ''];
+    const options = {
+      get id(): string {
+        return ids.shift() ?? 'third';
+      },
+    };
+    expect(engine.start(echo, [1], options).id).toBe('first');
+  });
 });
 
 describe('an engine', () => {

@@ -326,6 +326,17 @@ describe('refusals', () => {
     expect(() => startable('run' as never)).toThrow(expect.objectContaining({ code: 'NOT_STARTABLE' }));
   });
 
+  test('a method that is both a flow and an action is refused', () => {
+    class Both {
+      @flow
+      @action
+      async run(): Promise<void> {}
+    }
+    expect(() => new Both()).toThrow(
+      expect.objectContaining({ name: 'UsageError', code: 'INVALID_ARGUMENT', message: expect.stringContaining('not both') }),
+    );
+  });
+
   test('a private method is refused', () => {
     expect(() => {
       class Private {

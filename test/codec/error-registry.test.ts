@@ -19,13 +19,21 @@ describe('registerError', () => {
   test.each<[string, unknown]>([
     ['undefined', undefined],
     ['null', null],
-    ['an object', {}],
-    ['an error', new Error('x')],
-    ['a function', () => {}],
-    ['a class that does not extend Error', class Foo {}],
-    ['a class that extends DOMException', class Aborted extends DOMException {}],
-  ])('refuses %s', (_, given) => {
-    expect(codeOf(() => registerError(given as ErrorClass))).toBe('INVALID_ARGUMENT');
+    ['a number', 5],
+    ['an Object', {}],
+    ['an Error', new Error('x')],
+    ['a function, which does not extend Error', (() => () => {})()],
+    ['Foo, which does not extend Error', class Foo {}],
+    ['Aborted, which extends DOMException: none of those can be made without its constructor', class Aborted extends DOMException {}],
+    ['a class, which extends DOMException: none of those can be made without its constructor', (() => class extends DOMException {})()],
+  ])('refuses %s', (what, given) => {
+    expect(() => registerError(given as ErrorClass)).toThrow(
+      expect.objectContaining({
+        name: 'UsageError',
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringContaining(`registerError() was given ${what}. Give it a class that extends Error.`),
+      }),
+    );
   });
 
   test('refuses a class without a name, unless one is given', () => {

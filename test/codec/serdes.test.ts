@@ -70,13 +70,15 @@ describe('a serdes', () => {
 
   test.each<[string, unknown]>([
     ['undefined', undefined],
-    ['Promise', Promise.resolve('x')],
-    ['Buffer', Buffer.from('x')],
+    ['null', null],
+    ['a number', 5],
+    ['a Promise', Promise.resolve('x')],
+    ['a Buffer', Buffer.from('x')],
   ])('whose serialize returns %s is an invalid option', (what, returned) => {
     const broken = plain.withSerdes({ ...sealed, serialize: () => returned as string });
     const error = thrownBy(() => broken.encode(1, describeValue));
     expect(error.code).toBe('INVALID_OPTION');
-    expect(error.message).toContain(`returned a ${what === 'undefined' ? 'undefined' : what}`);
+    expect(error.message).toContain(`returned ${what}. It must`);
   });
 
   test('whose deserialize throws says so, with the cause', () => {
@@ -99,11 +101,14 @@ describe('a serdes', () => {
     expect(error.message).toContain('`deserialize` of its serdes returned a Promise');
   });
 
-  test('that brings back arguments as something else than an array says so', () => {
-    const broken = plain.withSerdes({ ...sealed, deserialize: () => 'abc' });
+  test.each<[string, unknown]>([
+    ['a string', 'abc'],
+    ['undefined', undefined],
+  ])('that brings back arguments as %s says so', (what, returned) => {
+    const broken = plain.withSerdes({ ...sealed, deserialize: () => returned });
     const error = thrownBy(() => broken.decodeArguments('0|[1]'));
     expect(error.code).toBe('VALUE_NOT_SERIALIZABLE');
-    expect(error.message).toContain('`deserialize` of the given `serdes` returned a string for what was an array');
+    expect(error.message).toContain(`\`deserialize\` of the given \`serdes\` returned ${what} for what was an array`);
   });
 
   test('does not touch errors', () => {

@@ -29,11 +29,6 @@ describe('a promise where none is taken', () => {
   });
 });
 
-test('only own options count', async () => {
-  const inherited = Object.create({ maxConcurrency: 0, unfinished: 'bogus', itemNamer: 5, completionConfig: 7 }) as object;
-  expect(await inFlow(async () => (await map([1, 2], echo, inherited)).getResults())).toEqual([1, 2]);
-});
-
 test('a future of another id is not taken for the one that a branch awaited', async () => {
   const child = flow(unique('child'), async () => 1);
   const error = await thrownBy(() =>

@@ -20,7 +20,7 @@ import {
 } from 'perdure';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { wrappedStore } from '../../src/testing/wrapped-store.js';
-import { assertWellFormed, crashEverywhere, createTestEngine } from '../../src/testing.js';
+import { assertWellFormed, crashEverywhere, createTestEngine, type RunReport } from '../../src/testing.js';
 import { thrownBy, unique } from '../api/with-engine.js';
 
 const work = action('crash-everywhere-work', async (text: string) => `${text}!`);
@@ -405,6 +405,20 @@ test('bad options are refused', async () => {
     const error = await thrownBy(() => crashEverywhere(main, [], options as never));
     expect(error).toMatchObject({ name: 'UsageError', code: 'INVALID_OPTION' });
   }
+});
+
+test('what options inherit counts, for the engine and the faults as well', async () => {
+  const main = flow(unique('main'), async () => {
+    sleep.start('1d');
+  });
+  const statuses = new Set<string>();
+  const options = Object.create({
+    engine: Object.create({ leaks: 'ignore' }) as object,
+    faults: Object.create({ failingCommit: true }) as object,
+    invariant: ({ status }: RunReport<void>) => void statuses.add(status),
+  }) as object;
+  expect((await crashEverywhere(main, [], options)).faults).toBeGreaterThan(0);
+  expect([...statuses]).toEqual(['SUCCEEDED']);
 });
 
 test('options of the engine that are undefined count as left out', async () => {

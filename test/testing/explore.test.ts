@@ -1,6 +1,6 @@
 import { action, CompletionConfig, flow, map, memoryStore, now, parallel, sleep } from 'perdure';
 import { describe, expect, test } from 'vitest';
-import { type ExploreOptions, type ExploreReport, explore, type TestEngineOptions } from '../../src/testing.js';
+import { type ExploreOptions, type ExploreReport, explore, type TestEngine, type TestEngineOptions } from '../../src/testing.js';
 import { thrownBy, unique } from '../api/with-engine.js';
 import { aFlow } from './with-test-engine.js';
 
@@ -355,6 +355,18 @@ describe('batches', () => {
     await explore(race, [], { seed: 3, runs: 60, invariant: ({ result }) => void winners.add(result) });
     expect([...winners].sort()).toStrictEqual([0, 1, 2]);
   });
+});
+
+test('what options inherit counts, for the engine as well', async () => {
+  const times = new Set<number>();
+  const options = Object.create({
+    seed: 7,
+    runs: 3,
+    engine: Object.create({ startTime: 5 }) as object,
+    setup: (engine: TestEngine) => times.add(engine.now()),
+  }) as object;
+  expect(await explore(abc, [], options)).toMatchObject({ seed: 7, runs: 3 });
+  expect([...times]).toEqual([5]);
 });
 
 describe('refuses', () => {

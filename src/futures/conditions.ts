@@ -46,11 +46,11 @@ export function waitFor<F>(
     const finish = (): boolean => {
       const result: WaitResult<F> = { done: new Set(), notDone: new Set() };
       for (const future of futures) {
+        future.detachWaiter(waiter);
         if (future.done()) {
           future.observe();
           result.done.add(future);
         } else {
-          future.detachWaiter(waiter);
           result.notDone.add(future);
         }
       }
@@ -63,7 +63,10 @@ export function waitFor<F>(
     const waiter: Waiter & Abortable = {
       onSettled(future) {
         pending -= 1;
-        return pending === 0 || meets(future, returnWhen) ? finish() : false;
+        if (pending === 0 || meets(future, returnWhen)) return finish();
+        // It goes on attending to what is done.
+        future.attach(waiter);
+        return false;
       },
       abort(error) {
         for (const future of futures) future.detachWaiter(waiter);
@@ -85,9 +88,7 @@ export function waitFor<F>(
         throw error;
       }
     }
-    for (const future of futures) {
-      if (!future.done()) future.attach(waiter);
-    }
+    for (const future of futures) future.attach(waiter);
   });
 }
 

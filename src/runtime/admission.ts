@@ -96,6 +96,7 @@ export class Admission {
           `${whatIs(future)} belongs to ${home.scope.what} and cannot be waited for in ${place.scope.what}: branches share nothing; await it where it was started, and return what others need`,
         );
       }
+      if (place.scope.closed) this.requireOpen(place, 'waiting for', future);
       for (let { scope } = place; scope !== home.scope; scope = scope.parent as Scope) operation.lendTo(scope);
     }
     if (future.done()) return place;

@@ -182,7 +182,8 @@ export class Attempts {
     this.#lastHeartbeat = host.clock.now();
     if (given !== undefined && given !== heartbeat) this.#notes = { ...this.#notes, heartbeat: given };
     if (this.#callOffPause === undefined) this.#writeHeartbeat();
-    host.events.emit('action:heartbeat', { runId, operationId, attempt: this.#number, detail: plainValue(detail) });
+    if (host.events.wants('action:heartbeat'))
+      host.events.emit('action:heartbeat', { runId, operationId, attempt: this.#number, detail: plainValue(detail) });
   }
 
   #writeHeartbeat(): void {

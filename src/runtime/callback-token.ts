@@ -23,8 +23,9 @@ export function readCallbackToken(token: unknown, caller: string): CallbackAddre
     const bytes = Buffer.from(token, 'base64url');
     const [secret, operationId, ...runId] = bytes.toString().split(SEPARATOR);
     // Buffer passes over characters that do not belong there.
-    if (bytes.toString('base64url') !== token) throw invalidToken(caller);
-    if (secret !== undefined && operationId !== undefined && runId.length > 0) return { secret, operationId, runId: runId.join(SEPARATOR) };
+    const whole = bytes.toString('base64url') === token;
+    if (whole && secret !== undefined && operationId !== undefined && runId.length > 0)
+      return { secret, operationId, runId: runId.join(SEPARATOR) };
   }
   throw invalidToken(caller);
 }

@@ -23,6 +23,9 @@ export interface ScopeMember {
   outlive(): void;
 }
 
+/** What a branch within has noted as taken, of an operation around it. */
+const TAKEN = { attended: true };
+
 /** How deep batches can be nested: many more, all begun in one turn, would overflow the stack. */
 const MAX_DEPTH = 200;
 
@@ -40,7 +43,7 @@ interface ScopeInit {
 /**
  * A numbering, leak-accounting and cancellation area: the run itself, or one branch of `parallel` and `map`.
  *
- * Owns: the ordinals, the draws, the open futures, the pending operations and the waits of the area.
+ * Owns: the ordinals, the draws, the open futures, the pending operations and the waits of the area, and what its code took of scopes around it.
  *
  * States: open; cancelled (sticky) and still open; closed.
  *
@@ -68,8 +71,7 @@ export class Scope {
   readonly #members = new Roll<ScopeMember>(isPending);
   // Made when they are needed: there may be many branches, and most start little.
   #waits: Map<Abortable, boolean> | undefined;
-  #borrowed: Map<string, Future<unknown>> | undefined;
-  #observedWithin: Set<string> | undefined;
+  #borrowed: Map<string, { readonly attended: boolean }> | undefined;
   #ordinal = 0;
   #draws = 0;
 
@@ -112,8 +114,8 @@ export class Scope {
     const home = scopeOf(operationId);
     let scope: Scope | undefined = this;
     for (; scope !== undefined && scope.path !== home; scope = scope.parent) {
-      scope.#observedWithin ??= new Set();
-      scope.#observedWithin.add(operationId);
+      scope.#borrowed ??= new Map();
+      scope.#borrowed.set(operationId, TAKEN);
     }
     scope?.ledger.observe(operationId);
   }
@@ -156,7 +158,7 @@ export class Scope {
   /** Its code attends to a future of a scope around it. */
   borrow(operationId: string, future: Future<unknown>): void {
     this.#borrowed ??= new Map();
-    this.#borrowed.set(operationId, future);
+    if (this.#borrowed.get(operationId) !== TAKEN) this.#borrowed.set(operationId, future);
   }
 
   /** Whether nothing is pending here that could resume its code. */
@@ -167,8 +169,8 @@ export class Scope {
 
   /** The operations of scopes around it that were taken delivery of, or are waited for, perhaps here; and those that branches within have noted. */
   observedOutside(): string[] {
-    const attended = [...(this.#borrowed ?? [])].filter(([, future]) => future.attended).map(([id]) => id);
-    return this.#observedWithin === undefined ? attended : [...new Set([...attended, ...this.#observedWithin])];
+    if (this.#borrowed === undefined) return [];
+    return [...this.#borrowed].filter(([, { attended }]) => attended).map(([id]) => id);
   }
 
   /** Cancels everything outside shields, waits first. Returns whether that resumed code. */

@@ -11,6 +11,7 @@ import {
   type Store,
   shield,
   UsageError,
+  wait,
 } from 'perdure';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { unique } from '../api/with-engine.js';
@@ -121,6 +122,53 @@ describe('a future of the flow is taken delivery of', () => {
     expect(ends.length).toBeGreaterThan(10);
     for (const end of ends) expect(end).toStrictEqual({ end: '"after!"', leaks: [] });
   });
+});
+
+describe('code that a branch leaves behind', () => {
+  test('and that waits for futures of the flow takes them, done or not, after any two crashes', async () => {
+    const of = flow(unique('left waiting'), async () => {
+      const [quick, slow] = [work.start('quick', 1), work.start('slow', 12)];
+      await parallel([
+        async () => {
+          void wait([quick, slow]);
+          await work('inside', 4);
+        },
+      ]);
+      return work('after', 24);
+    });
+    expect(await runThrough(of)).toMatchObject({ end: '"after!"', leaks: [] });
+    const ends = await throughAnyTwoCrashes(of);
+    expect(ends.length).toBeGreaterThan(10);
+    for (const end of ends) expect(end).toStrictEqual({ end: '"after!"', leaks: [] });
+  });
+
+  test.each(['result', 'exception'] as const)(
+    'asks for %s() of a future of the flow when the branch has ended: it is refused, after any two crashes',
+    async (ask) => {
+      const told: string[] = [];
+      const of = flow(unique('left asking'), async () => {
+        const [quick, slow] = [work.start('quick', 1), work.start('slow', 12)];
+        const left = async (): Promise<void> => {
+          await slow;
+          await quick[ask]().catch((error: { code?: string }) => told.push(error.code as string));
+        };
+        await parallel([
+          async () => {
+            left().catch((error: { code?: string }) => told.push(error.code as string));
+            await work('inside', 4);
+          },
+        ]);
+        return work('after', 24);
+      });
+      const once = await runThrough(of);
+      expect(told).toEqual(['RUN_ENDED']);
+      expect(once.leaks.map(({ futures }) => futures.map(({ id, state }) => `${id} ${state}`))).toEqual([['0 UNOBSERVED']]);
+      expect(once.end).toContain('LeakedFuturesError');
+      const ends = await throughAnyTwoCrashes(of);
+      expect(ends.length).toBeGreaterThan(10);
+      for (const { end } of ends) expect(end).toContain('LeakedFuturesError');
+    },
+  );
 });
 
 /** What it answers, or the code of what it throws. */

@@ -14,7 +14,7 @@ const NOTHING = new Map<string, never>();
  *
  * A replay leaves out the bodies of branches that have ended, unless it is a whole one.
  *
- * States: replaying, while anything that was loaded lies ahead of the flow; live, from then on.
+ * States: replaying, while anything that was loaded lies ahead of the flow; live, from then on. That of a run that has ended: replaying, to its end.
  *
  *   J1  Outcomes are delivered in `seq` order, each once; those of this process come after all that were loaded.
  *   J2  A sequence number is given once and never reused, not even when its commit fails (the run is dropped then).

@@ -18,6 +18,7 @@ import { runIdTaken } from '../runtime/run-id-taken.js';
 import type { Store } from '../store/store.js';
 import type { ResidentLimits } from '../worker/residency.js';
 import { Worker } from '../worker/worker.js';
+import { Calls } from './calls.js';
 import { type CheckReport, checkRuns } from './check.js';
 import { chooseStore } from './choose-store.js';
 import { type CurrentEngine, enterEngine, leaveEngine } from './current.js';
@@ -36,6 +37,8 @@ import { type FlowCallOptions, requireFlow, requireStart } from './startables.js
 
 const DEFAULT_LEASE_MS = 30_000;
 const DEFAULT_CLOSE_MS = 10_000;
+/** What calls under way get to come to their ends, however soon the engine is to be closed. */
+const LEAST_FOR_CALLS_MS = 1_000;
 const DEFAULT_RESIDENTS: ResidentLimits = { most: 10_000, mostResting: 1_000 };
 
 /** Options of `engine.start`. */
@@ -86,8 +89,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   readonly #rootHost: RootFutureHost;
   readonly #outbox: Outbox;
   readonly #releases: (() => void)[] = [];
-  /** Calls under way, which closing waits for. */
-  readonly #calls = new Set<Promise<unknown>>();
+  /** Closing waits for them. */
+  readonly #calls: Calls;
   #refusal: Error | undefined;
   #storeOpen = false;
   #closing: Promise<void> | undefined;
@@ -101,6 +104,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     this.#codec = engineCodec(options);
     this.#emitter = new EngineEmitter(logger);
     this.#clock = outsidePlaces(parts.clock ?? systemClock);
+    this.#calls = new Calls(this.#clock);
     this.#executes = options.execute ?? true;
     this.#worker = new Worker({
       store: this.#store,
@@ -133,7 +137,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     this.#rootHost = {
       clock: this.#clock,
       requestCancel: (runId, reason) => {
-        const request = this.#underWay(async () => {
+        const request = this.#calls.make(async () => {
           await this.#ready();
           await this.#worker.settled();
           await this.#outbox.cancel(runId, reason);
@@ -204,7 +208,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     if (!isText(operationId))
       throw new UsageError('INVALID_ARGUMENT', 'engine.fork(runId, operationId): the operation has an id, such as "3"');
     const root = this.#newRoot(newRunId(this.#clock.now()), '', this.#codec);
-    this.#underWay(() => this.#fork(root, runId, operationId)).catch((error: unknown) => root.abandon(error as Error));
+    this.#calls.make(() => this.#fork(root, runId, operationId)).catch((error: unknown) => root.abandon(error as Error));
     return root.future as unknown as DurableFuture<T>;
   }
 
@@ -212,13 +216,13 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   future<T = unknown>(runId: string): DurableFuture<T> {
     this.#admit('engine.future()');
     const root = this.#newRoot(requireRunId(runId, 'engine.future(runId)'), '', this.#codec);
-    this.#underWay(() => this.#attach(root)).catch((error: unknown) => root.abandon(error as Error));
+    this.#calls.make(() => this.#attach(root)).catch((error: unknown) => root.abandon(error as Error));
     return root.future as unknown as DurableFuture<T>;
   }
 
   /** Tells of a run, and what it waits for. @throws {UsageError} `RUN_NOT_FOUND` */
   get(runId: string): Promise<RunDetails> {
-    return this.#underWay(async () => {
+    return this.#calls.make(async () => {
       const record = await this.recordOf(runId, 'engine.get(runId)');
       return runDetails(record, { ...this.operationsSource, codec: this.#codecOf(record) });
     });
@@ -226,7 +230,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   /** All that a run and its child runs have asked for, as a tree, with attempts and outcomes. @throws {UsageError} `RUN_NOT_FOUND` */
   operations(runId: string): Promise<OperationInfo[]> {
-    return this.#underWay(async () => {
+    return this.#calls.make(async () => {
       const record = await this.recordOf(runId, 'engine.operations(runId)');
       return operationsTree(this.operationsSource, record);
     });
@@ -234,7 +238,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   /** The runs that meet all conditions, newest first. */
   list(filter: ListFilter = {}): Promise<RunInfo[]> {
-    return this.#underWay(async () => {
+    return this.#calls.make(async () => {
       this.#admit('engine.list()');
       checkListFilter(filter);
       await this.#ready();
@@ -248,7 +252,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `RUN_NOT_FOUND`
    */
   cancel(runId: string, reason?: string): Promise<boolean> {
-    return this.#underWay(async () => {
+    return this.#calls.make(async () => {
       this.#admit('engine.cancel()');
       requireRunId(runId, 'engine.cancel(runId)');
       requireReason(reason, 'engine.cancel(runId, reason)');
@@ -263,7 +267,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `RUN_NOT_FOUND`, `RUN_FINISHED`, `INVALID_ARGUMENT` or `VALUE_NOT_SERIALIZABLE`.
    */
   send(runId: string, name: string, value?: unknown): Promise<void> {
-    return this.#underWay(async () => {
+    return this.#calls.make(async () => {
       this.#admit('engine.send()');
       requireRunId(runId, 'engine.send(runId, name)');
       if (!isText(name)) throw new UsageError('INVALID_ARGUMENT', 'engine.send(runId, name): the name must be a text that is not empty');
@@ -277,7 +281,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `INVALID_TOKEN`, `RUN_FINISHED` or `VALUE_NOT_SERIALIZABLE`.
    */
   complete(token: string, value?: unknown): Promise<void> {
-    return this.#underWay(async () => {
+    return this.#calls.make(async () => {
       this.#admit('engine.complete()');
       await this.#outbox.complete('engine.complete(token, value)', token, value);
     });
@@ -289,7 +293,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `INVALID_TOKEN` or `RUN_FINISHED`.
    */
   fail(token: string, error: unknown): Promise<void> {
-    return this.#underWay(async () => {
+    return this.#calls.make(async () => {
       this.#admit('engine.fail()');
       await this.#outbox.fail('engine.fail(token, error)', token, error);
     });
@@ -301,7 +305,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `INVALID_TOKEN` or `RUN_FINISHED`.
    */
   heartbeat(token: string): Promise<void> {
-    return this.#underWay(async () => {
+    return this.#calls.make(async () => {
       this.#admit('engine.heartbeat()');
       await this.#outbox.heartbeat('engine.heartbeat(token)', token);
     });
@@ -313,7 +317,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `RUN_NOT_FOUND`, or `RUN_NOT_BLOCKED` when it has another status.
    */
   retry(runId: string): Promise<void> {
-    return this.#underWay(async () => {
+    return this.#calls.make(async () => {
       this.#admit('engine.retry()');
       requireRunId(runId, 'engine.retry(runId)');
       await this.#ready();
@@ -332,7 +336,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `NOT_STARTABLE`
    */
   check(flow: StartableFlow<never, unknown>): Promise<CheckReport> {
-    return this.#underWay(async () => {
+    return this.#calls.make(async () => {
       this.#admit('engine.check()');
       const { name } = requireFlow(flow, 'engine.check(flow)').definition;
       await this.#ready();
@@ -349,7 +353,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `INVALID_OPTION` or `INVALID_DURATION`
    */
   prune(retention: Retention): Promise<number> {
-    return this.#underWay(async () => {
+    return this.#calls.make(async () => {
       this.#admit('engine.prune()');
       checkRetention('engine.prune()', retention);
       await this.#ready();
@@ -409,7 +413,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     try {
       if (!failed) await this.#worker.stop(timeoutMs);
     } finally {
-      await Promise.allSettled(this.#calls);
+      await this.#calls.through(Math.max(timeoutMs, LEAST_FOR_CALLS_MS));
       this.#releaseAll((root) => root.engineClosed());
       await this.#closeStore();
     }
@@ -507,15 +511,6 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     await this.#opened;
     await new Promise<void>((resolve) => this.#clock.macrotask(resolve));
     await this.#worker.group.flush();
-  }
-
-  /** Makes a call, for which closing waits. */
-  #underWay<T>(call: () => Promise<T>): Promise<T> {
-    const result = call();
-    this.#calls.add(result);
-    const over = (): void => void this.#calls.delete(result);
-    result.then(over, over);
-    return result;
   }
 
   /** What operations are read from by now. */

@@ -14,9 +14,11 @@ import {
 } from 'perdure';
 import { describe, expect, test } from 'vitest';
 import type { RunRecord } from '../../src/model/records.js';
+import { wrappedStore } from '../../src/testing/wrapped-store.js';
 import { runChild } from '../api/run-child.js';
 import { deferred, nextEvent, openEngine, settle, startFlow, thrownBy, unique } from '../api/with-engine.js';
 import { tempDirectory } from '../store/temp-directory.js';
+import { testEngine } from '../testing/with-test-engine.js';
 
 const echo = flow(unique('echo'), async (value: string) => value);
 const other = flow(unique('other'), async (value: string) => value);
@@ -225,6 +227,19 @@ describe('close()', () => {
     expect((await Promise.all(long)).map(({ code }) => code)).toEqual(['ENGINE_CLOSED', 'ENGINE_CLOSED']);
     await closed;
     expect(lines).toEqual([]);
+  });
+
+  test('does not wait for ever for a call that the store never answers', async () => {
+    const store = wrappedStore(memoryStore(), (method, call) => (method === 'listRuns' && stuck ? new Promise(() => {}) : call()));
+    let stuck = false;
+    const engine = testEngine({ store });
+    await engine.open();
+    const pending = engine.future('nobody');
+    stuck = true;
+    void engine.list();
+    await engine.close({ timeout: 0 });
+    expect((await thrownBy(() => pending.result())).code).toBe('RUN_NOT_FOUND');
+    expect((await thrownBy(() => engine.list())).code).toBe('ENGINE_CLOSED');
   });
 
   test('pending futures reject with ENGINE_CLOSED', async () => {

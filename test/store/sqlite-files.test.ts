@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { expect, onTestFinished, test } from 'vitest';
@@ -195,6 +195,20 @@ test.each([
   expect((await busy.getRuns(['id']))[0]?.flow).toBe('renamed');
   await write(busy);
   expect(await busy.loadJournal('id')).toHaveLength(1);
+});
+
+test('after a write that met a lock, a file that is gone is not made anew, and one that was put back is used', async () => {
+  const path = join(tempDirectory(), 'app.db');
+  const busy = await withRuns(await opened(path, { busyTimeoutMs: 1 }), 'id');
+  const other = await connect(path);
+  other.exec('BEGIN IMMEDIATE');
+  await expect(busy.commit(batchOf({ creates: [runOf('new')] }))).rejects.toEqual(failure('STORE_BUSY', path));
+  other.exec('ROLLBACK');
+  renameSync(path, `${path}-moved`);
+  await expect(busy.listRuns({})).rejects.toEqual(failure('STORE_FAILED', 'is gone'));
+  expect(existsSync(path)).toBe(false);
+  renameSync(`${path}-moved`, path);
+  expect((await busy.listRuns({})).map(({ id }) => id)).toEqual(['id']);
 });
 
 test('what another process wrote while a write met a lock counts as changed elsewhere', async () => {

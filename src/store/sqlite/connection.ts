@@ -135,6 +135,7 @@ export class Connection {
   }
 
   #reopen(): void {
+    if (!existsSync(this.path)) throw new StorageError('STORE_FAILED', `the database ${this.path} is gone; put it back, or open another`);
     const database = connect(this.#options);
     this.#statements.clear();
     this.#database.close();

@@ -270,7 +270,10 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     return {
       limit: (limitMs, expire) => this.limit(limitMs, expire),
       enter: (wait) => this.#enterWait(wait, place),
-      attend: (future) => runAt(place, () => future.admit()),
+      attend: (future) => {
+        // What was waited for when a branch ended is noted with it.
+        if (!place.scope.closed) runAt(place, () => future.admit());
+      },
     };
   }
 

@@ -1,4 +1,5 @@
 import {
+  asCompleted,
   type CompletionConfig,
   type DurableFuture,
   type Engine,
@@ -137,6 +138,27 @@ describe('code that a branch leaves behind', () => {
       return work('after', 24);
     });
     expect(await runThrough(of)).toMatchObject({ end: '"after!"', leaks: [] });
+    const ends = await throughAnyTwoCrashes(of);
+    expect(ends.length).toBeGreaterThan(10);
+    for (const end of ends) expect(end).toStrictEqual({ end: '"after!"', leaks: [] });
+  });
+
+  test('and that goes through futures of the flow gets the next, and no more, after any two crashes', async () => {
+    const got: string[] = [];
+    const of = flow(unique('left in a loop'), async () => {
+      const futures = [work.start('quick', 1), work.start('slow', 12), work.start('slower', 16)];
+      const loop = async (): Promise<void> => {
+        for await (const future of asCompleted(futures)) got.push(future.id);
+      };
+      const inBranch = async (): Promise<void> => {
+        loop().catch((error: { code?: string }) => got.push(error.code as string));
+        await work('inside', 4);
+      };
+      await parallel([inBranch]);
+      return work('after', 24);
+    });
+    expect(await runThrough(of)).toMatchObject({ end: '"after!"', leaks: [] });
+    expect(got).toEqual(['0', '1', 'RUN_ENDED']);
     const ends = await throughAnyTwoCrashes(of);
     expect(ends.length).toBeGreaterThan(10);
     for (const end of ends) expect(end).toStrictEqual({ end: '"after!"', leaks: [] });

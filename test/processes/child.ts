@@ -1,4 +1,4 @@
-import { appendFileSync, writeSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import {
   action,
@@ -15,6 +15,7 @@ import {
   parallel,
   sleep,
 } from 'perdure';
+import { writeLine } from './write-line.js';
 
 /**
  * A process of its own with an engine, as told by its parent over standard input; it answers, and tells what happens, on standard output.
@@ -55,9 +56,8 @@ const options = JSON.parse(json) as Options;
 const begun = new Map<string, () => void>();
 let gateOpen = options.gateOpen === true;
 
-/** Synchronous, so that a parent hears of it even if this process is killed at once. */
 function tell(line: object): void {
-  writeSync(1, `${JSON.stringify(line)}\n`);
+  writeLine(JSON.stringify(line));
 }
 
 function note(what: string): void {

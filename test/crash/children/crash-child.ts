@@ -1,5 +1,6 @@
-import { appendFileSync, writeSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { open, type Store, sqliteStore } from 'perdure';
+import { writeLine } from '../../processes/write-line.js';
 import { cancelThrough, endOf } from '../crash-case.js';
 import { watchedStore } from '../crashing-store.js';
 import { CASES } from '../flows.js';
@@ -12,10 +13,9 @@ import { observe } from '../observer.js';
 const [, , path = '', notes = '', name = '', killAt = '', when = ''] = process.argv;
 
 function note(...fields: string[]): void {
-  const line = `${JSON.stringify(fields)}\n`;
-  appendFileSync(notes, line);
-  // Synchronous, so that a parent hears of it even if this process is killed at once.
-  writeSync(1, line);
+  const line = JSON.stringify(fields);
+  appendFileSync(notes, `${line}\n`);
+  writeLine(line);
 }
 
 observe({
@@ -37,4 +37,4 @@ cancelThrough(engine);
 const end = await endOf(crashCase.start(engine, 'run'));
 for (const { id } of await engine.list({ status: ['PENDING', 'RUNNING', 'SUSPENDED', 'BLOCKED'] })) await endOf(engine.future(id));
 await engine.close();
-writeSync(1, `${JSON.stringify(['end', end])}\n`);
+writeLine(JSON.stringify(['end', end]));

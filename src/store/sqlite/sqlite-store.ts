@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { describeKind } from '../../codec/value-kinds.js';
 import { StorageError, UsageError } from '../../errors/errors.js';
-import { checkOptions, hasMethods, isOneOf, isText, type OptionTable } from '../../errors/options.js';
+import { hasMethods, isOneOf, isText, type OptionTable, readOptions } from '../../errors/options.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
 import type { RunStatus } from '../../model/statuses.js';
 import type { ClaimQuery, CommitBatch, PruneQuery, RunFilter, Store } from '../store.js';
@@ -50,8 +50,7 @@ const ADDRESS = /^(file(?=:)|[a-z][a-z0-9+.-]+(?=:\/\/))/i;
  */
 export function sqliteStore(path: string, options?: SqliteStoreOptions): Store {
   checkFilePath(path);
-  checkOptions('sqliteStore()', options, SQLITE_STORE_OPTIONS);
-  return new SqliteStore(path, options ?? {});
+  return new SqliteStore(path, readOptions('sqliteStore()', options, SQLITE_STORE_OPTIONS));
 }
 
 function checkFilePath(path: unknown): void {

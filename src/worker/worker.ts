@@ -15,14 +15,13 @@ import type { RetryStrategy } from '../runtime/retry-strategy.js';
 import { Run } from '../runtime/run.js';
 import type { Store } from '../store/store.js';
 import { Alarms } from './alarms.js';
+import { Claims } from './claims.js';
 import { Following } from './following.js';
 import { PeriodicCheck } from './periodic-check.js';
 import { Residency } from './residency.js';
 import { Wakeups } from './wakeups.js';
 import type { FlowSource, WorkerOptions } from './worker-options.js';
 
-/** Runs that are claimed in one transaction. */
-const CLAIM_LIMIT = 500;
 /** Between two tries to register anew while the store is busy. */
 const RETRY_MS = 250;
 
@@ -37,7 +36,6 @@ const RETRY_MS = 250;
  *   K1  A run is resident only while this worker owns it, or is about to, by a creation that is being written; when the worker is fenced, all its runs
  *       leave before it registers anew.
  *   K2  While draining, actions come to their end and are recorded, but no flow has a turn, unless it is being cancelled.
- *   K3  Claims do not overlap.
  */
 export class Worker implements RunHost {
   readonly clock: Clock;
@@ -55,14 +53,13 @@ export class Worker implements RunHost {
   readonly limiter: Limiter;
   readonly #store: Store;
   readonly #flows: FlowSource;
+  readonly #claims: Claims;
   readonly #leaseMs: number;
   readonly #executes: boolean;
   readonly #onFailure: (error: unknown) => void;
   readonly #alarms: Alarms;
   readonly #following: Following;
   readonly #residents = new Map<string, Resident>();
-  /** Runs that were claimed and have not come to where they were: alarms wait for them, so that timers fire in due order across runs. */
-  readonly #catchingUp = new Set<string>();
   readonly #check: PeriodicCheck;
   readonly #residency: Residency;
   readonly #wakeups: Wakeups;
@@ -71,8 +68,6 @@ export class Worker implements RunHost {
   #id = '';
   #attempts = 0;
   #onIdle: (() => void) | undefined;
-  #claiming: Promise<void> | undefined;
-  #claimAgain = false;
   #restarting: Promise<void> | undefined;
   #endPause: (() => void) | undefined;
   /** Messages that runs of this worker have, and that lie in their inbox until the next commit. */
@@ -98,6 +93,21 @@ export class Worker implements RunHost {
     this.#alarms = new Alarms(this.clock);
     this.delivery = new Delivery(this.clock);
     this.group = new GroupCommit({ store: this.#store, clock: this.clock, onFailure: (error) => this.#storeFailed(error) });
+    this.#claims = new Claims({
+      store: this.#store,
+      clock: this.clock,
+      flows: this.#flows,
+      group: this.group,
+      alarms: this.#alarms,
+      workerId: () => this.#id,
+      may: () => this.#state === 'working' && this.#executes,
+      begin: (record, loaded, whole) => this.begin(record, loaded, whole),
+      readInbox: () => this.#readInbox(),
+      unregistered: (record) => this.#reportUnregistered(record),
+      // Who was woken before its time needs no timer any more.
+      claimedSome: async () => (this.#wakeups.any ? this.#wakeups.renew() : undefined),
+      onFailure: (error) => this.#storeFailed(error),
+    });
     this.#check = new PeriodicCheck({
       clock: this.clock,
       leaseMs: this.#leaseMs,
@@ -149,19 +159,8 @@ export class Worker implements RunHost {
   }
 
   /** Takes runs that nobody owns, as far as their flows are registered here. */
-  async claim(): Promise<void> {
-    if (this.#state !== 'working' || !this.#executes) return;
-    if (this.#claiming !== undefined) {
-      this.#claimAgain = true;
-      return this.#claiming;
-    }
-    this.#claiming = this.#claimAll()
-      .catch((error: unknown) => this.#storeFailed(error))
-      .finally(() => {
-        this.#claiming = undefined;
-        if (this.#claimAgain) void this.claim();
-      });
-    return this.#claiming;
+  claim(): Promise<void> {
+    return this.#claims.claim();
   }
 
   /**
@@ -180,7 +179,7 @@ export class Worker implements RunHost {
     this.#wakeups.stop();
     this.#residency.stop();
     this.delivery.pause();
-    await this.#claiming;
+    await this.#claims.underWay;
     await this.group.flush();
     await this.#readInbox().catch((error: unknown) => this.#storeFailed(error));
     await this.#idle(timeoutMs);
@@ -245,7 +244,7 @@ export class Worker implements RunHost {
 
   startOver(record: RunRecord): void {
     this.#residents.delete(record.id);
-    this.#startOver(record).catch((error: unknown) => this.#storeFailed(error));
+    this.#claims.startOver(record).catch((error: unknown) => this.#storeFailed(error));
   }
 
   adopt(runId: string, resident: Resident): void {
@@ -259,7 +258,7 @@ export class Worker implements RunHost {
   }
 
   caughtUp(runId: string): void {
-    if (this.#catchingUp.delete(runId) && this.#catchingUp.size === 0) this.#alarms.release();
+    this.#claims.caughtUp(runId);
   }
 
   setAlarm(dueAtMs: number, ring: () => void): () => void {
@@ -338,45 +337,6 @@ export class Worker implements RunHost {
     await this.#store.reapWorkers({ workerId: id, nowMs: this.clock.now(), leaseMs: this.#leaseMs });
   }
 
-  async #claimAll(): Promise<void> {
-    this.#claimAgain = false;
-    let claimed: RunRecord[];
-    let any = false;
-    do {
-      const claim = await this.#store.claimRuns({
-        workerId: this.#id,
-        nowMs: this.clock.now(),
-        flows: this.#flows.all(),
-        limit: CLAIM_LIMIT,
-      });
-      claimed = claim.claimed;
-      if (claimed.length > 0) this.#alarms.hold();
-      for (const { id } of claimed) this.#catchingUp.add(id);
-      for (const record of claimed) {
-        const loaded = await this.#store.loadJournal(record.id);
-        if (record.workerId === this.#id) this.begin(record, loaded);
-        else this.caughtUp(record.id);
-      }
-      for (const record of claim.blocked) this.#reportUnregistered(record);
-      if (claimed.length > 0) {
-        any = true;
-        await this.#readInbox();
-      }
-    } while (claimed.length === CLAIM_LIMIT && this.#state === 'working');
-    // Who was woken before its time needs no timer any more.
-    if (any && this.#wakeups.any) await this.#wakeups.renew();
-  }
-
-  async #startOver(record: RunRecord): Promise<void> {
-    const owner = this.#id;
-    await this.group.flush();
-    const loaded = await this.#store.loadJournal(record.id);
-    // Another owner loads it for itself.
-    if (this.#id !== owner) return;
-    this.begin(record, loaded, true);
-    await this.#readInbox();
-  }
-
   #reportUnregistered({ id: runId, flow, version }: RunRecord): void {
     const message = `run ${runId} waits: no flow "${flow}" version ${version} is registered in this process; it goes on as soon as one is, here or in another process on this store`;
     this.logger.warn(message, { runId, flow });
@@ -435,10 +395,9 @@ export class Worker implements RunHost {
     const reason = new CancelledError(`the run has left this process: ${why}; it goes on elsewhere or later`);
     for (const resident of this.#residents.values()) resident.leave(reason);
     this.#residents.clear();
-    this.#catchingUp.clear();
     this.#taken.clear();
     this.#alarms.clear();
-    this.#alarms.release();
+    this.#claims.allLeft();
     this.#following.allLeft();
     this.#residency.left();
   }

@@ -37,7 +37,7 @@ export async function replayProblem(
     clock: systemClock,
     codec,
   });
-  if (rehearsed.kind === 'differs') return { message: decodeErrorText(rehearsed.error).message };
+  if (rehearsed.kind === 'blocked') return { message: decodeErrorText(rehearsed.reason).message };
   if (expected === undefined) return undefined;
   const actual = rehearsed.kind === 'ended' ? endText(rehearsed) : OTHER_ENDS[rehearsed.kind];
   return actual === expected ? undefined : otherEnd(`the replay of run ${run.id} came to another end`, expected, actual);

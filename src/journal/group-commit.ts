@@ -1,5 +1,6 @@
 import type { Clock } from '../clock/clock.js';
 import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
+import type { BlockedCode } from '../model/statuses.js';
 import type { Store } from '../store/store.js';
 
 /** A journal entry while its run lives: its owner changes it, and hands it over whenever it is to be written. */
@@ -27,7 +28,10 @@ export function newEntry(start: Pick<OperationRecord, 'runId' | 'id' | 'kind' | 
 }
 
 /** A run's end, or its blocking, before its commit gives it a time. */
-export type EndDraft = Pick<RunEnd, 'runId' | 'status' | 'outcome'>;
+export interface EndDraft extends Pick<RunEnd, 'runId' | 'status' | 'outcome'> {
+  /** Of a blocking; left out or `null` of an end. */
+  readonly blockedCode?: BlockedCode | null;
+}
 
 /** Called when a creation is durable, with the run that has had the id before, if any. */
 export type OnCreated = (taken: RunRecord | undefined) => void;
@@ -272,6 +276,6 @@ function firsts(creations: readonly Creation[]): Map<string, Creation> {
 }
 
 function stamped(end: EndDraft, nowMs: number): RunEnd {
-  const blocked = end.status === 'BLOCKED';
-  return { ...end, blockedCode: blocked ? 'NON_DETERMINISM' : null, finishedAt: blocked ? null : nowMs };
+  const { blockedCode = null } = end;
+  return { ...end, blockedCode, finishedAt: blockedCode === null ? nowMs : null };
 }

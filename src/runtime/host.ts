@@ -3,7 +3,7 @@ import type { Codec } from '../codec/codec.js';
 import type { GroupCommit } from '../journal/group-commit.js';
 import type { Logger } from '../model/logger.js';
 import type { InboxMessage, OperationRecord, RunRecord, RunRestart } from '../model/records.js';
-import type { EndStatus } from '../model/statuses.js';
+import type { BlockedCode, EndStatus } from '../model/statuses.js';
 import type { ActionDefinition, Body, FlowDefinition, LeakPolicy, NonDurableAwaitPolicy } from './definitions.js';
 import type { Delivery } from './delivery.js';
 import type { EventSink } from './events.js';
@@ -15,6 +15,13 @@ export interface EndOfRun {
   readonly status: EndStatus;
   /** Encoded value, or encoded error. */
   readonly outcome: string;
+}
+
+/** Why a run is blocked. */
+export interface Blocking {
+  readonly code: BlockedCode;
+  /** An encoded error. */
+  readonly reason: string;
 }
 
 /** What a worker keeps of a run that it executes. */
@@ -78,8 +85,8 @@ export interface RunHost {
   /** Writes that the run begins anew, and begins it. */
   continueAsNew(record: RunRecord, restart: RunRestart): void;
 
-  /** Writes that the run is blocked, and why (an encoded error). */
-  block(runId: string, reason: string, committed: () => void): void;
+  /** Writes that the run is blocked, and why. */
+  block(runId: string, blocking: Blocking, committed: () => void): void;
 
   /** Replays a run from the beginning, the bodies of branches that have ended included: without them its code cannot go on. */
   startOver(record: RunRecord): void;

@@ -1,6 +1,6 @@
 import { UsageError } from '../errors/errors.js';
 import type { OperationRecord } from '../model/records.js';
-import type { EndStatus, OperationKind } from '../model/statuses.js';
+import type { BlockedCode, EndStatus, OperationKind } from '../model/statuses.js';
 import { type LeakedFuture, plainError } from './events.js';
 import type { RunHost } from './host.js';
 import { leakMessage } from './leak-report.js';
@@ -55,9 +55,9 @@ export class RunNotices {
     events.emit('run:finished', { ...this.#names(), status, ...(error === undefined ? {} : { error: plainError(error) }) });
   }
 
-  blocked(error: Error): void {
-    this.#host.logger.error(error.message, this.#names());
-    this.#host.events.emit('run:blocked', { ...this.#names(), code: 'NON_DETERMINISM', error: plainError(error) });
+  blocked(code: BlockedCode, error: Error): void {
+    this.#host.logger.error(error.message, { ...this.#names(), code });
+    this.#host.events.emit('run:blocked', { ...this.#names(), code, error: plainError(error) });
   }
 
   leaked(scope: Scope, futures: readonly LeakedFuture[]): void {

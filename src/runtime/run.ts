@@ -8,7 +8,7 @@ import { childRunId, generationId, ROOT_SCOPE } from '../journal/numbering.js';
 import type { Logger } from '../model/logger.js';
 import { whatIs } from '../model/named.js';
 import { type InboxMessage, isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
-import type { EndStatus } from '../model/statuses.js';
+import type { BlockedCode, EndStatus } from '../model/statuses.js';
 import { Admission, cancellationOf } from './admission.js';
 import { type BodyEnd, runBody } from './body-end.js';
 import { contextLogger } from './context-logger.js';
@@ -491,7 +491,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
 
   #disagree(error: NonDeterminismError): void {
     if (this.skipsBranches) this.#startOver();
-    else this.#block(error);
+    else this.#block('NON_DETERMINISM', error);
   }
 
   /** Another execution takes this one's place. */
@@ -508,8 +508,8 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     this.#steps = [];
   }
 
-  #block(error: NonDeterminismError): void {
+  #block(code: BlockedCode, error: Error): void {
     this.#halt('halted', error);
-    this.host.block(this.id, this.#codec.encodeError(error), () => this.notices.blocked(error));
+    this.host.block(this.id, { code, reason: this.#codec.encodeError(error) }, () => this.notices.blocked(code, error));
   }
 }

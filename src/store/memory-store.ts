@@ -115,7 +115,7 @@ class MemoryStore implements Store {
     const blocked: RunRecord[] = [];
     for (const stored of [...this.#orphans].sort((a, b) => a.n - b.n)) {
       const { run } = stored;
-      if (run.blockedCode === 'NON_DETERMINISM') continue;
+      if (run.blockedCode !== null && run.blockedCode !== 'FLOW_NOT_REGISTERED') continue;
       if (run.status === 'SUSPENDED' && (run.wakeAt ?? Number.POSITIVE_INFINITY) > query.nowMs) continue;
       if (known(run)) {
         if (claimed.length >= query.limit) continue;

@@ -10,7 +10,7 @@ import type { Body, FlowDefinition, LeakPolicy } from '../runtime/definitions.js
 import { Delivery } from '../runtime/delivery.js';
 import type { EventSink } from '../runtime/events.js';
 import { holdRejections } from '../runtime/held-rejections.js';
-import type { EndOfRun, RunHost } from '../runtime/host.js';
+import type { Blocking, EndOfRun, RunHost } from '../runtime/host.js';
 import { Limiter } from '../runtime/limiter.js';
 import { Run } from '../runtime/run.js';
 
@@ -21,8 +21,8 @@ export type Rehearsed =
   | { readonly kind: 'waits' }
   /** It begins anew. */
   | { readonly kind: 'continues' }
-  /** It asked for something else than is recorded; `error` is an encoded `NonDeterminismError`. */
-  | { readonly kind: 'differs'; readonly error: string };
+  /** It asked for something else than is recorded, or something recorded cannot be read; `reason` is an encoded error. */
+  | { readonly kind: 'blocked'; readonly reason: string };
 
 export interface RehearsalInit {
   readonly record: RunRecord;
@@ -101,8 +101,8 @@ class Rehearsal implements RunHost {
     this.#finish({ kind: 'continues' });
   }
 
-  block(_runId: string, error: string): void {
-    this.#finish({ kind: 'differs', error });
+  block(_runId: string, { reason }: Blocking): void {
+    this.#finish({ kind: 'blocked', reason });
   }
 
   bodyOf({ kind, body }: Parameters<RunHost['bodyOf']>[0]): Body {

@@ -9,7 +9,7 @@ import type { InboxMessage, OperationRecord, RunRecord, RunRestart } from '../mo
 import type { LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
 import { Delivery } from '../runtime/delivery.js';
 import { type EventSink, plainError } from '../runtime/events.js';
-import type { EndOfRun, Resident, Resting, RunHost } from '../runtime/host.js';
+import type { Blocking, EndOfRun, Resident, Resting, RunHost } from '../runtime/host.js';
 import { Limiter } from '../runtime/limiter.js';
 import type { RetryStrategy } from '../runtime/retry-strategy.js';
 import { Run } from '../runtime/run.js';
@@ -285,8 +285,8 @@ export class Worker implements RunHost {
     });
   }
 
-  block(runId: string, reason: string, committed: () => void): void {
-    this.group.end({ runId, status: 'BLOCKED', outcome: reason }, () => {
+  block(runId: string, { code, reason }: Blocking, committed: () => void): void {
+    this.group.end({ runId, status: 'BLOCKED', outcome: reason, blockedCode: code }, () => {
       this.#dismiss(runId);
       committed();
     });

@@ -9,6 +9,11 @@ export interface FlowContext {
   readonly version: number;
   /** Whether outcomes of an earlier execution are still being delivered. */
   readonly replaying: boolean;
+  /**
+   * Whether the cancellation of the run, or of the branch it is called in, was delivered: everything outside of shields is refused from then on. The same
+   * on every replay.
+   */
+  readonly cancelRequested: boolean;
   /** Silent while replaying. */
   readonly log: Logger;
 }
@@ -26,13 +31,16 @@ export function flowContext(): FlowContext {
   if (place?.kind !== 'flow') {
     throw new UsageError('NOT_IN_FLOW', 'flowContext() belongs inside a flow; in an action, use actionContext()');
   }
-  const { run } = place;
+  const { run, scope } = place;
   return {
     runId: run.id,
     flow: run.flow,
     version: run.version,
     get replaying(): boolean {
       return run.replaying;
+    },
+    get cancelRequested(): boolean {
+      return scope.isBeingCancelled;
     },
     log: run.log,
   };

@@ -109,6 +109,12 @@ export class Scope {
     return false;
   }
 
+  /** Whether it is cancelled, or a scope around it: that passes by what runs in a shield. */
+  get isBeingCancelled(): boolean {
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.parent) if (scope.cancelled !== undefined) return true;
+    return false;
+  }
+
   /** A branch within took delivery of an operation of this scope, or of one around it: every scope up to that one has to know. */
   observe(operationId: string): void {
     const home = scopeOf(operationId);

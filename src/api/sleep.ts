@@ -1,7 +1,8 @@
 import { UsageError } from '../errors/errors.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import { requireDuration } from '../futures/future.js';
+import { type Future, requireDuration } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
+import { tellingWait } from '../futures/telling-promise.js';
 import type { Duration } from '../model/duration.js';
 import type { TimerDue } from '../runtime/definitions.js';
 import { requireFlowPlace } from './place.js';
@@ -12,13 +13,23 @@ export interface Sleep {
   start(duration: Duration): DurableFuture<void>;
 }
 
-function startTimer(caller: string, due: TimerDue, entryPoint?: EntryPoint): DurableFuture<void> {
+function startTimer(caller: string, due: TimerDue, entryPoint?: EntryPoint): Future<void> {
   const place = requireFlowPlace(caller);
-  return place.run.start({ kind: 'timer', name: 'sleep', due }, place, entryPoint) as DurableFuture<void>;
+  return place.run.start({ kind: 'timer', name: 'sleep', due }, place, entryPoint) as Future<void>;
 }
 
 const start = (duration: Duration): DurableFuture<void> =>
   startTimer('sleep.start()', { afterMs: requireDuration(duration, 'sleep(): the duration') }, start);
+
+/** Starts a timer and gives its promise: a timer is no leak once somebody waits for that. */
+function nap(caller: string, due: () => TimerDue): Promise<void> {
+  let timer: Future<void> | undefined;
+  const promise = (async () => {
+    timer = startTimer(caller, due());
+    return timer.promise();
+  })();
+  return tellingWait(promise, () => timer?.waitedFor());
+}
 
 /**
  * Sleeps for a time, across crashes: the timer is due at the wall clock of its first start plus the duration.
@@ -27,10 +38,7 @@ const start = (duration: Duration): DurableFuture<void> =>
  * @throws {CancelledError} when the flow is cancelled.
  */
 export const sleep: Sleep = Object.assign(
-  async (duration: Duration): Promise<void> => {
-    const afterMs = requireDuration(duration, 'sleep(): the duration');
-    return startTimer('sleep()', { afterMs }).result();
-  },
+  (duration: Duration): Promise<void> => nap('sleep()', () => ({ afterMs: requireDuration(duration, 'sleep(): the duration') })),
   { start },
 );
 
@@ -39,10 +47,12 @@ export const sleep: Sleep = Object.assign(
  *
  * @throws {UsageError} `INVALID_ARGUMENT` when it is none, or when called outside of a flow.
  */
-export async function sleepUntil(date: Date | number): Promise<void> {
-  const atMs = date instanceof Date ? date.getTime() : date;
-  if (typeof atMs !== 'number' || Number.isNaN(new Date(atMs).getTime())) {
-    throw new UsageError('INVALID_ARGUMENT', 'sleepUntil(date) takes a valid Date, or milliseconds since the epoch');
-  }
-  return startTimer('sleepUntil()', { atMs }).result();
+export function sleepUntil(date: Date | number): Promise<void> {
+  return nap('sleepUntil()', () => {
+    const atMs = date instanceof Date ? date.getTime() : date;
+    if (typeof atMs !== 'number' || Number.isNaN(new Date(atMs).getTime())) {
+      throw new UsageError('INVALID_ARGUMENT', 'sleepUntil(date) takes a valid Date, or milliseconds since the epoch');
+    }
+    return { atMs };
+  });
 }

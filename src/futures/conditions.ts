@@ -76,6 +76,7 @@ export function waitFor<F>(
       },
     };
     const leave = place.enter(waiter);
+    for (const future of futures) future.waitedFor();
     if (met || pending === 0) {
       finish();
       return;

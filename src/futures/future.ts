@@ -67,7 +67,8 @@ let settledCount = 0;
  *   F1  Its owner settles it at most once; that resumes waiters in the order in which they came.
  *   F2  Nobody gets a promise unless they asked for one, so a failure that nobody listens to is no unhandled rejection.
  *   F3  The owner's `accountedFor` is called at most once: when the future is cancelled, detached, or both delivered and observed.
- *   F4  It is observed when somebody gets the outcome: who has stopped waiting before takes delivery of nothing.
+ *   F4  It is observed when somebody gets the outcome: who has stopped waiting before takes delivery of nothing. A timer is observed when somebody waits
+ *       for it, and only then: it has no outcome to lose.
  */
 export class Future<T> implements DurableFuture<T> {
   readonly kind: OperationKind;
@@ -109,6 +110,13 @@ export class Future<T> implements DurableFuture<T> {
   }
 
   result(options?: WaitLimit): Promise<T> {
+    const result = this.promise(options);
+    this.waitedFor();
+    return result;
+  }
+
+  /** As `result()`, where it is not known whether whoever asks will wait. */
+  promise(options?: WaitLimit): Promise<T> {
     const limitMs = readLimit(options);
     const settles = this.#owner.admit();
     // One promise for everybody, but for those who can be made to stop waiting.
@@ -121,6 +129,7 @@ export class Future<T> implements DurableFuture<T> {
   exception(options?: WaitLimit): Promise<Error | undefined> {
     const limitMs = readLimit(options);
     const settles = this.#owner.admit();
+    this.waitedFor();
     return this.#whenDelivered(errorOf, settles, limitMs);
   }
 
@@ -172,7 +181,12 @@ export class Future<T> implements DurableFuture<T> {
     this.#owner.admit();
   }
 
-  /** Somebody takes delivery of the outcome. Only when done. */
+  /** Somebody waits for it (F4). */
+  waitedFor(): void {
+    if (this.kind === 'timer') this.observe();
+  }
+
+  /** Somebody takes delivery of the outcome. */
   observe(): void {
     this.#observed = true;
     this.#release();
@@ -183,7 +197,7 @@ export class Future<T> implements DurableFuture<T> {
     return this.#observed || (this.#waiters !== undefined && this.#waiters.length > 0);
   }
 
-  /** Whether it needs no more attention: it was delivered and observed, cancelled or detached. */
+  /** Whether it needs no more attention (F3). */
   get accountedFor(): boolean {
     return this.#released;
   }
@@ -272,7 +286,7 @@ class Wait<T, R> implements Waiter, Abortable {
   onSettled(): boolean {
     this.callOff?.();
     this.leave?.();
-    this.#future.observe();
+    if (this.#future.kind !== 'timer') this.#future.observe();
     try {
       this.#resolve(this.#read(this.#future));
     } catch (error) {

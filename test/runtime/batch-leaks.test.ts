@@ -9,6 +9,7 @@ const failing = action(unique('failing'), async () => {
   throw new RangeError('lost');
 });
 const quick = flow(unique('quick'), async () => 'quick');
+const napper = flow(unique('napper'), async (ms: number) => sleep(ms));
 
 /** What leak events tell, in short. */
 const short = (leaks: readonly EngineEvents['leak'][]): string[] =>
@@ -44,7 +45,8 @@ describe('futures that a branch leaves behind', () => {
       },
       'map UNOBSERVED',
     ],
-    ['a pending loser of a race', () => Promise.race([sleep.start('7d'), noop.start()]), 'timer RUNNING'],
+    ['a pending loser of a race', () => Promise.race([new Gates().start('never'), noop.start()]), 'action RUNNING'],
+    ['a sleep that was not awaited', () => void sleep('7d'), 'timer RUNNING'],
     ['a rejection that nobody handles', () => void Promise.reject(new Error('lost')), 'rejection REJECTED'],
     [
       'several',
@@ -178,20 +180,28 @@ describe('futures that a branch leaves behind', () => {
 describe('a future of the flow that a branch waits for', () => {
   test('is a leak if it comes when the branch has lost', async () => {
     const { leaks } = await runBatch(async () => {
-      const outer = sleep.start(10);
+      const outer = napper.start(50);
       await parallel([async () => outer, async () => 'first'], { completionConfig: CompletionConfig.firstSuccessful() });
-      await sleep(30);
+      await sleep(200);
     });
-    expect(short(leaks)).toStrictEqual([' null: timer UNOBSERVED']);
+    expect(short(leaks)).toStrictEqual([' null: flow UNOBSERVED']);
   });
 
   const ends: readonly [string, () => Promise<unknown>][] = [
     [
       'is a leak if it comes when the branch has given it up',
       async () => {
-        const outer = sleep.start(20);
+        const outer = napper.start(50);
         await parallel([() => outer.result({ timeout: 10 }).catch(() => 'given up')]);
-        await sleep(30);
+        await sleep(200);
+      },
+    ],
+    [
+      'is none if it is a timer that the branch has given up',
+      async () => {
+        const outer = sleep.start('1d');
+        await parallel([() => outer.result({ timeout: 10 }).catch(() => 'given up')]);
+        await noop();
       },
     ],
     [
@@ -218,7 +228,7 @@ describe('a future of the flow that a branch waits for', () => {
   ];
   test.each(ends)('%s, after any crash', async (_what, body) => {
     const { leaks } = await runBatch(body);
-    expect(short(leaks)).toStrictEqual(_what.startsWith('is a leak') ? [' null: timer UNOBSERVED'] : []);
+    expect(short(leaks)).toStrictEqual(_what.startsWith('is a leak') ? [' null: flow UNOBSERVED'] : []);
     const report = await crashEverywhere(flow(unique('outer'), body), [], { engine: { leaks: 'error' } });
     expect(report.crashes).toBeGreaterThan(0);
   });

@@ -12,6 +12,7 @@ import {
   LeakedFuturesError,
   type LeakPolicy,
   sleep,
+  sleepUntil,
   wait,
 } from 'perdure';
 import { describe, expect, test } from 'vitest';
@@ -25,7 +26,38 @@ const failing = action(unique('failing'), async (): Promise<string> => {
 const sleeper = flow(unique('sleeper'), async () => {
   await sleep('7d');
 });
+const napper = flow(unique('napper'), async (ms: number) => sleep(ms));
 const quick = flow(unique('quick'), async () => 'quick');
+
+/** Ways to wait for a timer and to leave it behind. */
+const TIMERS_WAITED_FOR: readonly [string, () => Promise<unknown>][] = [
+  ['a sleep that lost a race', () => Promise.race([fast('x'), sleep('7d')])],
+  ['a sleepUntil that lost a race', () => Promise.race([fast('x'), sleepUntil(Date.now() + 1e6)])],
+  ['a timer that lost a race', () => Promise.race([fast.start('x'), sleep.start('7d')])],
+  ['a sleep that lost against a failure', () => Promise.all([failing(), sleep('7d')]).catch(() => undefined)],
+  ['a timer with a handler', async () => void sleep.start('7d').then(() => undefined)],
+  ['a sleep with a handler', async () => void sleep('7d').catch(() => undefined)],
+  ['a timer that a closure waits for', async () => void (async () => await sleep('7d'))()],
+  ['a timer whose result was asked for', async () => void sleep.start('7d').result()],
+  ['a timer whose exception was asked for', async () => void sleep.start('7d').exception()],
+  [
+    'a timer whose wait ran out of time',
+    () =>
+      sleep
+        .start('7d')
+        .result({ timeout: 1 })
+        .catch(() => undefined),
+  ],
+  ['a timer that is only in notDone', async () => void (await wait([sleep.start('7d'), fast.start('x')], FIRST_COMPLETED))],
+  ['a timer in notDone of a wait that ran out of time', async () => void (await wait([sleep.start('7d')], { timeout: 1 }))],
+  [
+    'a timer that was in notDone and came later',
+    async () => {
+      await wait([fast.start('x'), sleep.start(5)], FIRST_COMPLETED);
+      await sleep(50);
+    },
+  ],
+];
 
 /** Runs a body as a flow, and collects its leak reports. */
 async function leaksOf<R>(
@@ -86,45 +118,56 @@ describe('what is a leak', () => {
     [
       'a pending loser of Promise.race',
       async () => {
-        await Promise.race([fast.start('x'), sleep.start('7d')]);
+        await Promise.race([fast.start('x'), sleeper.start()]);
       },
-      ['timer RUNNING'],
+      ['flow RUNNING'],
     ],
     [
       'a future that is only in notDone',
       async () => {
-        await wait([sleep.start('7d'), fast.start('x')], FIRST_COMPLETED);
+        await wait([sleeper.start(), fast.start('x')], FIRST_COMPLETED);
       },
-      ['timer RUNNING'],
+      ['flow RUNNING'],
     ],
     [
       'a future that was in notDone and came later',
       async () => {
-        const [first, second] = [fast.start('x'), sleep.start(5)];
+        const [first, second] = [fast.start('x'), napper.start(5)];
         await wait([first, second], FIRST_COMPLETED);
-        await sleep(15);
+        await sleep(100);
       },
-      ['timer UNOBSERVED'],
+      ['flow UNOBSERVED'],
     ],
     [
       'a future whose wait ran out of time',
       async () => {
-        await sleep
-          .start('7d')
+        await sleeper
+          .start()
           .result({ timeout: 1 })
           .catch(() => undefined);
       },
-      ['timer RUNNING'],
+      ['flow RUNNING'],
     ],
     ...(['result', 'exception'] as const).map((ask): [string, () => Promise<unknown>, string[]] => [
       `a future that came when nobody waited any more: ${ask}() had run out of time`,
       async () => {
-        const future = sleep.start(200);
+        const future = napper.start(100);
         await future[ask]({ timeout: 1 }).catch(() => undefined);
-        await sleep(210);
+        await sleep(200);
       },
-      ['timer UNOBSERVED'],
+      ['flow UNOBSERVED'],
     ]),
+    ['a sleep that was not awaited', async () => void sleep('7d'), ['timer RUNNING']],
+    ['a sleepUntil that was not awaited', async () => void sleepUntil(Date.now() + 1e6), ['timer RUNNING']],
+    [
+      'a timer that came and that nobody waited for',
+      async () => {
+        void sleep(1);
+        sleep.start(1);
+        await sleep(20);
+      },
+      ['timer UNOBSERVED', 'timer UNOBSERVED'],
+    ],
     [
       'a future that asCompleted has not yielded',
       async () => {
@@ -176,6 +219,7 @@ describe('what is no leak', () => {
     ['a cancelled child flow', async () => void sleeper.start().cancel()],
     ['a detached child flow', async () => void quick.start().detach()],
     ['a detached action', async () => void fast.start('x').detach()],
+    ...TIMERS_WAITED_FOR,
     ['a limit on waiting that did not run out', async () => fast.start('x').result({ timeout: '7d' })],
     ['a wait with a time-out that did not run out', async () => (await wait([fast.start('x')], { timeout: '7d' })).done.size],
     [

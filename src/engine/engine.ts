@@ -5,6 +5,7 @@ import { UsageError } from '../errors/errors.js';
 import { checkOptions, DURATION, isText, POLICY, readOptions, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import { requireDuration, requireReason } from '../futures/future.js';
+import { isReservedId } from '../journal/numbering.js';
 import type { Duration } from '../model/duration.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
@@ -14,6 +15,7 @@ import { ENGINE_EVENTS, type EngineEvents, plainError } from '../runtime/events.
 import { holdRejections } from '../runtime/held-rejections.js';
 import type { RunHost } from '../runtime/host.js';
 import { newRun, newRunId } from '../runtime/new-run.js';
+import { reservedId } from '../runtime/run-id-errors.js';
 import { runIdTaken } from '../runtime/run-id-taken.js';
 import type { Store } from '../store/store.js';
 import type { ResidentLimits } from '../worker/residency.js';
@@ -191,7 +193,9 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       timeoutMs: options.timeoutMs,
     });
     const root = this.#newRoot(runId, options.name ?? definition.name, codec);
-    this.#worker.group.create(record, (taken) => this.#created({ root, record, taken, codec }));
+    if (isReservedId(runId))
+      this.#calls.make(() => this.#attachTo(root, record, codec)).catch((error: unknown) => root.abandon(error as Error));
+    else this.#worker.group.create(record, (taken) => this.#created({ root, record, taken, codec }));
     return root.future;
   }
 
@@ -475,6 +479,14 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     group.create(fork.record, created, fork.journal);
   }
 
+  /** An id that only the engine gives names a run that exists, or nothing. */
+  async #attachTo(root: RootFuture, record: RunRecord, codec: Codec): Promise<void> {
+    await this.#ready();
+    const [taken] = await this.#store.getRuns([record.id]);
+    if (taken === undefined) throw reservedId(record.id, `flow "${record.flow}"`);
+    this.#created({ root, record, taken, codec });
+  }
+
   async #attach(root: RootFuture): Promise<void> {
     const record = await this.recordOf(root.runId, 'engine.future()');
     root.known(record.flow, this.#codecOf(record));
@@ -488,7 +500,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     }
     // Where runs come faster than they go, this holds up whoever starts them.
     this.#worker.whenRoom(() => root.isRecorded());
-    this.#worker.followCommitted(id, (end) => root.ended(end));
+    this.#worker.followCommitted(id, (end) => (end === undefined ? root.abandon(runNotFound(id)) : root.ended(end)));
   }
 
   /** What the store has of a run, with what was started and asked for here before. @throws {UsageError} `RUN_NOT_FOUND` */

@@ -1,6 +1,6 @@
 import { UsageError } from '../errors/errors.js';
 import { insideEndedBranch } from '../journal/branch-notes.js';
-import { childRunId, generationId, scopeOf } from '../journal/numbering.js';
+import { childRunId, generationId, isMadeFor, scopeOf } from '../journal/numbering.js';
 import { isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
 import { isBatch } from '../model/statuses.js';
 import { beganAt, encodeRunOptions, runOptions } from '../runtime/new-run.js';
@@ -53,7 +53,7 @@ export function forkOf({ run, journal, operationId, id, workerId, nowMs }: ForkI
       ...entry,
       runId: id,
       // One that was given an id keeps it.
-      childRunId: entry.childRunId === childRunId(from, entry.id) ? childRunId(id, entry.id) : entry.childRunId,
+      childRunId: isMadeFor(entry.childRunId, from, entry.id) ? childRunId(id, entry.id) : entry.childRunId,
     })),
   };
 }

@@ -20,9 +20,34 @@ export function generationId(runId: string, number = 1): string {
   return number === 1 ? runId : `${runId}#${number}`;
 }
 
-/** The id of a child run that was given none: nobody else's, and the same on every replay. */
-export function childRunId(parentRunId: string, parentOperationId: string): string {
-  return `${parentRunId}/${parentOperationId}`;
+/** What joins a run's id to what belongs to it, in ids that the engine makes. */
+const JOINT = '//';
+
+/** The id of a child run that was given none: the same on every replay, and no id that a user may give. */
+export function childRunId(parent: string, operationId: string): string {
+  return `${parent}${JOINT}${operationId}`;
+}
+
+/** Whether a user may not give this id to a new run. */
+export function isReservedId(runId: string): boolean {
+  return runId.includes(JOINT);
+}
+
+/** What an action of a run gives to the services it calls. It is no id of a run. */
+export function idempotencyKey(run: string, operationId: string): string {
+  return `${run}/${operationId}`;
+}
+
+/** Whether a recorded child id is the one that the engine makes for an operation. In older journals it has the form of the key. */
+export function isMadeFor(recorded: string | null, parent: string, operationId: string): boolean {
+  return recorded === childRunId(parent, operationId) || recorded === idempotencyKey(parent, operationId);
+}
+
+/** Whether an operation that asks for a child of this id is the one that is recorded with the other. */
+export function isSameChild(recorded: string | null, asked: string | null, operationId: string): boolean {
+  if (recorded === asked) return true;
+  const end = `${JOINT}${operationId}`;
+  return asked?.endsWith(end) === true && isMadeFor(recorded, asked.slice(0, -end.length), operationId);
 }
 
 /** The id of the run that makes another attempt of a child run that failed. */

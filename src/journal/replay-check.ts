@@ -2,6 +2,7 @@ import { NonDeterminismError } from '../errors/errors.js';
 import type { EntryKind, OperationRecord } from '../model/records.js';
 import { isBatch } from '../model/statuses.js';
 import { splitBatchInput } from './batch-input.js';
+import { isSameChild } from './numbering.js';
 
 /** What a flow asks for, as far as its journal can tell one operation from another. */
 export interface OperationIdentity {
@@ -25,7 +26,7 @@ const CURE =
 
 /** The flow asks for something else under this id; `undefined` when it matches. */
 export function mismatch(run: ReplayedRun, recorded: OperationRecord, actual: OperationIdentity): NonDeterminismError | undefined {
-  const sameChild = actual.kind !== 'flow' || recorded.childRunId === actual.childRunId;
+  const sameChild = actual.kind !== 'flow' || isSameChild(recorded.childRunId, actual.childRunId, actual.id);
   if (recorded.kind === actual.kind && recorded.name === actual.name && recorded.digest === actual.digest && sameChild) return undefined;
   const differs =
     recorded.kind !== actual.kind || recorded.name !== actual.name

@@ -24,6 +24,9 @@ export interface Blocking {
   readonly reason: string;
 }
 
+/** Hears of the end of a run; `undefined` when the run has been deleted, so that its end is not known. */
+export type OnEnd = (end: EndOfRun | undefined) => void;
+
 /** What a worker keeps of a run that it executes. */
 export interface Resident {
   /** Returns whether the message has been taken over: into the journal, or as one that changes nothing. */
@@ -73,11 +76,14 @@ export interface RunHost {
   /** Begins a run that this worker has just created. */
   begin(record: RunRecord): void;
 
+  /** Calls back once with a run as it is stored; `undefined` when there is none. */
+  find(runId: string, onFound: (found: RunRecord | undefined) => void): void;
+
   /**
-   * Calls back once with the end of a run, whoever owns it: in the batch that writes it when this worker does, so that what follows from it can be
-   * written in the same transaction. Returns what calls it off.
+   * Calls back once with the end of a run that exists, whoever owns it: in the batch that writes it when this worker does, so that what follows from it
+   * can be written in the same transaction. `undefined`: the run has been deleted. Returns what calls it off.
    */
-  follow(runId: string, onEnd: (end: EndOfRun) => void): () => void;
+  follow(runId: string, onEnd: OnEnd): () => void;
 
   /** Writes the run's end, and tells its followers. */
   end(runId: string, end: EndOfRun, committed?: () => void): void;

@@ -4,8 +4,10 @@ import { UsageError } from '../errors/errors.js';
 import type { RunRecord } from '../model/records.js';
 import { runOptions } from './new-run.js';
 
+type Wanted = Pick<RunRecord, 'id' | 'flow' | 'digest' | 'input'>;
+
 /** The same id asks for the same run: of the same flow, with the same arguments. The error when it does not. */
-export function runIdTaken(wanted: RunRecord, taken: RunRecord, codec: Codec): UsageError | undefined {
+export function runIdTaken(wanted: Wanted, taken: RunRecord, codec: Codec): UsageError | undefined {
   const sameFlow = wanted.flow === taken.flow;
   if (sameFlow && sameInput(wanted, taken, codec)) return undefined;
   const differs = sameFlow ? 'with other arguments' : `of flow "${taken.flow}"`;
@@ -16,7 +18,7 @@ export function runIdTaken(wanted: RunRecord, taken: RunRecord, codec: Codec): U
 }
 
 /** Digests differ with the order of keys, which means nothing to the caller. */
-function sameInput(wanted: RunRecord, taken: RunRecord, codec: Codec): boolean {
+function sameInput(wanted: Wanted, taken: RunRecord, codec: Codec): boolean {
   const first = runOptions(taken).generation?.firstInput ?? taken.input;
   return wanted.digest === taken.digest || isDeepStrictEqual(codec.decode(wanted.input), codec.decode(first));
 }

@@ -4,7 +4,7 @@ import type { WaitPlace } from '../futures/conditions.js';
 import { type Abortable, cancellation, type Future } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Entry, OutcomeOwner } from '../journal/group-commit.js';
-import { childRunId, generationId, ROOT_SCOPE } from '../journal/numbering.js';
+import { childRunId, generationId, idempotencyKey, ROOT_SCOPE } from '../journal/numbering.js';
 import type { Logger } from '../model/logger.js';
 import { whatIs } from '../model/named.js';
 import { type InboxMessage, isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
@@ -253,13 +253,12 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     this.#admission.requireOpen(place, 'starting', request);
     if (this.#state !== 'halted') this.#admission.requireTurnOf(place.scope, request);
     const operation = openOperation(this, place, request, this.host.codec);
-    const { future } = operation;
     this.#lastStarted = operation.entry;
     this.notices.operationAskedFor();
     if (this.#state === 'halted') return operation;
     const cancelled = cancellationOf(place);
     if (cancelled !== undefined) {
-      future.settleError('CANCELLED', cancelled);
+      operation.future.settleError('CANCELLED', cancelled);
       return operation;
     }
     if (this.register(operation)) operation.begin();
@@ -394,11 +393,15 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   }
 
   idempotencyKey(operationId: string): string {
-    return this.#options.idempotencyKey ?? this.childRunId(operationId);
+    return this.#options.idempotencyKey ?? idempotencyKey(this.#generationId, operationId);
   }
 
   childRunId(operationId: string): string {
-    return childRunId(generationId(this.id, this.#options.generation?.number), operationId);
+    return childRunId(this.#generationId, operationId);
+  }
+
+  get #generationId(): string {
+    return generationId(this.id, this.#options.generation?.number);
   }
 
   whenCurrent(perform: () => void): void {

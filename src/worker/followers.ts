@@ -1,6 +1,4 @@
-import type { EndOfRun } from '../runtime/host.js';
-
-type OnEnd = (end: EndOfRun) => void;
+import type { EndOfRun, OnEnd } from '../runtime/host.js';
 
 /**
  * Who waits for the ends of runs, here or elsewhere.
@@ -42,8 +40,8 @@ export class Followers {
     this.found(runId, end);
   }
 
-  /** The end is durable: it was found in the store, or written here. */
-  found(runId: string, end: EndOfRun): void {
+  /** The end is durable: it was found in the store, or written here. `undefined`: the run is no longer in the store. */
+  found(runId: string, end: EndOfRun | undefined): void {
     notify(this.#gathered, runId, end);
     notify(this.#committed, runId, end);
   }
@@ -61,7 +59,7 @@ export class Followers {
   }
 }
 
-function notify(followers: Map<string, OnEnd[]>, runId: string, end: EndOfRun): void {
+function notify(followers: Map<string, OnEnd[]>, runId: string, end: EndOfRun | undefined): void {
   const list = followers.get(runId);
   if (list === undefined) return;
   followers.delete(runId);

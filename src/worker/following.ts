@@ -1,5 +1,5 @@
 import { isEnded } from '../model/statuses.js';
-import type { EndOfRun } from '../runtime/host.js';
+import type { EndOfRun, OnEnd } from '../runtime/host.js';
 import type { Store } from '../store/store.js';
 import { Followers } from './followers.js';
 
@@ -37,8 +37,8 @@ export class Following {
     return this.#elsewhere.size > 0;
   }
 
-  /** Calls back once with the run's end. Returns what calls it off. */
-  follow(runId: string, when: 'gathered' | 'committed', onEnd: (end: EndOfRun) => void): () => void {
+  /** Calls back once with the end of a run that exists. Returns what calls it off. */
+  follow(runId: string, when: 'gathered' | 'committed', onEnd: OnEnd): () => void {
     const unfollow = this.#followers.follow(runId, when, onEnd);
     if (!this.#options.isResident(runId) && !this.#asleep.has(runId)) this.#isElsewhere(runId);
     return () => {
@@ -83,9 +83,11 @@ export class Following {
     this.#lookupDue = false;
     const runIds = changed ? [...this.#elsewhere, ...this.#asleep] : [...this.#elsewhere];
     if (runIds.length === 0) return;
+    const gone = new Set(runIds);
     for (const { id, status, outcome, wakeAt } of await this.#options.store.getRuns(runIds)) {
+      gone.delete(id);
       // Meanwhile it may have come here.
-      if (!this.#elsewhere.has(id) && !this.#asleep.has(id)) continue;
+      if (!this.#isAway(id)) continue;
       if (isEnded(status)) {
         this.resides(id);
         this.#followers.found(id, { status, outcome: outcome as string });
@@ -95,6 +97,16 @@ export class Following {
         this.#options.onAsleep(wakeAt);
       } else if (this.#asleep.delete(id)) this.#isElsewhere(id);
     }
+    // It has ended since the last look, and was deleted.
+    for (const id of gone) {
+      if (!this.#isAway(id)) continue;
+      this.resides(id);
+      this.#followers.found(id, undefined);
+    }
+  }
+
+  #isAway(runId: string): boolean {
+    return this.#elsewhere.has(runId) || this.#asleep.has(runId);
   }
 
   #isElsewhere(runId: string): void {

@@ -117,6 +117,8 @@ class Rehearsal implements RunHost {
     return nothing;
   }
 
+  find(): void {}
+
   follow(): () => void {
     return nothing;
   }

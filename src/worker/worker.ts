@@ -9,7 +9,7 @@ import type { InboxMessage, OperationRecord, RunRecord, RunRestart } from '../mo
 import type { LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
 import { Delivery } from '../runtime/delivery.js';
 import { type EventSink, plainError } from '../runtime/events.js';
-import type { Blocking, EndOfRun, Resident, Resting, RunHost } from '../runtime/host.js';
+import type { Blocking, EndOfRun, OnEnd, Resident, Resting, RunHost } from '../runtime/host.js';
 import { Limiter } from '../runtime/limiter.js';
 import type { RetryStrategy } from '../runtime/retry-strategy.js';
 import { Run } from '../runtime/run.js';
@@ -19,6 +19,7 @@ import { Claims } from './claims.js';
 import { Following } from './following.js';
 import { PeriodicCheck } from './periodic-check.js';
 import { Residency } from './residency.js';
+import { RunLookup } from './run-lookup.js';
 import { Wakeups } from './wakeups.js';
 import type { FlowSource, WorkerOptions } from './worker-options.js';
 
@@ -59,6 +60,7 @@ export class Worker implements RunHost {
   readonly #onFailure: (error: unknown) => void;
   readonly #alarms: Alarms;
   readonly #following: Following;
+  readonly #lookup: RunLookup;
   readonly #residents = new Map<string, Resident>();
   readonly #check: PeriodicCheck;
   readonly #residency: Residency;
@@ -124,6 +126,7 @@ export class Worker implements RunHost {
       onElsewhere: () => this.#check.keepAlive(),
       onAsleep: (wakeAt) => this.#wakeups.note(wakeAt),
     });
+    this.#lookup = new RunLookup({ store: this.#store, clock: this.clock, onFailure: (error) => this.#storeFailed(error) });
     this.#residency = new Residency({
       clock: this.clock,
       ...options.residents,
@@ -202,7 +205,7 @@ export class Worker implements RunHost {
   }
 
   /** Follows a run until its end is durable. Returns what calls it off. */
-  followCommitted(runId: string, onEnd: (end: EndOfRun) => void): () => void {
+  followCommitted(runId: string, onEnd: OnEnd): () => void {
     return this.#following.follow(runId, 'committed', onEnd);
   }
 
@@ -265,7 +268,11 @@ export class Worker implements RunHost {
     return this.#alarms.set(dueAtMs, ring);
   }
 
-  follow(runId: string, onEnd: (end: EndOfRun) => void): () => void {
+  find(runId: string, onFound: (found: RunRecord | undefined) => void): void {
+    this.#lookup.find(runId, onFound);
+  }
+
+  follow(runId: string, onEnd: OnEnd): () => void {
     return this.#following.follow(runId, 'gathered', onEnd);
   }
 

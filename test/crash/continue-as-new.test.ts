@@ -167,9 +167,9 @@ test('detached actions and flows of each generation are done', async () => {
         'action 1 crashed/0',
         'action 2 crashed#2/0',
         'action 3 crashed#3/0',
-        'child 1 crashed/1/0',
-        'child 2 crashed#2/1/0',
-        'child 3 crashed#3/1/0',
+        'child 1 crashed//1/0',
+        'child 2 crashed#2//1/0',
+        'child 3 crashed#3//1/0',
       ]),
   });
 });

@@ -374,7 +374,7 @@ describe('a detached action that outlives its run', () => {
         setup: (engine) => void engine.mock(work, standIn(engine, 3)),
         invariant: ({ runId }) => {
           expect(new Set(seen.map(({ attempt }) => attempt))).toEqual(new Set([1, 2, 3]));
-          expect(new Set(seen.map(({ key }) => key))).toEqual(new Set([`${runId}/0/0`]));
+          expect(new Set(seen.map(({ key }) => key))).toEqual(new Set([`${runId}//0/0`]));
           for (const { attempt, at } of seen) expect(at).toBe([0, 10, 30][attempt - 1]! * MINUTE_MS);
         },
       },
@@ -434,7 +434,7 @@ describe('a detached action that outlives its run', () => {
       30 * MINUTE_MS,
     );
     engine.mock(work, hung as never, { latency: '9h' });
-    expect(await engine.future('run/0').exception()).toMatchObject({ code: 'ACTION_TIMEOUT', cause: { message: 'no' } });
+    expect(await engine.future('run//0').exception()).toMatchObject({ code: 'ACTION_TIMEOUT', cause: { message: 'no' } });
     expect(engine.now() - START).toBe(60 * MINUTE_MS);
   });
 
@@ -442,7 +442,7 @@ describe('a detached action that outlives its run', () => {
     const work = action(unique('work'), async (): Promise<unknown> => undefined, { scheduleTimeout: '1h' });
     const { engine } = await leftDetached(work, hung, 30 * MINUTE_MS);
     engine.mock(work, hung as never, { latency: '9h' });
-    expect(await engine.future('run/0').exception()).toMatchObject({ code: 'ACTION_TIMEOUT' });
+    expect(await engine.future('run//0').exception()).toMatchObject({ code: 'ACTION_TIMEOUT' });
     expect(engine.now() - START).toBe(60 * MINUTE_MS);
   });
 
@@ -451,7 +451,7 @@ describe('a detached action that outlives its run', () => {
     const called = work.with({ retry: RetryPresets.none() });
     const { engine } = await leftDetached(called, hung, 0);
     engine.mock(work, until(2, 'done'));
-    expect(await engine.future('run/0')).toBe('done');
+    expect(await engine.future('run//0')).toBe('done');
   });
 });
 

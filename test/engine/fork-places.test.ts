@@ -68,7 +68,11 @@ test('a fork keeps the ids that were given to child runs, and not those that wer
   await engine.run(main, ['order'], { id: 'order' });
   const fork = engine.fork('order', '2');
   expect(await fork).toEqual(['given', 'made', 'last']);
-  expect((await engine.operations(fork.id)).map(({ childRunId }) => childRunId)).toEqual(['order/payment', `${fork.id}/1`, `${fork.id}/2`]);
+  expect((await engine.operations(fork.id)).map(({ childRunId }) => childRunId)).toEqual([
+    'order/payment',
+    `${fork.id}//1`,
+    `${fork.id}//2`,
+  ]);
 });
 
 test('a fork of a later generation has its child runs as its own', async () => {
@@ -79,10 +83,10 @@ test('a fork of a later generation has its child runs as its own', async () => {
     return left > 0 ? continueAsNew(left - 1) : names;
   });
   await engine.run(main, [1], { id: 'run' });
-  expect((await engine.operations('run')).map(({ childRunId }) => childRunId)).toEqual(['run#2/0', 'run#2/1']);
+  expect((await engine.operations('run')).map(({ childRunId }) => childRunId)).toEqual(['run#2//0', 'run#2//1']);
   const fork = engine.fork('run', '1');
   expect(await fork).toEqual(['first', 'second']);
-  expect((await engine.operations(fork.id)).map(({ childRunId }) => childRunId)).toEqual([`${fork.id}/0`, `${fork.id}/1`]);
+  expect((await engine.operations(fork.id)).map(({ childRunId }) => childRunId)).toEqual([`${fork.id}//0`, `${fork.id}//1`]);
 });
 
 test('a fork starts a detached action that has become a run again, as its own', async () => {
@@ -100,8 +104,8 @@ test('a fork starts a detached action that has become a run again, as its own', 
   expect(await fork).toEqual(['before', 'before']);
   const carrierOf = async (id: string): Promise<unknown> =>
     (await engine.operations(id)).find(({ name }) => name === work.name)?.childRunId;
-  expect([await carrierOf('run'), await carrierOf(fork.id)]).toEqual(['run/1', `${fork.id}/1`]);
+  expect([await carrierOf('run'), await carrierOf(fork.id)]).toEqual(['run//1', `${fork.id}//1`]);
   expect([engine.calls(before).length, engine.calls(work).length]).toEqual([3, 2]);
   for (const end of release) end();
-  await engine.future(`${fork.id}/1`);
+  await engine.future(`${fork.id}//1`);
 });

@@ -243,7 +243,7 @@ describe('the fork', () => {
       [],
       { id: 'parent' },
     );
-    const { id, result } = await forked(made, 'parent/0', '1');
+    const { id, result } = await forked(made, 'parent//0', '1');
     // The run's id is no outcome: it is another there.
     expect(result).toEqual([id, 'c1', 'c2']);
     expect(calls).toEqual(['c2']);
@@ -256,8 +256,8 @@ describe('the fork', () => {
     await made.engine.run(body, [], { id: 'run' });
     const { id, result } = await forked(made, 'run', '1');
     expect(result).toEqual([
-      ['run/0', 'x1', 'x2'],
-      [`${id}/1`, 'y1', 'y2'],
+      ['run//0', 'x1', 'x2'],
+      [`${id}//1`, 'y1', 'y2'],
     ]);
     expect(calls).toEqual(['y1', 'y2']);
     await made.engine.assertReplays();

@@ -350,7 +350,7 @@ describe('child runs', () => {
       work.start().detach();
       await started.promise;
     });
-    expect(operations).toMatchObject([{ kind: 'action', status: 'STARTED', childRunId: 'told/0' }]);
+    expect(operations).toMatchObject([{ kind: 'action', status: 'STARTED', childRunId: 'told//0' }]);
     expect(operations[0]).not.toHaveProperty('waitsFor');
   });
 });

@@ -306,7 +306,7 @@ describe('what is not pending', () => {
       [],
     );
     expect(await told(engine, id)).toMatchObject({ status: 'SUCCEEDED', pending: [] });
-    expect(await engine.get(`${id}/0`)).toMatchObject({ status: 'RUNNING', pending: [{ kind: 'action', name: hang.name }] });
+    expect(await engine.get(`${id}//0`)).toMatchObject({ status: 'RUNNING', pending: [{ kind: 'action', name: hang.name }] });
   });
 
   test('engine.list() does not tell it', async () => {

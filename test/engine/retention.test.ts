@@ -133,9 +133,9 @@ describe.each(Object.entries(STORES))('over %s', (_, makeStore) => {
     await engine.start(parent, [], { id: 'parent' });
     await engine.advance('1d');
     expect(await engine.prune({ count: 0 })).toBe(1);
-    expect(await ids(engine)).toEqual(['parent/0', 'parent/0/0']);
-    const future = engine.future('parent/0');
-    expect((await engine.get('parent/0')).pending).toMatchObject([{ kind: 'timer' }]);
+    expect(await ids(engine)).toEqual(['parent//0', 'parent//0//0']);
+    const future = engine.future('parent//0');
+    expect((await engine.get('parent//0')).pending).toMatchObject([{ kind: 'timer' }]);
     await engine.advance('2d');
     expect(await future).toBe(2);
     expect(await engine.prune({ count: 0 })).toBe(3);

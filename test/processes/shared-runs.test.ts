@@ -56,7 +56,7 @@ test('a process cancels a run that another one executes', async () => {
   const cancelled = { name: 'CancelledError', message: expect.stringContaining('from elsewhere') };
   await expect(b.ask('result', { runId: 'id' })).rejects.toMatchObject(cancelled);
   await expect(a.ask('result', { runId: 'id' })).rejects.toMatchObject(cancelled);
-  await expect(a.ask('result', { runId: 'id/1' })).rejects.toMatchObject({ name: 'CancelledError' });
+  await expect(a.ask('result', { runId: 'id//1' })).rejects.toMatchObject({ name: 'CancelledError' });
   expect(await b.ask('cancel', { runId: 'id' })).toBe(false);
   expect([...place.calls()].map(([call]) => call)).toEqual(['id 0 parent x', 'id/1 0 before x', 'id/1 1 gate x']);
   await place.history();
@@ -106,7 +106,7 @@ test('a cancel reaches a child that another process executes', async () => {
   await b.heard({ event: 'started', runId: 'id' });
   await b.ask('cancel', { runId: 'id' });
   await expect(b.ask('result', { runId: 'id' })).rejects.toMatchObject({ name: 'CancelledError' });
-  await childOnly.heard({ event: 'finished', runId: 'id/1', status: 'CANCELLED' });
+  await childOnly.heard({ event: 'finished', runId: 'id//1', status: 'CANCELLED' });
   await place.history();
 });
 

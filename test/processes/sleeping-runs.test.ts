@@ -78,18 +78,18 @@ test('a parent that sleeps in one process wakes when its child ends in another',
   const place = new Place();
   const [a, b] = await EngineProcess.two(place, FORGETFUL, { flows: ['waiting'] });
   await a.ask('start', { flow: 'waiting parent', args: [1], runId: 'parent' });
-  await a.heard({ action: 'asked', runId: 'parent/0' });
+  await a.heard({ action: 'asked', runId: 'parent//0' });
   // While its child is in memory, a parent is as well.
-  await asleep(b, 'parent/0');
+  await asleep(b, 'parent//0');
   await a.ask('start', { flow: 'waiting', args: [1], runId: 'other' });
   await asleep(b, 'parent');
   const pending = a.ask('result', { runId: 'parent' });
   await a.stop(place);
-  await b.ask('send', { runId: 'parent/0', args: ['n', 'far away'] });
-  await b.heard({ event: 'finished', runId: 'parent/0' });
+  await b.ask('send', { runId: 'parent//0', args: ['n', 'far away'] });
+  await b.heard({ event: 'finished', runId: 'parent//0' });
   a.resume();
   expect(await pending).toEqual([['far away'], `heard in ${a.pid}`]);
-  expect(a.said({ event: 'started', runId: 'parent/0', recovered: true })).toBe(false);
+  expect(a.said({ event: 'started', runId: 'parent//0', recovered: true })).toBe(false);
   await place.history();
 });
 

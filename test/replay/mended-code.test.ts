@@ -357,11 +357,11 @@ test('a parent waits while its child is blocked, and both finish once the child 
   childCode(async () => two('x'));
   await generations.reopen(parent);
   await atRest(generations.engine);
-  expect(await generations.engine.get(`${generations.runId}/0`)).toMatchObject({ status: 'BLOCKED', blockedCode: 'NON_DETERMINISM' });
+  expect(await generations.engine.get(`${generations.runId}//0`)).toMatchObject({ status: 'BLOCKED', blockedCode: 'NON_DETERMINISM' });
   expect(await generations.engine.get(generations.runId)).toMatchObject({ status: 'RUNNING' });
   open = true;
   childCode(async () => [await one('x'), await gate()]);
-  await generations.engine.retry(`${generations.runId}/0`);
+  await generations.engine.retry(`${generations.runId}//0`);
   expect(await generations.engine.future(generations.runId)).toEqual([['x', 'through'], 'y']);
   expect(calls).toEqual(['gate', 'two y']);
 });

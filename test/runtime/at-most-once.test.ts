@@ -188,7 +188,7 @@ describe('an at-most-once action', () => {
       }),
     );
     expect(await (future[0] as DurableFuture<unknown>)).toBeUndefined();
-    const carrier = engine.future('run/0');
+    const carrier = engine.future('run//0');
     expect(await thrownBy(() => carrier.result())).toMatchObject({ code: 'INTERRUPTED' });
     expect(engine.calls(work)).toHaveLength(0);
   });

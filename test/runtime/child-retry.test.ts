@@ -41,7 +41,7 @@ describe('a child run that fails', () => {
     const report = await engine.run(aFlow(async () => child()));
     expect(report.result).toBe('attempt 3');
     expect(engine.now() - startedAt).toBe(120_000);
-    const id = `${report.runId}/0`;
+    const id = `${report.runId}//0`;
     expect(engine.calls(step)).toEqual([[`in ${id}`], [`in ${id}~2`], [`in ${id}~3`]]);
     const runs = await engine.list({ flow: child.name });
     expect(runs.map(({ id: runId, status, parent }) => [runId, status, parent?.runId]).sort()).toEqual([
@@ -181,7 +181,7 @@ describe('a child run that fails', () => {
     );
     const startedAt = engine.now();
     const { result, runId } = await engine.run(aFlow(async () => child()));
-    expect(result).toBe(`${runId}/0~3`);
+    expect(result).toBe(`${runId}//0~3`);
     expect(engine.now() - startedAt).toBe(2 * 3_660_000 + 600_000);
     await engine.assertReplays();
   });
@@ -209,7 +209,7 @@ describe('a cancellation', () => {
     const { result, runId } = await engine.run(cancelsIt);
     expect(result).toEqual([true, true, true]);
     expect(engine.now() - startedAt).toBe(3_600_000);
-    expect(await thrownBy(() => engine.get(`${runId}/0~2`))).toMatchObject({ code: 'RUN_NOT_FOUND' });
+    expect(await thrownBy(() => engine.get(`${runId}//0~2`))).toMatchObject({ code: 'RUN_NOT_FOUND' });
     await engine.assertReplays();
   });
 
@@ -235,8 +235,8 @@ describe('a cancellation', () => {
     const engine = testEngine();
     const { result, runId } = await engine.run(body);
     expect(result).toBe('CancelledError');
-    expect((await engine.get(`${runId}/0~2`)).status).toBe('CANCELLED');
-    expect(await thrownBy(() => engine.get(`${runId}/0~3`))).toMatchObject({ code: 'RUN_NOT_FOUND' });
+    expect((await engine.get(`${runId}//0~2`)).status).toBe('CANCELLED');
+    expect(await thrownBy(() => engine.get(`${runId}//0~3`))).toMatchObject({ code: 'RUN_NOT_FOUND' });
     await engine.assertReplays();
     await crashEverywhere(body, [], { faults: FAULTS });
   });
@@ -262,7 +262,7 @@ describe('a cancellation', () => {
     const engine = testEngine();
     const { result, runId } = await engine.run(body);
     expect(result).toBe('clean-up failed');
-    expect(await thrownBy(() => engine.get(`${runId}/0~2`))).toMatchObject({ code: 'RUN_NOT_FOUND' });
+    expect(await thrownBy(() => engine.get(`${runId}//0~2`))).toMatchObject({ code: 'RUN_NOT_FOUND' });
     await engine.assertReplays();
     await crashEverywhere(body, [], { faults: FAULTS });
   });
@@ -286,9 +286,9 @@ describe('a cancellation', () => {
       [],
     );
     await future.exception();
-    await engine.future(`${future.id}/0~2`).exception();
+    await engine.future(`${future.id}//0~2`).exception();
     expect(future.status).toBe('CANCELLED');
-    expect((await engine.get(`${future.id}/0~2`)).status).toBe('CANCELLED');
+    expect((await engine.get(`${future.id}//0~2`)).status).toBe('CANCELLED');
   });
 
   test('of the parent during the back-off leaves nothing behind', async () => {
@@ -319,7 +319,7 @@ test('the report of a run shows how many attempts a child took', async () => {
   const report = await engine.run(aFlow(async () => child()));
   const [operation] = report.operations;
   expect(operation).toMatchObject({ kind: 'flow', status: 'SUCCEEDED', attempts: 3, output: 'attempt 3' });
-  expect(operation?.children.map(({ name, output }) => [name, output])).toEqual([['step', `in ${report.runId}/0~3`]]);
+  expect(operation?.children.map(({ name, output }) => [name, output])).toEqual([['step', `in ${report.runId}//0~3`]]);
 });
 
 test('retry is refused for a run that is started from outside', async () => {
@@ -360,6 +360,6 @@ test('a child that is detached goes on being retried by nobody once its parent h
   await ended;
   await engine.advance('1d');
   expect(status).toBe('SUCCEEDED');
-  expect((await engine.get(`${runId}/0`)).status).toBe('FAILED');
-  expect(await thrownBy(() => engine.get(`${runId}/0~2`))).toMatchObject({ code: 'RUN_NOT_FOUND' });
+  expect((await engine.get(`${runId}//0`)).status).toBe('FAILED');
+  expect(await thrownBy(() => engine.get(`${runId}//0~2`))).toMatchObject({ code: 'RUN_NOT_FOUND' });
 });

@@ -171,7 +171,7 @@ describe('a run that begins anew', () => {
       keys.push(await child());
     });
     await engine.run(body, [1], { id: 'r' });
-    expect(keys).toEqual(['r/0', 'r/1', 'r#2/0', 'r#2/1', 'r#3/0', 'r#3/1']);
+    expect(keys).toEqual(['r/0', 'r//1', 'r#2/0', 'r#2//1', 'r#3/0', 'r#3//1']);
   });
 
   test('draws other random values', async () => {
@@ -363,7 +363,7 @@ describe('what the old generation has started', () => {
     });
     const report = await engine.run(body, [1], { id: 'r' });
     expect(report.result).toBe('second');
-    expect((await engine.report('r/0')).status).toBe('CANCELLED');
+    expect((await engine.report('r//0')).status).toBe('CANCELLED');
     expect(aborted).toEqual(['r/1']);
     expect(engine.now() - Date.UTC(2025, 0, 1)).toBeLessThan(86_400_000);
   });
@@ -392,8 +392,8 @@ describe('what the old generation has started', () => {
     });
     const future = engine.start(body, [1], { id: 'r' });
     expect(await future).toBe('by the detached');
-    await engine.send('r/0', 'go', 'last');
-    expect(await engine.future('r/0')).toBe('child at last');
+    await engine.send('r//0', 'go', 'last');
+    expect(await engine.future('r//0')).toBe('child at last');
   });
 });
 

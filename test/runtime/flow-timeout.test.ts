@@ -149,7 +149,7 @@ describe('the limit', () => {
     const engine = testEngine();
     const startedAt = engine.now();
     const { result, runId } = await engine.run(body);
-    expect(result).toEqual(['FLOW_TIMEOUT', 'FLOW_TIMEOUT', expect.stringContaining(`run ${runId}/0`)]);
+    expect(result).toEqual(['FLOW_TIMEOUT', 'FLOW_TIMEOUT', expect.stringContaining(`run ${runId}//0`)]);
     expect(engine.now() - startedAt).toBe(65 * 60_000);
     await engine.assertReplays();
     await crashEverywhere(body, [], { faults: FAULTS });
@@ -165,7 +165,7 @@ describe('the limit', () => {
       [],
     );
     await future.exception();
-    await engine.future(`${future.id}/0`).exception();
+    await engine.future(`${future.id}//0`).exception();
     expect(ends.sort()).toEqual(['child CANCELLED', 'parent FAILED']);
   });
 

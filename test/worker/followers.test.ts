@@ -8,7 +8,7 @@ function followers(): { each: Followers; heard: string[]; follow(runId: string, 
   const each = new Followers();
   const heard: string[] = [];
   const follow = (runId: string, when: 'gathered' | 'committed'): (() => void) =>
-    each.follow(runId, when, ({ status, outcome }) => heard.push(`${runId} ${when} ${status} ${outcome}`));
+    each.follow(runId, when, (end) => heard.push(`${runId} ${when} ${end === undefined ? 'gone' : `${end.status} ${end.outcome}`}`));
   return { each, heard, follow };
 }
 

@@ -47,8 +47,12 @@ function world(...residents: string[]): World {
     looks,
     heard,
     elsewhere: () => elsewhere,
-    follow: (runId, when = 'committed') =>
-      following.follow(runId, when, ({ status, outcome }) => heard.push(`${runId} ${when} ${status} ${outcome}`)),
+    follow: (runId, when = 'committed') => {
+      if (!stored.has(runId)) stored.set(runId, runOf(runId));
+      return following.follow(runId, when, (end) =>
+        heard.push(`${runId} ${when} ${end === undefined ? 'gone' : `${end.status} ${end.outcome}`}`),
+      );
+    },
     end: (runId) => void stored.set(runId, runOf(runId, { status: 'SUCCEEDED', outcome: '1', workerId: null })),
   };
 }
@@ -185,4 +189,16 @@ test('a run that is found asleep keeps nobody busy', async () => {
   await following.look(false);
   expect(following.anyElsewhere).toBe(false);
   expect(heard).toEqual(['asleep until 3600000']);
+});
+
+test('whoever follows a run that was deleted between two looks hears that it is gone', async () => {
+  const { following, follow, heard, stored } = world();
+  follow('run', 'gathered');
+  follow('run');
+  follow('other');
+  await following.look(false);
+  stored.delete('run');
+  await following.look(true);
+  await following.look(true);
+  expect(heard).toEqual(['run gathered gone', 'run committed gone']);
 });

@@ -219,7 +219,7 @@ describe.each(Object.entries(STORES))('over %s', (_, makeStore) => {
     expect(cleaned).toEqual(['up', 'up']);
     expect(await engine.cancel('parent')).toBe(false);
     const statuses = new Map((await engine.list()).map(({ id, status }) => [id, status]));
-    expect(statuses.get('parent/0') ?? [...statuses]).toBe('CANCELLED');
+    expect(statuses.get('parent//0') ?? [...statuses]).toBe('CANCELLED');
     expect(statuses.get('other 2')).toBe('SUSPENDED');
   });
 
@@ -355,10 +355,10 @@ test('a message wakes a run that sleeps since before this engine, at once', asyn
 test('the end of a child wakes a parent that sleeps since before this engine, at once', async () => {
   const parent = aFlow(async () => [await waiter(), await step('after')]);
   const engine = await asleepSinceBefore(parent);
-  await engine.send('1/0', 'go', 'up');
+  await engine.send('1//0', 'go', 'up');
   // The search for the dead wakes the child.
   await engine.advance('1s');
-  expect((await engine.get('1/0')).status).toBe('SUCCEEDED');
+  expect((await engine.get('1//0')).status).toBe('SUCCEEDED');
   await settle();
   expect((await engine.get('1')).status).toBe('SUCCEEDED');
 });

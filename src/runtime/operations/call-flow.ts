@@ -1,8 +1,9 @@
+import type { UsageError } from '../../errors/errors.js';
 import { cancellation } from '../../futures/future.js';
 import { type AttemptNotes, decodeAttempts, encodeAttempts, finalAttempts, withFailure } from '../../journal/attempt-notes.js';
-import { attemptRunId } from '../../journal/numbering.js';
+import { attemptRunId, isReservedId } from '../../journal/numbering.js';
 import { whatIs } from '../../model/named.js';
-import type { RunRecord } from '../../model/records.js';
+import type { OperationRecord, RunRecord } from '../../model/records.js';
 import { isEnded } from '../../model/statuses.js';
 import type { FlowDefinition, LeakPolicy } from '../definitions.js';
 import type { EndOfRun } from '../host.js';
@@ -10,11 +11,14 @@ import { keptText } from '../kept-error.js';
 import { cancelMessage } from '../messages.js';
 import { newRun } from '../new-run.js';
 import { decideRetry, type RetryStrategy } from '../retry-strategy.js';
+import { madeIdTaken, reservedId, runGone } from '../run-id-errors.js';
 import { runIdTaken } from '../run-id-taken.js';
 import { Operation, type OperationInit } from './operation.js';
 
 interface ChildInit {
   readonly definition: FlowDefinition;
+  /** The id that the call gave to it; `undefined`: the engine makes one. */
+  readonly givenId: string | undefined;
   readonly leaks: LeakPolicy | undefined;
   readonly timeoutMs: number | undefined;
   readonly retry: RetryStrategy | undefined;
@@ -24,6 +28,10 @@ interface ChildInit {
  * A child run: it has a journal, an owner and a life of its own; this operation follows it to its end.
  *
  * Where it is retried, each attempt is a run of its own: the first has the id of the operation, the others are numbered.
+ *
+ *   CF1  The operation and the creation of its run are recorded together. So a recorded attempt has its run; it is joined, and never created again:
+ *        a run that is gone has ended, and may have done its work.
+ *   CF2  A run under an id that the engine made is the child only if this operation started it.
  */
 export class CallFlow extends Operation {
   readonly #child: ChildInit;
@@ -39,13 +47,21 @@ export class CallFlow extends Operation {
   constructor(init: OperationInit, child: ChildInit) {
     super(init);
     this.#child = child;
-    this.entry.childRunId = this.future.id;
+    this.entry.childRunId = child.givenId ?? init.run.childRunId(init.id);
+  }
+
+  /** The run that was recorded, whatever form its id has. */
+  override adopt(recorded: OperationRecord): void {
+    super.adopt(recorded);
+    this.entry.childRunId = recorded.childRunId;
   }
 
   protected dispatch(): void {
     const { nextAt } = this.#notes;
-    if (nextAt === undefined) this.#begin();
-    else this.#waitUntil(nextAt);
+    if (nextAt !== undefined) this.#waitUntil(nextAt);
+    else if (this.recovered) this.#join();
+    else if (isReservedId(this.#child.givenId ?? '')) this.#joinReserved();
+    else this.#begin();
   }
 
   /** Asks the child to cancel itself: its outcome comes when it has. */
@@ -102,6 +118,7 @@ export class CallFlow extends Operation {
     return attemptRunId(this.entry.childRunId as string, this.#notes.failures + 1);
   }
 
+  /** Creates the run of the next attempt. */
   #begin(): void {
     const { run, entry } = this;
     const { definition, leaks, timeoutMs } = this.#child;
@@ -116,23 +133,63 @@ export class CallFlow extends Operation {
       timeoutMs,
       parent: { runId: run.id, operationId: entry.id },
     });
-    run.host.group.create(record, (taken) => this.#created(record, taken));
+    run.host.group.create(record, (taken) => {
+      if (taken === undefined) run.host.begin(record);
+      this.#follow(taken ?? record);
+    });
     this.write();
   }
 
-  #created(record: RunRecord, taken: RunRecord | undefined): void {
-    const { host } = this.run;
-    if (taken === undefined) host.begin(record);
-    else this.#attached = taken.parentRunId !== this.run.id;
+  /** Follows the run that an earlier execution created or attached to (CF1). */
+  #join(): void {
+    this.#beganAt = this.entry.startedAt;
+    this.run.host.find(this.#runId, (found) => {
+      if (found === undefined) this.#fail(runGone(this.#runId, whatIs(this.entry)));
+      else this.#follow(found);
+    });
+  }
+
+  /** An id that the engine may have made names a run that exists, or nothing. */
+  #joinReserved(): void {
+    this.#beganAt = this.entry.startedAt;
+    this.run.host.find(this.#runId, (found) => {
+      if (found === undefined) {
+        this.#fail(reservedId(this.#runId, whatIs(this.entry)));
+        return;
+      }
+      if (!this.stopped) this.write();
+      this.#follow(found);
+    });
+  }
+
+  /** Waits for the run's end, if the run is the one that was asked for. */
+  #follow(found: RunRecord): void {
     if (this.stopped) return;
-    const error = taken && runIdTaken(record, taken, this.codec);
-    if (error !== undefined) {
-      this.run.complete(this, 'FAILED', this.codec.encodeError(error));
-    } else if (taken !== undefined && isEnded(taken.status)) {
-      this.#ended({ status: taken.status, outcome: taken.outcome as string });
-    } else {
-      this.#callOff = host.follow(record.id, (end) => this.#ended(end));
-    }
+    const { run, entry, codec } = this;
+    const wanted = { id: found.id, flow: this.#child.definition.name, digest: entry.digest, input: entry.input as string };
+    const owned = found.parentRunId === run.id;
+    this.#attached = !owned;
+    let error: UsageError | undefined;
+    if (!this.#isMade) error = runIdTaken(wanted, found, codec);
+    else if (!owned || found.parentOperationId !== entry.id) error = madeIdTaken(wanted, found);
+    if (error !== undefined) this.#fail(error);
+    else if (isEnded(found.status)) this.#ended({ status: found.status, outcome: found.outcome as string });
+    else this.#callOff = run.host.follow(found.id, (end) => this.#endedOrGone(end));
+  }
+
+  /** Whether the engine made the id of the attempt's run. */
+  get #isMade(): boolean {
+    return this.#child.givenId === undefined || this.#runId !== this.entry.childRunId;
+  }
+
+  #endedOrGone(end: EndOfRun | undefined): void {
+    if (end === undefined) this.#fail(runGone(this.#runId, whatIs(this.entry)));
+    else this.#ended(end);
+  }
+
+  /** No run of this attempt can be waited for. */
+  #fail(error: UsageError): void {
+    if (!this.stopped) this.run.complete(this, 'FAILED', this.codec.encodeError(error));
   }
 
   #ended({ status, outcome }: EndOfRun): void {

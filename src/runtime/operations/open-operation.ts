@@ -28,8 +28,8 @@ export function openOperation(run: OperationRun, place: FlowPlace, request: Oper
         const { definition, attempts, poll } = request;
         return poll === undefined ? new CallAction(init, definition, attempts) : new WaitForCondition(init, { definition, attempts, poll });
       }
-      const { definition, leaks, timeoutMs, retry, id: futureId = run.childRunId(id) } = request;
-      return new CallFlow({ ...init, futureId }, { definition, leaks, timeoutMs, retry });
+      const { definition, leaks, timeoutMs, retry, id: givenId } = request;
+      return new CallFlow(init, { definition, givenId, leaks, timeoutMs, retry });
     }
     case 'timer': {
       const digest = engineCodec.own.digest(request.due, JSON.stringify(request.due));

@@ -63,8 +63,6 @@ export interface OperationInit {
   readonly name: string;
   readonly digest: string;
   readonly input: string | null;
-  /** What the future goes by. Default: the operation's id. */
-  readonly futureId?: string;
 }
 
 /**
@@ -89,23 +87,21 @@ export abstract class Operation implements FutureOwner, ScopeMember {
   #stopped = false;
   #detached = false;
   #borrowers: Set<Scope> | undefined;
-  readonly #futureId: string;
   #future: Future<unknown> | undefined;
 
   constructor(init: OperationInit) {
-    const { run, place, codec, id, kind, name, digest, input, futureId = id } = init;
+    const { run, place, codec, id, kind, name, digest, input } = init;
     this.run = run;
     this.place = place;
     this.codec = codec;
     this.entry = newEntry({ runId: run.id, id, kind, name, digest, input, startedAt: run.host.clock.now() });
-    this.#futureId = futureId;
   }
 
-  /** The handle on it; made when it is asked for, as branches have none. */
+  /** The handle on it; made when it is asked for, as branches have none. It goes by the id of the run that the operation starts, else by its own. */
   get future(): Future<unknown> {
     if (this.#future === undefined) {
-      const { name, kind, startedAt: startedAtMs } = this.entry;
-      this.#future = new Future<unknown>({ id: this.#futureId, name, kind: kind as OperationKind, startedAtMs, owner: this });
+      const { id, childRunId, name, kind, startedAt: startedAtMs } = this.entry;
+      this.#future = new Future<unknown>({ id: childRunId ?? id, name, kind: kind as OperationKind, startedAtMs, owner: this });
     }
     return this.#future;
   }

@@ -3,17 +3,18 @@
 // where it is used.
 const rooms = {
   model: [],
-  errors: ['model'],
+  realm: [],
+  errors: ['realm', 'model'],
   clock: ['model'],
-  codec: ['errors', 'model'],
-  store: ['codec', 'clock', 'errors', 'model'],
-  journal: ['store', 'codec', 'clock', 'errors', 'model'],
-  futures: ['codec', 'clock', 'errors', 'model'],
-  runtime: ['journal', 'futures', 'store', 'codec', 'clock', 'errors', 'model'],
-  worker: ['runtime', 'journal', 'futures', 'store', 'codec', 'clock', 'errors', 'model'],
-  engine: ['worker', 'runtime', 'journal', 'futures', 'store', 'codec', 'clock', 'errors', 'model'],
-  api: ['engine', 'runtime', 'futures', 'codec', 'clock', 'errors', 'model'],
-  testing: ['api', 'engine', 'worker', 'runtime', 'journal', 'futures', 'store', 'codec', 'clock', 'errors', 'model'],
+  codec: ['errors', 'realm', 'model'],
+  store: ['codec', 'clock', 'errors', 'realm', 'model'],
+  journal: ['store', 'codec', 'clock', 'errors', 'realm', 'model'],
+  futures: ['codec', 'clock', 'errors', 'realm', 'model'],
+  runtime: ['journal', 'futures', 'store', 'codec', 'clock', 'errors', 'realm', 'model'],
+  worker: ['runtime', 'journal', 'futures', 'store', 'codec', 'clock', 'errors', 'realm', 'model'],
+  engine: ['worker', 'runtime', 'journal', 'futures', 'store', 'codec', 'clock', 'errors', 'realm', 'model'],
+  api: ['engine', 'runtime', 'futures', 'codec', 'clock', 'errors', 'realm', 'model'],
+  testing: ['api', 'engine', 'worker', 'runtime', 'journal', 'futures', 'store', 'codec', 'clock', 'errors', 'realm', 'model'],
 };
 
 // The entry points: src/<name>.ts. They re-export from rooms and nothing imports them.

@@ -1,4 +1,5 @@
 import { defineConfig } from 'tsup';
+import manifest from './package.json' with { type: 'json' };
 
 export default defineConfig({
   entry: ['src/index.ts', 'src/testing.ts'],
@@ -11,5 +12,14 @@ export default defineConfig({
   clean: true,
   // `node:sqlite` exists only under its prefix: stripping it, tsup's default, would break the import.
   removeNodeProtocol: false,
+  // The library reads its version from there. The rest does not belong in the build.
+  esbuildPlugins: [
+    {
+      name: 'only-the-version',
+      setup(build) {
+        build.onLoad({ filter: /package\.json$/ }, () => ({ contents: JSON.stringify({ version: manifest.version }), loader: 'json' }));
+      },
+    },
+  ],
   external: ['libsql', 'better-sqlite3'],
 });

@@ -1,6 +1,7 @@
 import { UsageError } from '../errors/errors.js';
 import type { Logger } from '../model/logger.js';
-import { type ActionContext, currentPlace } from '../runtime/current-scope.js';
+import type { ActionContext } from '../runtime/current-scope.js';
+import { knownPlace } from './place.js';
 
 /** What `flowContext()` returns. */
 export interface FlowContext {
@@ -20,14 +21,14 @@ export interface FlowContext {
 
 /** The context of the action the calling code belongs to. @throws {UsageError} `NOT_IN_ACTION` */
 export function actionContext(): ActionContext {
-  const place = currentPlace();
+  const place = knownPlace();
   if (place?.kind === 'action') return place.context;
   throw new UsageError('NOT_IN_ACTION', 'actionContext() belongs inside an action; in a flow, use flowContext()');
 }
 
 /** The context of the flow the calling code belongs to. @throws {UsageError} `NOT_IN_FLOW` */
 export function flowContext(): FlowContext {
-  const place = currentPlace();
+  const place = knownPlace();
   if (place?.kind !== 'flow') {
     throw new UsageError('NOT_IN_FLOW', 'flowContext() belongs inside a flow; in an action, use actionContext()');
   }

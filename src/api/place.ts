@@ -1,5 +1,17 @@
 import { UsageError } from '../errors/errors.js';
-import { currentPlace, type FlowPlace } from '../runtime/current-scope.js';
+import { requireOneVersion } from '../errors/one-version.js';
+import { currentPlace, type FlowPlace, type Place } from '../runtime/current-scope.js';
+
+/**
+ * Where the calling code stands.
+ *
+ * @throws {UsageError} `VERSION_CONFLICT` when it may be the code of a flow or an action of another version of the library, which would seem to stand outside.
+ */
+export function knownPlace(): Place | undefined {
+  const place = currentPlace();
+  if (place === undefined) requireOneVersion();
+  return place;
+}
 
 /**
  * The flow the calling code belongs to; `undefined` outside of everything.
@@ -7,7 +19,7 @@ import { currentPlace, type FlowPlace } from '../runtime/current-scope.js';
  * @throws {UsageError} `OPERATION_IN_ACTION` in an action.
  */
 export function flowPlace(caller: string): FlowPlace | undefined {
-  const place = currentPlace();
+  const place = knownPlace();
   if (place?.kind !== 'action') return place;
   throw new UsageError(
     'OPERATION_IN_ACTION',

@@ -1,5 +1,6 @@
 import { findStartable } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
+import { requireOneVersion } from '../errors/one-version.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import type { ActionCall } from './action.js';
 import type { FlowCall } from './flow.js';
@@ -18,6 +19,7 @@ export interface Startable<A extends readonly unknown[], R> {
  * @throws {UsageError} `NOT_STARTABLE` when the method is not decorated with `@flow` or `@action`.
  */
 export function startable<A extends unknown[], R>(method: (...args: A) => PromiseLike<R> | R): Startable<A, R> {
+  requireOneVersion();
   if (findStartable(method) !== undefined) return method as unknown as Startable<A, R>;
   throw new UsageError(
     'NOT_STARTABLE',

@@ -1,4 +1,5 @@
 import { UsageError } from '../errors/errors.js';
+import { requireOneVersion } from '../errors/one-version.js';
 import { isText, type OptionTable, readOptions } from '../errors/options.js';
 import { type AnyMethod, decorate, type MethodContext, refuseLegacyDecoration } from './decorate.js';
 
@@ -20,6 +21,7 @@ export function wrap<Options>(
   methodOptions: OptionTable,
   make: (name: string, body: Body, options: Options | undefined) => unknown,
 ): unknown {
+  requireOneVersion();
   refuseLegacyDecoration(`@${caller}`, given);
   const call = readWrapArguments(caller, given);
   if (call.form === 'function') return make(call.name, call.body, call.options as Options | undefined);

@@ -1,4 +1,6 @@
 import { PERDURE_ERRORS, UsageError } from '../errors/errors.js';
+import { requireOneVersion } from '../errors/one-version.js';
+import { shared } from '../realm/realm.js';
 import { describeKind, foreignBuiltinName } from './value-kinds.js';
 
 /** A class of errors, whatever its constructor takes: it is never called. */
@@ -22,8 +24,10 @@ const BUILTIN_CLASSES: readonly ErrorClass[] = [
 /** The stored name of `DOMException`, which is the platform's own and must be constructed. */
 export const DOM_EXCEPTION: string = 'DOMException';
 
-const prototypeByName = new Map<string, object>();
-const nameByPrototype = new Map<object, string>();
+const { prototypeByName, nameByPrototype } = shared('error classes', () => ({
+  prototypeByName: new Map<string, object>(),
+  nameByPrototype: new WeakMap<object, string>(),
+}));
 
 function add(name: string, prototype: object): void {
   prototypeByName.set(name, prototype);
@@ -59,6 +63,7 @@ for (const [name, own] of Object.entries(PERDURE_ERRORS)) add(`perdure/${name}`,
  * ```
  */
 export function registerError(errorClass: ErrorClass, name: string = (errorClass as { name?: string } | null)?.name ?? ''): void {
+  requireOneVersion();
   const unusable = whyUnusable(errorClass);
   if (unusable !== undefined) {
     throw new UsageError('INVALID_ARGUMENT', `registerError() was given ${unusable}. Give it a class that extends Error.`);

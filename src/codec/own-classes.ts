@@ -1,9 +1,13 @@
+import { shared } from '../realm/realm.js';
+
 /**
  * Classes of perdure's own whose instances can be stored: as their enumerable fields, and made again without a constructor. They are registered by the
  * rooms that have them; what a program can register are classes of errors.
  */
-const names = new Map<object, string>();
-const prototypes = new Map<string, object>();
+const { names, prototypes } = shared('own classes', () => ({
+  names: new WeakMap<object, string>(),
+  prototypes: new Map<string, object>(),
+}));
 
 export function registerOwnClass(name: string, prototype: object): void {
   names.set(prototype, name);

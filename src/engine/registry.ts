@@ -1,4 +1,5 @@
 import { UsageError } from '../errors/errors.js';
+import { shared } from '../realm/realm.js';
 import type { ActionDefinition, FlowDefinition } from '../runtime/definitions.js';
 import { detachedActionName, detachedDefinition, detachedFlow } from '../runtime/detached.js';
 import type { FlowSource } from '../worker/worker-options.js';
@@ -79,8 +80,8 @@ export class Registry implements FlowSource {
   }
 }
 
-/** The registry of this process. */
-export const registry: Registry = new Registry();
+/** The registry of this realm. */
+export const registry: Registry = shared('registry', () => new Registry());
 
 /** That a flow is needed which this process has not registered. `caller` is what needs it. */
 export function flowNotRegistered(caller: string, flow: string, version: number): UsageError {

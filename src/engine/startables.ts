@@ -1,5 +1,6 @@
 import type { Serdes } from '../codec/serdes.js';
 import { UsageError } from '../errors/errors.js';
+import { shared } from '../realm/realm.js';
 import type { ActionDefinition, AttemptPolicy, FlowDefinition } from '../runtime/definitions.js';
 
 /** What stands behind a function that `flow()` or `action()` made. */
@@ -30,7 +31,7 @@ export interface FlowCallOptions {
   readonly retry?: FlowDefinition['retry'];
 }
 
-const startables = new WeakMap<object, Startable>();
+const startables = shared('startables', () => new WeakMap<object, Startable>());
 
 /** Remembers what stands behind a function. */
 export function rememberStartable(callable: object, startable: Startable): void {

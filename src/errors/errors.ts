@@ -1,3 +1,4 @@
+import { recognisable } from '../realm/recognisable.js';
 import type { ErrorCode } from './codes.js';
 
 /** The base of every error that perdure itself makes. */
@@ -79,5 +80,6 @@ export const PERDURE_ERRORS: Readonly<Record<string, abstract new (...args: neve
   NonRetryableError,
 };
 for (const [name, errorClass] of Object.entries(PERDURE_ERRORS)) {
+  recognisable(errorClass, name);
   Object.defineProperty(errorClass.prototype, 'name', { value: name, configurable: true, writable: true });
 }

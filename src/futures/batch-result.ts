@@ -1,6 +1,7 @@
 import { registerOwnClass } from '../codec/own-classes.js';
 import { UsageError } from '../errors/errors.js';
 import { type BatchItemStatus, COMPLETION_REASONS, type CompletionReason } from '../model/statuses.js';
+import { recognisable } from '../realm/recognisable.js';
 import {
   type BatchItem,
   type BatchItemJson,
@@ -155,6 +156,8 @@ class BatchItems implements BatchResult<unknown> {
     return { status, completionReason, ...counts, ...given, all: this.all.map(itemJson) };
   }
 }
+
+recognisable(BatchItems, 'BatchResult');
 
 // What inspectors call it.
 Object.defineProperty(BatchItems, 'name', { value: 'BatchResult' });

@@ -6,6 +6,8 @@ import { type Duration, durationMs } from '../model/duration.js';
 import { whatIs } from '../model/named.js';
 import type { Outcome } from '../model/outcome.js';
 import type { EndStatus, FutureStatus, OperationKind } from '../model/statuses.js';
+import { shared } from '../realm/realm.js';
+import { recognisable } from '../realm/recognisable.js';
 import type { DurableFuture, WaitLimit } from './durable-future.js';
 
 /** An outcome on its way to a future: its text is decoded when somebody asks for it. */
@@ -55,7 +57,8 @@ interface FutureInit {
   readonly owner: FutureOwner;
 }
 
-let settledCount = 0;
+/** Futures of all copies are in one order. */
+const settled = shared('settled futures', () => ({ count: 0 }));
 
 /**
  * The one implementation of `DurableFuture`.
@@ -228,8 +231,8 @@ export class Future<T> implements DurableFuture<T> {
   }
 
   #deliver(): boolean {
-    settledCount += 1;
-    this.#settledOrder = settledCount;
+    settled.count += 1;
+    this.#settledOrder = settled.count;
     const waiters = this.#waiters;
     if (waiters === undefined) return false;
     this.#waiters = undefined;
@@ -264,6 +267,8 @@ export class Future<T> implements DurableFuture<T> {
     });
   }
 }
+
+recognisable(Future, 'Future');
 
 /** Somebody's wait for a future, as a promise: it comes to what `read` gives or throws, or is made to stop. */
 class Wait<T, R> implements Waiter, Abortable {

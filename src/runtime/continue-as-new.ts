@@ -1,3 +1,5 @@
+import { recognisable } from '../realm/recognisable.js';
+
 /** What a flow returns to begin anew with these arguments. */
 export class ContinueAsNew {
   readonly args: readonly unknown[];
@@ -6,3 +8,5 @@ export class ContinueAsNew {
     this.args = args;
   }
 }
+
+recognisable(ContinueAsNew, 'ContinueAsNew');

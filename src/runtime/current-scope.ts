@@ -4,6 +4,7 @@ import type { WaitPlace } from '../futures/conditions.js';
 import type { Future } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Logger } from '../model/logger.js';
+import { shared } from '../realm/realm.js';
 import type { AttemptPolicy, OperationRequest } from './definitions.js';
 import type { Scope } from './scope.js';
 
@@ -71,7 +72,7 @@ export interface ActionPlace {
 /** Where the calling code stands: in a flow, in an action, or outside (`undefined`). It follows awaits and callbacks. */
 export type Place = FlowPlace | ActionPlace;
 
-const storage = new AsyncLocalStorage<Place | undefined>();
+const storage = shared('places', () => new AsyncLocalStorage<Place | undefined>());
 
 export function currentPlace(): Place | undefined {
   return storage.getStore();

@@ -6,6 +6,7 @@ import { UsageError } from '../errors/errors.js';
 import { checkOptions, DURATION } from '../errors/options.js';
 import { requireDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
+import { recognisable } from '../realm/recognisable.js';
 import { currentPlace } from '../runtime/current-scope.js';
 import type { ActionDefinition, Body, FlowDefinition } from '../runtime/definitions.js';
 
@@ -26,6 +27,8 @@ export class Sequence<T> {
     this.steps = steps;
   }
 }
+
+recognisable(Sequence, 'Sequence');
 
 /**
  * Stands in call by call: each call takes the next, and those after the last take the last again.

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { describeKind } from '../../codec/value-kinds.js';
 import { StorageError, UsageError } from '../../errors/errors.js';
+import { requireOneVersion } from '../../errors/one-version.js';
 import { hasMethods, isOneOf, isText, type OptionTable, readOptions } from '../../errors/options.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
 import type { RunStatus } from '../../model/statuses.js';
@@ -49,6 +50,7 @@ const ADDRESS = /^(file(?=:)|[a-z][a-z0-9+.-]+(?=:\/\/))/i;
  * const store = sqliteStore('app.db');
  */
 export function sqliteStore(path: string, options?: SqliteStoreOptions): Store {
+  requireOneVersion();
   checkFilePath(path);
   return new SqliteStore(path, readOptions('sqliteStore()', options, SQLITE_STORE_OPTIONS));
 }

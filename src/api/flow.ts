@@ -1,6 +1,6 @@
 import type { Serdes } from '../codec/serdes.js';
 import { currentEngine } from '../engine/current.js';
-import { Engine } from '../engine/engine.js';
+import { openImplicitEngine } from '../engine/implicit-engine.js';
 import { RETRY_OPTION, SERDES_OPTION } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import type { FlowCallOptions } from '../engine/startables.js';
@@ -122,7 +122,7 @@ function callableFlow(definition: FlowDefinition, versionGiven: boolean, options
     begin(args, entryPoint) {
       const current = registry.toStart({ definition, versionGiven });
       const place = flowPlace(`flow "${definition.name}"`);
-      if (place === undefined) return (currentEngine() ?? openDefaultEngine()).startRun(current, args, options);
+      if (place === undefined) return currentEngine(openImplicitEngine).startRun(current, args, options);
       const { id, leaks, timeoutMs, retry, name = definition.name } = options;
       return place.run.start({ kind: 'flow', definition: current, name, args, id, leaks, timeoutMs, retry }, place, entryPoint);
     },
@@ -133,13 +133,4 @@ function callableFlow(definition: FlowDefinition, versionGiven: boolean, options
       return callableFlow(definition, versionGiven, { ...options, ...call, timeoutMs });
     },
   });
-}
-
-/** Opens the engine that takes calls when nobody has opened one: on `$PERDURE_STORE`, else `.perdure/journal.db`. */
-function openDefaultEngine(): Engine {
-  const engine = new Engine();
-  // A failure to open rejects the futures of what was started.
-  engine.open().catch(() => undefined);
-  process.once('beforeExit', () => void engine.close());
-  return engine;
 }

@@ -1,10 +1,14 @@
+import { enterEngine, openedByProgram, refuseCalls } from '../engine/current.js';
 import { Engine } from '../engine/engine.js';
-import type { EngineOptions } from '../engine/options.js';
+import { type EngineOptions, readEngineOptions } from '../engine/options.js';
 import { UsageError } from '../errors/errors.js';
 import { currentPlace } from '../runtime/current-scope.js';
 
 /**
  * Opens an engine: connects to the store, and goes on with the runs that nobody has finished.
+ *
+ * Flows that are called outside of any flow run on the engine that was opened last, from this call on: until it is open they wait, and once it is closed or has
+ * failed they are refused with its error.
  *
  * @throws {UsageError} `INVALID_OPTION`
  * @throws {StorageError} when the store cannot be opened.
@@ -13,7 +17,26 @@ import { currentPlace } from '../runtime/current-scope.js';
  */
 export async function open(options?: EngineOptions): Promise<Engine> {
   if (currentPlace() !== undefined) throw new UsageError('ENGINE_IN_FLOW', 'open() belongs outside flows and actions');
-  const engine = new Engine(options);
+  const engine = makeEngine(options);
   await engine.open();
   return engine;
+}
+
+function makeEngine(options: EngineOptions | undefined): Engine {
+  openedByProgram();
+  let given = options;
+  try {
+    given = readEngineOptions('open()', options);
+    const engine = new Engine(given);
+    if (takesCalls(given)) enterEngine(engine);
+    return engine;
+  } catch (error) {
+    if (takesCalls(given)) refuseCalls(error as Error);
+    throw error;
+  }
+}
+
+/** One that is opened to look at a store does not start runs there, unless that is asked for. */
+function takesCalls(options: EngineOptions | undefined): boolean {
+  return options?.default ?? options?.execute !== false;
 }

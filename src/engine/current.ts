@@ -1,5 +1,8 @@
+import { UsageError } from '../errors/errors.js';
 import type { DurableFuture } from '../futures/durable-future.js';
+import { shared } from '../realm/realm.js';
 import type { FlowDefinition } from '../runtime/definitions.js';
+import { refusedStart } from './refused-start.js';
 import type { FlowCallOptions } from './startables.js';
 
 /** An engine as far as flows called outside of any flow need it. */
@@ -7,19 +10,60 @@ export interface CurrentEngine {
   startRun(definition: FlowDefinition, args: readonly unknown[], options: FlowCallOptions): DurableFuture<unknown>;
 }
 
-/** Open engines that take calls from outside, the last one last. */
-const engines: CurrentEngine[] = [];
+/**
+ * Who takes the calls of flows that are made outside of any flow.
+ *
+ *   K1  `holder` is undefined until an engine is opened. Once the program has called `open()` itself, none is opened for it.
+ *   K2  The engine that was opened last holds the place, from the call of `open()` on. When it closes or fails, what stands in its place refuses the calls
+ *       with its error, until another is opened: they go to no other store.
+ *   K3  Engines of the testing kit stand in front while they are open, and leave the place as it was.
+ */
+interface Place {
+  holder: CurrentEngine | undefined;
+  readonly standIns: CurrentEngine[];
+}
 
+const place = shared<Place>('current engine', () => ({ holder: undefined, standIns: [] }));
+
+/** The program opens an engine, be it one that takes no such calls. */
+export function openedByProgram(): void {
+  place.holder ??= refusing(noCurrentEngine);
+}
+
+/** The engine takes the calls from now on. */
 export function enterEngine(engine: CurrentEngine): void {
-  engines.push(engine);
+  place.holder = engine;
 }
 
-export function leaveEngine(engine: CurrentEngine): void {
-  const index = engines.lastIndexOf(engine);
-  if (index >= 0) engines.splice(index, 1);
+/** The calls are refused from now on: the engine that was to take them cannot. */
+export function refuseCalls(error: Error): void {
+  place.holder = refusing(() => error);
 }
 
-/** The engine that runs flows called outside of any flow: the last one opened that is still open. */
-export function currentEngine(): CurrentEngine | undefined {
-  return engines.at(-1);
+/** An engine of the testing kit takes the calls while it is open. */
+export function standIn(engine: CurrentEngine): void {
+  place.standIns.push(engine);
+}
+
+/** The engine takes no more calls, and those that it would have taken get the error. */
+export function leaveEngine(engine: CurrentEngine, error: Error): void {
+  const index = place.standIns.lastIndexOf(engine);
+  if (index >= 0) place.standIns.splice(index, 1);
+  if (place.holder === engine) refuseCalls(error);
+}
+
+/** Who takes a call now. @param openOne - Opens the engine of a program that opens none. */
+export function currentEngine(openOne: () => CurrentEngine): CurrentEngine {
+  return place.standIns.at(-1) ?? place.holder ?? openOne();
+}
+
+function refusing(errorOf: (definition: FlowDefinition) => Error): CurrentEngine {
+  return { startRun: (definition, _args, options) => refusedStart(definition, options, errorOf(definition)) };
+}
+
+function noCurrentEngine({ name }: FlowDefinition): UsageError {
+  return new UsageError(
+    'NO_CURRENT_ENGINE',
+    `flow "${name}" was called outside of any flow, and the engines of this program take no such calls: they were opened with default: false or execute: false. Use engine.start(flow, args), or open an engine without these options`,
+  );
 }

@@ -1,7 +1,9 @@
 import type { Clock } from '../clock/clock.js';
 import { systemClock } from '../clock/system-clock.js';
 import type { Codec } from '../codec/codec.js';
+import { thrownError } from '../codec/error-parts.js';
 import { UsageError } from '../errors/errors.js';
+import { requireOneVersion } from '../errors/one-version.js';
 import { checkOptions, DURATION, isText, POLICY, readOptions, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import { requireDuration, requireReason } from '../futures/future.js';
@@ -23,12 +25,12 @@ import { Worker } from '../worker/worker.js';
 import { Calls } from './calls.js';
 import { type CheckReport, checkRuns } from './check.js';
 import { chooseStore } from './choose-store.js';
-import { type CurrentEngine, enterEngine, leaveEngine } from './current.js';
+import { type CurrentEngine, leaveEngine } from './current.js';
 import { EngineEmitter, type EngineListener } from './events.js';
 import { forkOf } from './fork.js';
 import { guarded, jsonLogger } from './json-logger.js';
 import { type OperationInfo, type OperationsSource, operationsTree } from './operations-tree.js';
-import { type EngineOptions, engineCodec, readEngineOptions } from './options.js';
+import { type EngineOptions, engineCodec } from './options.js';
 import { Outbox } from './outbox.js';
 import { flowNotRegistered, registry } from './registry.js';
 import { checkRetention, prune, pruneSome, type Retention } from './retention.js';
@@ -98,9 +100,9 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   #closing: Promise<void> | undefined;
   #opened: Promise<void> | undefined;
 
-  /** @throws {UsageError} `INVALID_OPTION` */
-  constructor(given: EngineOptions = {}, parts: EngineParts = {}) {
-    const options = readEngineOptions('open()', given);
+  /** @param options - Those that were read. @throws {UsageError} `VERSION_CONFLICT`, or `INVALID_OPTION` when there is no such store. */
+  constructor(options: EngineOptions, parts: EngineParts = {}) {
+    requireOneVersion();
     const logger = options.logger === undefined ? jsonLogger : guarded(options.logger);
     this.#store = chooseStore(options.store);
     this.#codec = engineCodec(options);
@@ -148,7 +150,6 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       },
       forget: (root) => this.#roots.delete(root),
     };
-    if (options.default !== false && this.#executes) enterEngine(this);
   }
 
   /** Opens the store, and recovers what others left unfinished. Idempotent. */
@@ -410,9 +411,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   }
 
   async #close(timeoutMs: number): Promise<void> {
-    leaveEngine(this);
     const failed = this.#refusal !== undefined;
-    this.#refusal ??= new UsageError('ENGINE_CLOSED', 'the engine is closed; open() another');
+    this.#refuse(new UsageError('ENGINE_CLOSED', 'the engine is closed; open() another'));
     await this.#opened?.catch(() => undefined);
     try {
       if (!failed) await this.#worker.stop(timeoutMs);
@@ -438,9 +438,15 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   #failed(error: unknown): void {
     if (this.#refusal !== undefined) return;
-    this.#refusal = error as Error;
-    leaveEngine(this);
-    this.#releaseAll((root) => root.abandon(error as Error));
+    const reason = thrownError(error);
+    this.#refuse(reason);
+    this.#releaseAll((root) => root.abandon(reason));
+  }
+
+  /** The first reason stays. */
+  #refuse(reason: Error): void {
+    this.#refusal ??= reason;
+    leaveEngine(this, this.#refusal);
   }
 
   #releaseAll(abandon: (root: RootFuture) => void): void {

@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   RUN_ID_TAKEN: 'the id belongs to a run of another flow or with other arguments',
   RUN_NOT_BLOCKED: 'only a blocked run can be retried',
   ENGINE_CLOSED: 'the engine is closed',
+  NO_CURRENT_ENGINE: 'a flow was called by itself, and the program opened no engine for such calls',
   VERSION_CONFLICT: 'two versions of perdure are used in one process',
   VALUE_NOT_SERIALIZABLE: 'a value cannot be stored and brought back as it is',
   VALUE_TOO_LARGE: 'an encoded value exceeds `maxValueBytes`',

@@ -2,6 +2,7 @@ import { AssertionError } from 'node:assert';
 import { systemClock } from '../clock/system-clock.js';
 import { VirtualClock } from '../clock/virtual-clock.js';
 import type { Serdes } from '../codec/serdes.js';
+import { standIn } from '../engine/current.js';
 import { Engine, type EngineParts } from '../engine/engine.js';
 import { ENGINE_OPTIONS, type EngineOptions, engineCodec, isStore, readEngineOptions } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
@@ -328,7 +329,6 @@ export function testEngine(given: TestEngineOptions, { onAction, choose }: TestH
     leaks: 'error',
     nonDurableAwait: 'error',
     logger: SILENT,
-    default: false,
     ...options,
     store: watched,
   };
@@ -336,6 +336,7 @@ export function testEngine(given: TestEngineOptions, { onAction, choose }: TestH
     { ...engineOptions, leaseMs: LEASE_MS },
     { clock, mocks, store: watched, patienceMs, gate: choose && gateOf(clock) },
   );
+  if (options.default === true) standIn(engine);
   // A failure to open rejects the futures of what was started.
   engine.open().catch(() => undefined);
   return engine;

@@ -1,17 +1,5 @@
 import { join } from 'node:path';
-import {
-  action,
-  actionContext,
-  callback,
-  type DurableFuture,
-  type EngineEvents,
-  event,
-  flow,
-  flowContext,
-  memoryStore,
-  open,
-  sleep,
-} from 'perdure';
+import { action, actionContext, callback, type DurableFuture, type EngineEvents, event, flow, memoryStore, open, sleep } from 'perdure';
 import { describe, expect, test } from 'vitest';
 import type { RunRecord } from '../../src/model/records.js';
 import { wrappedStore } from '../../src/testing/wrapped-store.js';
@@ -425,32 +413,6 @@ describe('events', () => {
     off();
     await engine.start(echo, ['value']);
     expect(seen).toBe(1);
-  });
-});
-
-describe('the default engine', () => {
-  test('is the last one opened without default: false, as long as it is open', async () => {
-    const where = flow(unique('where'), async () => flowContext().runId);
-    const has = async (engine: Awaited<ReturnType<typeof open>>, id: string): Promise<boolean> =>
-      engine.get(id).then(
-        () => true,
-        () => false,
-      );
-    await using first = await open({ store: ':memory:' });
-    await using silent = await open({ store: ':memory:', default: false });
-    expect(await has(first, await where())).toBe(true);
-    const second = await open({ store: ':memory:' });
-    const id = await where();
-    expect([await has(first, id), await has(second, id), await has(silent, id)]).toStrictEqual([false, true, false]);
-    await second.close();
-    const started = where.with({ id: 'started' }).start();
-    await started.recorded();
-    expect(await has(first, await started)).toBe(true);
-  });
-
-  test('is opened at $PERDURE_STORE when none is open', async () => {
-    const { code, stdout, stderr } = await runChild('default-engine.ts', { env: { PERDURE_STORE: ':memory:' } });
-    expect({ code, stdout, stderr }).toStrictEqual({ code: 0, stdout: 'hello\n', stderr: '' });
   });
 });
 

@@ -1,6 +1,5 @@
 import { action, flow, memoryStore, sleep } from 'perdure';
 import { expect, test } from 'vitest';
-import { currentEngine } from '../../src/engine/current.js';
 import { thrownBy, unique } from '../api/with-engine.js';
 import { testEngine } from '../testing/with-test-engine.js';
 
@@ -15,8 +14,7 @@ test('an engine that executes nothing takes over no run, and still asks, sends, 
   await first.start(main, [], { id: 'left' }).recorded();
   await first.close({ timeout: 0 });
 
-  const asking = testEngine({ store, execute: false, default: true, startTime: first.now() + 10 * 86_400_000 });
-  expect(currentEngine()).toBeUndefined();
+  const asking = testEngine({ store, execute: false, startTime: first.now() + 10 * 86_400_000 });
   await asking.advance('3d');
   expect(await asking.get('left')).toMatchObject({ status: 'PENDING' });
   expect(await asking.check(main)).toEqual({ checked: 1, mismatches: [] });

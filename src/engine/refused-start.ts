@@ -1,0 +1,24 @@
+import { systemClock } from '../clock/system-clock.js';
+import type { DurableFuture } from '../futures/durable-future.js';
+import type { FlowDefinition } from '../runtime/definitions.js';
+import { newRunId } from '../runtime/new-run.js';
+import { engineCodec } from './options.js';
+import { RootFuture } from './root-future.js';
+import type { FlowCallOptions } from './startables.js';
+
+const CODEC = engineCodec({});
+
+/**
+ * The future of a start that no engine takes: it rejects, and so does its `recorded()`. Whether there is an engine is a matter of time, not of the call, so
+ * whoever starts a run finds it out where they find out that a start could not be written.
+ */
+export function refusedStart({ name }: FlowDefinition, options: FlowCallOptions, error: Error): DurableFuture<unknown> {
+  const root = new RootFuture({
+    runId: options.id ?? newRunId(systemClock.now()),
+    name: options.name ?? name,
+    codec: CODEC,
+    host: { clock: systemClock, requestCancel: () => {}, forget: () => {} },
+  });
+  root.abandon(error);
+  return root.future;
+}

@@ -52,3 +52,11 @@ test('a copy of another version is refused when it is used, and not when it is l
 test('a copy of another version works when the others are loaded and not used', async () => {
   expect((await repo.run('app/conflict.js', 'old-alone')).lines).toStrictEqual(['works']);
 });
+
+test.each(['libsql', '@photostructure/sqlite'])(
+  'engines of two copies, each with a %s of its own, leave each other alive',
+  async (driver) => {
+    for (const name of ['app', 'plugin']) repo.addDriver(name, driver);
+    expect((await repo.run('app/twice.js', driver)).lines).toStrictEqual([{ done: 80, fenced: 0 }]);
+  },
+);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -45,15 +45,16 @@ export class Monorepo {
 
   /** Gives a package a driver of its own: a SQLite that knows nothing of the others in the process. */
   addDriver(name: string, driver: string): void {
-    const path = join('node_modules', driver);
-    mkdirSync(join(this.directory, name, path), { recursive: true });
-    cpSync(join(ROOT, path), join(this.directory, name, path), { recursive: true, dereference: true });
+    const folders = driver === 'libsql' ? ['libsql', '@libsql'] : [driver];
+    for (const folder of folders) {
+      cpSync(join(ROOT, 'node_modules', folder), join(this.directory, name, 'node_modules', folder), { recursive: true });
+    }
   }
 
   /** Runs a program in a directory of its own to its end. @throws when it does not end with 0. */
   async run(program: string, ...args: string[]): Promise<Outcome> {
     const cwd = mkdtempSync(join(this.directory, 'run-'));
-    const { stdout, stderr } = await run(process.execPath, [join(this.directory, program), ...args], { cwd, timeout: 60_000 });
+    const { stdout, stderr } = await run(process.execPath, [join(this.directory, program), ...args], { cwd, timeout: 15_000 });
     const lines = stdout.split('\n').filter((line) => line !== '');
     return { lines: lines.map((line) => JSON.parse(line) as unknown), stderr };
   }

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { StorageError } from '../../errors/errors.js';
+import { shared } from '../../realm/realm.js';
 import type { SqliteDatabase, SqliteDriver } from './driver.js';
 import { isBusy, storageError } from './sqlite-errors.js';
 
@@ -15,6 +16,7 @@ import { isBusy, storageError } from './sqlite-errors.js';
  *
  * Invariants:
  *   SL1  A side file is never read or opened but through SQLite: closing any other handle would end the process's locks on it.
+ *        One whose lock this realm holds is not opened a second time at all: there may be a second SQLite in the process, which knows nothing of the lock.
  *   SL2  A lock is held before its worker is in the table, and its file is deleted only after the worker is no longer alive there.
  *       So a worker in the table without a side file is dead.
  *   SL3  A side file is deleted under its lock, and only when its worker cannot be about to register: so nobody ever holds a lock on a deleted file.
@@ -26,6 +28,9 @@ export interface WorkerLock {
   /** Ends the lock as the end of the process would; the file stays. */
   abandon(): void;
 }
+
+/** The side files whose locks this realm holds, whichever store and copy of the library took them. */
+const heldHere = shared('worker locks', () => new Set<string>());
 
 /** A side file this much older than the last change of the store is not that of a worker about to register. */
 const FORGOTTEN_MS = 3_600_000;
@@ -47,7 +52,7 @@ export function takeWorkerLock(driver: SqliteDriver, store: string, workerId: st
 /** Looks whether a worker lives: `held`, or `missing`, or a lock on its file, which is then to be released. */
 export function probeWorkerLock(driver: SqliteDriver, store: string, workerId: string): WorkerLock | 'held' | 'missing' {
   const file = sideFile(store, workerId);
-  if (!existsSync(file)) return 'missing';
+  if (!heldHere.has(file) && !existsSync(file)) return 'missing';
   return tryLock(driver, file) ?? 'held';
 }
 
@@ -82,6 +87,7 @@ function decodeName(encoded: string): string {
 
 /** A lock on a side file, or `undefined` when somebody else has it. */
 function tryLock(driver: SqliteDriver, file: string): WorkerLock | undefined {
+  if (heldHere.has(file)) return undefined;
   let database: SqliteDatabase | undefined;
   try {
     database = driver.connect(file);
@@ -93,9 +99,11 @@ function tryLock(driver: SqliteDriver, file: string): WorkerLock | undefined {
     throw storageError(error, 'lock a worker', file);
   }
   const held = database;
+  heldHere.add(file);
   const abandon = (): void => {
     held.exec('ROLLBACK');
     held.close();
+    heldHere.delete(file);
   };
   return {
     abandon,

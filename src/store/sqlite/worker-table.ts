@@ -73,7 +73,7 @@ export class WorkerTable {
     const dead: string[] = [];
     for (const other of this.#living()) {
       if (other.id === workerId) continue;
-      const lock = this.#locks.has(other.id) ? 'held' : probeWorkerLock(this.#driver, this.#connection.realPath, other.id);
+      const lock = probeWorkerLock(this.#driver, this.#connection.realPath, other.id);
       // Only the lease can be renewed meanwhile: a lock that was given up is never taken again.
       const olderThan = lock === 'held' ? oldest : Number.MAX_SAFE_INTEGER;
       const suspect = lock !== 'held' || other.heartbeatAt < oldest;

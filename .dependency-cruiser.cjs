@@ -23,9 +23,9 @@ const entries = {
   testing: ['testing', 'api', 'engine', 'runtime', 'futures', 'store', 'codec', 'errors', 'model'],
 };
 
-// Where a SQLite driver may be loaded: here, dynamically, and nowhere else.
+// Where a SQLite driver may be loaded: here, when it is wanted, and nowhere else.
 const sqliteRoom = '^src/store/sqlite/';
-const sqliteDriver = '^node:sqlite$|^sqlite$|(^|/)libsql(/|$)|(^|/)better-sqlite3(/|$)';
+const sqliteDriver = '^node:sqlite$|^sqlite$|(^|/)libsql(/|$)|(^|/)better-sqlite3(/|$)|(^|/)@photostructure/sqlite(/|$)';
 
 // "utils" and its kin say nothing about their contents, as a file or as a folder; an index.ts in a room hides what is imported.
 const shapeless = '(util|utils|helper|helpers|common|types)(\\.ts$|/)';
@@ -89,7 +89,7 @@ module.exports = {
     },
     {
       name: 'sqlite-driver-dynamic',
-      comment: 'SQLite drivers are optional: load them with import(), and describe them by a structural type of our own.',
+      comment: 'SQLite drivers are optional: load them when one is wanted, and describe them by a structural type of our own.',
       severity: 'error',
       from: { path: sqliteRoom },
       to: { path: sqliteDriver, dynamic: false },

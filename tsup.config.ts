@@ -21,5 +21,5 @@ export default defineConfig({
       },
     },
   ],
-  external: ['libsql', 'better-sqlite3'],
+  external: ['@photostructure/sqlite', 'better-sqlite3', 'libsql'],
 });

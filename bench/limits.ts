@@ -115,7 +115,7 @@ async function rateOn(
 
 /** Works with a table on a bare connection, of the driver and with the settings that perdure takes; returns what that is called. */
 async function onBareTable(setting: Setting, work: (database: SqliteDatabase) => Promise<void>): Promise<string> {
-  const driver = await findDriver();
+  const driver = findDriver();
   const database = driver.connect(setting.file());
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b TEXT)');
   await work(database);

@@ -3,8 +3,8 @@
 //
 //   node test/package/check-tarball.mjs [--skip-types]
 //
-// It runs under the Node that runs this file. Where that Node has no `node:sqlite`, libsql is installed beside the library, in the version
-// this repository uses; elsewhere nothing else is installed. Needs `npm run build` first.
+// It runs under the Node that runs this file. Where that Node has no `node:sqlite`, a driver is installed beside the library, in the version this repository
+// uses, after a look at what is said without one; elsewhere nothing else is installed. Needs `npm run build` first.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -169,6 +169,38 @@ function checkProgram(project, file) {
   step(`${file}: {"result":42}`);
 }
 
+// Opens a store and prints how that failed, if it did.
+const opening = `import { sqliteStore } from 'perdure';
+const [path, driver] = process.argv.slice(2);
+const store = sqliteStore(path, { driver });
+console.log(await store.open().then(() => 'open', (error) => error.code + ': ' + error.message));
+await store.close();
+`;
+
+function checkOpening(project, args, expected) {
+  writeFileSync(join(project, 'opening.mjs'), opening);
+  const { stdout } = sh(process.execPath, ['opening.mjs', join(project, 'opening.db'), ...args], project);
+  for (const part of expected) {
+    if (!stdout.includes(part)) throw new Error(`opening.mjs ${args.join(' ')} printed ${stdout}, which lacks ${JSON.stringify(part)}`);
+  }
+  if (!expected.includes('open') && existsSync(join(project, 'opening.db'))) throw new Error('a file was made without a driver');
+}
+
+/** Installs what a Node without `node:sqlite` needs, and looks at what is said until it is there. */
+function installDriver(project) {
+  const npmInstall = (name) => sh('npm', ['install', '--no-audit', '--no-fund', `${name}@${manifest.devDependencies[name]}`], project);
+  const command = 'Run `npm install @photostructure/sqlite@1`, or use Node 22.13 or later';
+  checkOpening(project, [], ['SQLITE_DRIVER_MISSING: no SQLite driver was found', command]);
+  step('without a driver: the error names the command');
+  npmInstall('libsql');
+  checkOpening(project, [], ['SQLITE_DRIVER_MISSING', 'libsql is installed, and is not taken unasked', command]);
+  checkOpening(project, ['libsql'], ['open']);
+  sh('npm', ['uninstall', '--no-audit', '--no-fund', 'libsql'], project);
+  step('with libsql: it is taken by its name only');
+  npmInstall('@photostructure/sqlite');
+  step('installed with @photostructure/sqlite');
+}
+
 function checkKit(project) {
   writeFileSync(join(project, 'kit.test.mjs'), kitTest);
   const { stdout } = sh(process.execPath, ['--test', '--test-reporter=tap', 'kit.test.mjs'], project);
@@ -195,15 +227,12 @@ function check(scratch) {
   const project = join(scratch, 'project');
   mkdirSync(project);
   writeJson(join(project, 'package.json'), { name: 'consumer', version: '0.0.0', private: true, type: 'module' });
-  const driver = hasNodeSqlite ? [] : [`libsql@${manifest.devDependencies.libsql}`];
-  sh('npm', ['install', '--no-audit', '--no-fund', join(scratch, packed.filename), ...driver], project);
-  for (const optional of ['libsql', 'better-sqlite3']) {
-    const wanted = driver.some((name) => name.startsWith(`${optional}@`));
-    if (existsSync(join(project, 'node_modules', optional)) !== wanted) {
-      throw new Error(`${optional} is ${wanted ? 'not installed' : 'installed, though nobody asked for it'}`);
-    }
+  sh('npm', ['install', '--no-audit', '--no-fund', join(scratch, packed.filename)], project);
+  for (const optional of ['@photostructure/sqlite', 'better-sqlite3', 'libsql']) {
+    if (existsSync(join(project, 'node_modules', optional))) throw new Error(`${optional} is installed, though nobody asked for it`);
   }
-  step(`installed with ${driver.join(' ') || 'nothing else'}`);
+  step('installed with nothing else');
+  if (!hasNodeSqlite) installDriver(project);
 
   writeFileSync(
     join(project, 'import.mjs'),
@@ -222,7 +251,7 @@ function check(scratch) {
   for (const name of Object.keys(tsconfigs)) checkTypes(project, name);
 }
 
-console.log(`package check on Node ${process.versions.node}, ${hasNodeSqlite ? 'node:sqlite' : 'libsql'}`);
+console.log(`package check on Node ${process.versions.node}, ${hasNodeSqlite ? 'node:sqlite' : '@photostructure/sqlite'}`);
 const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'perdure-package-')));
 try {
   check(scratch);

@@ -3,7 +3,7 @@ import { findDriver } from '../../src/store/sqlite/find-driver.js';
 
 /** A driver that remembers what it has opened. */
 export async function spyDriver(): Promise<{ driver: SqliteDriver; connections: SqliteDatabase[] }> {
-  const driver = await findDriver();
+  const driver = findDriver();
   const connections: SqliteDatabase[] = [];
   const connect = (file: string): SqliteDatabase => {
     const database = driver.connect(file);

@@ -1,9 +1,14 @@
-import { expect, test } from 'vitest';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { expect, onTestFinished, test } from 'vitest';
 import type { SqliteDatabase, SqliteDriver } from '../../src/store/sqlite/driver.js';
 import { packagedDriver } from '../../src/store/sqlite/driver.js';
-import type { DriverSource } from '../../src/store/sqlite/find-driver.js';
-import { DRIVER_SOURCES, findDriver } from '../../src/store/sqlite/find-driver.js';
-import { isBusy, resultCode, storageError } from '../../src/store/sqlite/sqlite-errors.js';
+import type { DriverSource, SqliteDriverName } from '../../src/store/sqlite/find-driver.js';
+import { DRIVER_NAMES, DRIVER_SOURCES, findDriver } from '../../src/store/sqlite/find-driver.js';
+import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import { INSTALLED_DRIVERS } from './installed-drivers.js';
+import { tempDirectory } from './temp-directory.js';
 
 class FakeDatabase implements SqliteDatabase {
   exec(): void {}
@@ -14,88 +19,99 @@ class FakeDatabase implements SqliteDatabase {
 }
 
 const FAKE: SqliteDriver = packagedDriver('fake', FakeDatabase);
+const NODE = Number.parseInt(process.versions.node, 10);
 
-function source(name: string, load: () => Promise<SqliteDriver | undefined>): DriverSource {
+function source(name: SqliteDriverName, load: () => SqliteDriver | undefined): DriverSource {
   return { name, load };
 }
 
-test('the sources are asked in the order of preference', () => {
-  expect(DRIVER_SOURCES.map((one) => one.name)).toEqual(['node:sqlite', 'libsql', 'better-sqlite3']);
+const NONE = source('node:sqlite', () => undefined);
+const BROKEN = source('@photostructure/sqlite', () => {
+  throw new Error('wrong version of Node');
+});
+const THERE = source('better-sqlite3', () => FAKE);
+
+/** Makes a package in the working directory, which is another one for this test. */
+function installInWorkingDirectory(name: string, { version, code }: { version: string; code: string }): void {
+  const before = process.cwd();
+  const directory = tempDirectory();
+  const home = join(directory, 'node_modules', name);
+  mkdirSync(home, { recursive: true });
+  writeFileSync(join(home, 'package.json'), JSON.stringify({ name, version, main: 'index.js' }));
+  writeFileSync(join(home, 'index.js'), code);
+  process.chdir(directory);
+  onTestFinished(() => process.chdir(before));
+}
+
+test('the sources are asked in the order of preference, and libsql is not among them', () => {
+  expect(DRIVER_SOURCES.map((one) => one.name)).toEqual(['node:sqlite', '@photostructure/sqlite', 'better-sqlite3']);
 });
 
-test('a driver is found here', async () => {
-  expect(DRIVER_SOURCES.map((one) => one.name)).toContain((await findDriver()).name);
+test('a driver is found here: the one of Node where it has one', () => {
+  expect(findDriver().name).toBe(process.getBuiltinModule('node:sqlite') === undefined ? '@photostructure/sqlite' : 'node:sqlite');
 });
 
-test('the first driver that is there is taken', async () => {
-  const driver = await findDriver([source('none', async () => undefined), source('fake', async () => FAKE)]);
-  expect(driver).toBe(FAKE);
+test('the first driver that is there is taken', () => {
+  expect(findDriver(undefined, [NONE, THERE])).toBe(FAKE);
 });
 
-test('a driver that does not load is passed over', async () => {
-  const broken = source('broken', () => Promise.reject(new Error('wrong version of Node')));
-  expect(await findDriver([broken, source('fake', async () => FAKE)])).toBe(FAKE);
+test('a driver that does not load is passed over', () => {
+  expect(findDriver(undefined, [BROKEN, THERE])).toBe(FAKE);
 });
 
-test('without a driver, the error names the command to run', async () => {
-  const finding = findDriver([source('none', async () => undefined)]);
-  await expect(finding).rejects.toEqual(
-    expect.objectContaining({ code: 'SQLITE_DRIVER_MISSING', message: expect.stringContaining('`npm install libsql`') }),
-  );
-});
-
-test('a driver that is there but does not load is named with its reason', async () => {
+test('without a driver, the error names the command to run, and how to have a libsql that is there all the same', () => {
   const cause = new Error('wrong version of Node');
-  const finding = findDriver([source('broken', () => Promise.reject(cause))]);
-  await expect(finding).rejects.toEqual(
+  const broken = source('@photostructure/sqlite', () => {
+    throw cause;
+  });
+  expect(() => findDriver(undefined, [NONE, broken])).toThrow(
     expect.objectContaining({
+      name: 'StorageError',
+      code: 'SQLITE_DRIVER_MISSING',
       cause,
-      message: expect.stringContaining('broken is installed but does not load: Error: wrong version of Node'),
+      message:
+        `no SQLite driver was found: Node ${process.versions.node} has no node:sqlite, and neither @photostructure/sqlite nor better-sqlite3 can be used. ` +
+        '@photostructure/sqlite is installed but cannot be used: wrong version of Node. ' +
+        'libsql is installed, and is not taken unasked: one failed read of the disk makes it damage the file, and report success. ' +
+        "To use it all the same, open the store with sqliteStore(path, { driver: 'libsql' }). " +
+        'Run `npm install @photostructure/sqlite@1`, or use Node 22.13 or later.',
     }),
   );
 });
 
-/** Errors as the drivers throw them. */
-const ERRORS: readonly (readonly [string, Error, number | undefined, string])[] = [
-  ['libsql, busy', Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY', rawCode: 5 }), 5, 'STORE_BUSY'],
-  ['better-sqlite3, busy snapshot', Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY_SNAPSHOT' }), 5, 'STORE_BUSY'],
-  [
-    'node:sqlite, busy recovery',
-    Object.assign(new Error('database is locked'), { code: 'ERR_SQLITE_ERROR', errcode: 261 }),
-    5,
-    'STORE_BUSY',
-  ],
-  ['node:sqlite, locked', Object.assign(new Error('table is locked'), { code: 'ERR_SQLITE_ERROR', errcode: 6 }), 6, 'STORE_BUSY'],
-  [
-    'libsql, locked for an instant',
-    Object.assign(new Error('locking protocol'), { code: 'SQLITE_PROTOCOL', rawCode: 15 }),
-    15,
-    'STORE_BUSY',
-  ],
-  ['node:sqlite, locked for an instant', Object.assign(new Error('locking protocol'), { errcode: 15 }), 15, 'STORE_BUSY'],
-  ['libsql, read-only', Object.assign(new Error('readonly'), { code: 'SQLITE_READONLY', rawCode: 8 }), 8, 'STORE_READ_ONLY'],
-  ['node:sqlite, read-only directory', Object.assign(new Error('readonly'), { errcode: 1544 }), 8, 'STORE_READ_ONLY'],
-  ['libsql, damaged', Object.assign(new Error('malformed'), { code: 'SQLITE_CORRUPT' }), 11, 'STORE_CORRUPT'],
-  ['libsql, not a database', Object.assign(new Error('not a database'), { code: 'SQLITE_NOTADB' }), 26, 'STORE_NOT_A_DATABASE'],
-  ['libsql, not opened', new Error('ConnectionFailed("Unable to open connection to local database /x/y: 14")'), 14, 'STORE_FAILED'],
-  ['full disk', Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' }), 13, 'STORE_FAILED'],
-  ['constraint', Object.assign(new Error('NOT NULL'), { code: 'SQLITE_CONSTRAINT_NOTNULL' }), undefined, 'STORE_FAILED'],
-  ['no SQLite error', new TypeError('x is not a function'), undefined, 'STORE_FAILED'],
-];
-
-test.each(ERRORS)('%s: its meaning is known', (_, error, result, code) => {
-  expect(resultCode(error)).toBe(result);
-  expect(isBusy(error)).toBe(result === 5);
-  const seen = storageError(error, 'write', '/x/app.db');
-  expect(seen).toMatchObject({ name: 'StorageError', code, cause: error });
-  expect(seen.message).toContain('/x/app.db');
+test('a driver that is named is taken, libsql as well, and no other', () => {
+  expect(findDriver('libsql').name).toBe('libsql');
+  expect(findDriver('better-sqlite3', [NONE, BROKEN, THERE])).toBe(FAKE);
+  expect(() => findDriver('@photostructure/sqlite', [NONE, BROKEN, THERE])).toThrow(
+    expect.objectContaining({
+      code: 'SQLITE_DRIVER_MISSING',
+      message:
+        'the SQLite driver @photostructure/sqlite was not found. @photostructure/sqlite is installed but cannot be used: wrong version of Node. ' +
+        'To have it, run `npm install @photostructure/sqlite@1`.',
+    }),
+  );
 });
 
-test('an error of the store passes unchanged', () => {
-  const first = storageError(new Error('x'), 'write', 'app.db');
-  expect(storageError(first, 'read', 'app.db')).toBe(first);
+test.skipIf(process.getBuiltinModule('node:sqlite') !== undefined)('the driver of Node says which Node has it', () => {
+  expect(() => findDriver('node:sqlite')).toThrow('the SQLite driver node:sqlite was not found. To have it, use Node 22.13 or later.');
 });
 
-test('what is thrown and is no error is reported too', () => {
-  expect(storageError('gone', 'write', 'app.db').message).toContain('gone');
+test.skipIf(INSTALLED_DRIVERS.some(({ name }) => name === 'better-sqlite3'))(
+  'better-sqlite3 13 is not even loaded where it would end the process, and 12 is',
+  () => {
+    const code = `throw new Error('loaded ' + process.version)`;
+    installInWorkingDirectory('better-sqlite3', { version: '13.2.0', code });
+    const reason = NODE >= 22 ? `loaded ${process.version}` : 'version 13 needs Node 22 or later; version 12 does not';
+    expect(() => findDriver('better-sqlite3')).toThrow(`better-sqlite3 is installed but cannot be used: ${reason}. To have it`);
+    installInWorkingDirectory('better-sqlite3', { version: '12.11.1', code: 'module.exports = class { connected = true; };' });
+    expect(findDriver('better-sqlite3').connect('app.db')).toMatchObject({ connected: true });
+  },
+);
+
+test.each(INSTALLED_DRIVERS.map(({ name }) => name))('a store takes %s by its name', async (name) => {
+  expect(DRIVER_NAMES).toContain(name);
+  const store = sqliteStore(join(tempDirectory(), 'app.db'), { driver: name as SqliteDriverName });
+  await store.open();
+  expect(await store.listRuns({})).toEqual([]);
+  await store.close();
 });

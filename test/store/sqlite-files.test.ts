@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { expect, onTestFinished, test } from 'vitest';
-import type { SqliteDatabase, SqliteStatement } from '../../src/store/sqlite/driver.js';
+import type { SqliteDatabase } from '../../src/store/sqlite/driver.js';
 import { findDriver } from '../../src/store/sqlite/find-driver.js';
 import type { SqliteStoreOptions } from '../../src/store/sqlite/sqlite-store.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
@@ -26,7 +26,7 @@ async function opened(path: string, options?: SqliteStoreOptions): Promise<Store
 
 /** A connection of somebody else's. */
 async function connect(path: string): Promise<SqliteDatabase> {
-  const database = (await findDriver()).connect(path);
+  const database = findDriver().connect(path);
   onTestFinished(() => database.close());
   return database;
 }
@@ -168,90 +168,10 @@ test('a store lives in the database of the program', async () => {
   ]);
 });
 
-test('a database that somebody else keeps locked is busy, and usable afterwards', async () => {
-  const path = join(tempDirectory(), 'app.db');
-  const waiting = await withRuns(await opened(path, { busyTimeoutMs: 1 }), 'id');
-  const other = await connect(path);
-  other.exec('BEGIN IMMEDIATE');
-  await expect(waiting.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }))).rejects.toEqual(failure('STORE_BUSY', path));
-  other.exec('ROLLBACK');
-  await waiting.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }));
-  expect(await waiting.loadJournal('id')).toHaveLength(1);
-});
-
-test.each([
-  ['of one outcome', (busy: Store) => busy.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }))],
-  ['of more', (busy: Store) => busy.commit(batchOf({ creates: [runOf('more')], operations: [outcomeOf('id', '1', 1)] }))],
-])('after a write %s that met a lock, a store sees what others write, and can write', async (_, write) => {
-  const path = join(tempDirectory(), 'app.db');
-  const busy = await withRuns(await opened(path, { busyTimeoutMs: 1 }), 'id');
-  const other = await connect(path);
-  other.exec('BEGIN IMMEDIATE');
-  await expect(write(busy)).rejects.toEqual(failure('STORE_BUSY', path));
-  expect(await busy.loadJournal('id')).toEqual([]);
-  await busy.changedElsewhere();
-  other.exec(`UPDATE perdure_runs SET flow = 'renamed'; COMMIT`);
-  expect(await busy.changedElsewhere()).toBe(true);
-  expect((await busy.getRuns(['id']))[0]?.flow).toBe('renamed');
-  await write(busy);
-  expect(await busy.loadJournal('id')).toHaveLength(1);
-});
-
-test('after a write that met a lock, a file that is gone is not made anew, and one that was put back is used', async () => {
-  const path = join(tempDirectory(), 'app.db');
-  const busy = await withRuns(await opened(path, { busyTimeoutMs: 1 }), 'id');
-  const other = await connect(path);
-  other.exec('BEGIN IMMEDIATE');
-  await expect(busy.commit(batchOf({ creates: [runOf('new')] }))).rejects.toEqual(failure('STORE_BUSY', path));
-  other.exec('ROLLBACK');
-  renameSync(path, `${path}-moved`);
-  await expect(busy.listRuns({})).rejects.toEqual(failure('STORE_FAILED', 'is gone'));
-  expect(existsSync(path)).toBe(false);
-  renameSync(`${path}-moved`, path);
-  expect((await busy.listRuns({})).map(({ id }) => id)).toEqual(['id']);
-});
-
-test('what another process wrote while a write met a lock counts as changed elsewhere', async () => {
-  const path = join(tempDirectory(), 'app.db');
-  const busy = await withRuns(await opened(path, { busyTimeoutMs: 1 }), 'id');
-  await busy.changedElsewhere();
-  const other = await connect(path);
-  other.exec('BEGIN IMMEDIATE');
-  await expect(busy.commit(batchOf({ creates: [runOf('new')] }))).rejects.toEqual(failure('STORE_BUSY', path));
-  other.exec(`UPDATE perdure_runs SET flow = 'renamed'; COMMIT`);
-  expect(await busy.changedElsewhere()).toBe(true);
-  expect(await busy.changedElsewhere()).toBe(false);
-});
-
-test('a process that stands still with a lock that is held for an instant makes the database busy, and usable afterwards', async () => {
-  const path = join(tempDirectory(), 'app.db');
-  const driver = await findDriver();
-  let standsStill = false;
-  // SQLite tries for ten seconds, whatever the busy time-out is, and calls it a failure of the locking protocol.
-  const connectTo = (file: string): SqliteDatabase => {
-    const database = driver.connect(file);
-    const prepare = (sql: string): SqliteStatement => {
-      const statement = database.prepare(sql);
-      const run: SqliteStatement['run'] = (values) => {
-        if (standsStill) throw Object.assign(new Error('locking protocol'), { code: 'SQLITE_PROTOCOL', rawCode: 15 });
-        return statement.run(values);
-      };
-      return { run, get: (values) => statement.get(values), all: (values) => statement.all(values) };
-    };
-    return { prepare, exec: (sql) => database.exec(sql), close: () => database.close() };
-  };
-  const waiting = await withRuns(await opened(path, { driver: { name: 'standing', connect: connectTo } }), 'id');
-  standsStill = true;
-  await expect(waiting.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }))).rejects.toEqual(failure('STORE_BUSY', path));
-  standsStill = false;
-  await waiting.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }));
-  expect(await waiting.loadJournal('id')).toHaveLength(1);
-});
-
 test('a file that is no database is closed again', async () => {
   const path = join(tempDirectory(), 'app.db');
   writeFileSync(path, 'this is no database, and much longer than a header '.repeat(100));
-  const driver = await findDriver();
+  const driver = findDriver();
   let open = 0;
   const connectTo = (file: string): SqliteDatabase => {
     const database = driver.connect(file);

@@ -28,7 +28,7 @@ const VERSION_1 = `
 
 test('a file of the first schema version is brought up to date, and nothing in it is lost', async () => {
   const path = join(tempDirectory(), 'app.db');
-  const database = (await findDriver()).connect(path);
+  const database = findDriver().connect(path);
   database.exec(VERSION_1);
   database.close();
 

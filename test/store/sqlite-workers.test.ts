@@ -47,7 +47,7 @@ test('a worker that could not be registered leaves no file behind', async () => 
   const store = sqliteStore(path, { busyTimeoutMs: 1 });
   await store.open();
   onTestFinished(() => store.close());
-  const other = (await findDriver()).connect(path);
+  const other = findDriver().connect(path);
   other.exec('BEGIN IMMEDIATE');
   await expect(store.registerWorker('w1', 1_000)).rejects.toMatchObject({ code: 'STORE_BUSY' });
   other.exec('ROLLBACK');

@@ -23,7 +23,8 @@ function thrownBy(work: () => unknown): unknown {
 
 const LEVELS = "sqliteStore(): the option \"synchronous\" must be one of 'full', 'normal'";
 const TIMEOUTS = 'sqliteStore(): the option "busyTimeoutMs" must be a whole number of milliseconds from 0 to 2147483647';
-const DRIVERS = 'sqliteStore(): the option "driver" must be an object with the function connect';
+const DRIVERS =
+  "sqliteStore(): the option \"driver\" must be an object with the function connect, or one of 'node:sqlite', '@photostructure/sqlite', 'better-sqlite3', 'libsql'";
 
 test.each([
   [{ synchronous: 'fulll' }, LEVELS],
@@ -40,7 +41,7 @@ test.each([
   [{ busyTimeoutMs: Number.POSITIVE_INFINITY }, TIMEOUTS],
   [{ busyTimeoutMs: 2_147_483_648 }, TIMEOUTS],
   [{ driver: {} }, DRIVERS],
-  [{ driver: 'libsql' }, DRIVERS],
+  [{ driver: 'sqlite' }, DRIVERS],
   [{ driver: null }, DRIVERS],
   [null, 'sqliteStore(): the options must be an object'],
   ['normal', 'sqliteStore(): the options must be an object'],

@@ -18,7 +18,7 @@ async function engineOnLockableFile(): Promise<{ engine: Engine; other: SqliteDa
   const path = join(directory, 'app.db');
   const engine = await open({ store: sqliteStore(path, { busyTimeoutMs: 20 }), default: false, logger: SILENT });
   onTestFinished(() => engine.close({ timeout: 0 }).catch(() => undefined));
-  const other = (await findDriver()).connect(path);
+  const other = findDriver().connect(path);
   onTestFinished(() => other.close());
   return { engine, other };
 }

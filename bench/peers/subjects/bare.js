@@ -2,12 +2,11 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { inSequence } from '../measure.js';
 
-/** The driver that perdure takes: node:sqlite where Node has it, else libsql, which is there as a development dependency of perdure. */
+/** The driver that perdure takes: node:sqlite where Node has it, else @photostructure/sqlite, which is there as a development dependency of perdure. */
 async function connect(path) {
   const builtIn = process.getBuiltinModule?.('node:sqlite');
-  if (builtIn !== undefined) return new builtIn.DatabaseSync(path);
-  const { default: Database } = await import('libsql');
-  return new Database(path);
+  const { DatabaseSync } = builtIn ?? (await import('@photostructure/sqlite'));
+  return new DatabaseSync(path);
 }
 
 /** One connection with the settings of perdure's, and a row of the size of its journal's. @returns {Promise<import('../measure.js').Adapter>} */

@@ -5,7 +5,7 @@ export type SqlValue = string | number | null;
 export type SqlRow = Readonly<Record<string, unknown>>;
 
 /**
- * The part of a prepared statement that the store uses. `libsql` and `better-sqlite3` have it as it is.
+ * The part of a prepared statement that the store uses. `better-sqlite3` and `libsql` have it as it is.
  *
  * One statement is used through one of the three methods only: `libsql` answers `get` with a stale row after `all`.
  */
@@ -32,7 +32,7 @@ export interface SqliteDriver {
   connect(path: string): SqliteDatabase;
 }
 
-/** The part of `node:sqlite` that the store uses; its types are not in every version of `@types/node`. */
+/** The part of `node:sqlite`, and of what has the same interface, that the store uses; its types are not in every version of `@types/node`. */
 export interface NodeSqlite {
   readonly DatabaseSync: new (
     path: string,
@@ -47,7 +47,7 @@ export interface NodeSqlite {
   };
 }
 
-/** The part of `libsql` and `better-sqlite3` that the store uses: a class of databases. */
+/** The part of `better-sqlite3` and `libsql` that the store uses: a class of databases. */
 export type PackagedSqlite = new (path: string) => SqliteDatabase;
 
 /** The driver of a class that already has the shape wanted here. */
@@ -55,10 +55,10 @@ export function packagedDriver(name: string, Database: PackagedSqlite): SqliteDr
   return { name, connect: (path) => new Database(path) };
 }
 
-/** The driver of Node's own SQLite, which takes parameters one by one. */
-export function nodeDriver({ DatabaseSync }: NodeSqlite): SqliteDriver {
+/** The driver of what has the interface of `node:sqlite`, which takes parameters one by one. */
+export function nodeDriver(name: string, { DatabaseSync }: NodeSqlite): SqliteDriver {
   return {
-    name: 'node:sqlite',
+    name,
     connect(path) {
       const database = new DatabaseSync(path);
       return {

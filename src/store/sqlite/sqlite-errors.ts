@@ -1,84 +1,126 @@
 import type { ErrorCode } from '../../errors/codes.js';
 import { StorageError } from '../../errors/errors.js';
 
-/** SQLite's primary result codes that perdure tells apart. */
-const RESULT_CODES: Readonly<Record<string, number>> = {
-  SQLITE_BUSY: 5,
-  SQLITE_LOCKED: 6,
-  SQLITE_READONLY: 8,
-  SQLITE_IOERR: 10,
-  SQLITE_CORRUPT: 11,
-  SQLITE_FULL: 13,
-  SQLITE_CANTOPEN: 14,
-  SQLITE_PROTOCOL: 15,
-  SQLITE_NOTADB: 26,
-};
+/** A result of SQLite that perdure tells apart from others. */
+interface SqliteResult {
+  /** The primary result code, and its name. */
+  readonly number: number;
+  readonly name: string;
+  /** How SQLite's own message begins. */
+  readonly texts: readonly string[];
+  readonly code: ErrorCode;
+  /** What it means for the user, and what to do. */
+  readonly what: string;
+  readonly todo: string;
+}
 
-/** What the codes mean for the user, and what to do. */
-const MEANINGS: Readonly<Record<number, { readonly code: ErrorCode; readonly what: string; readonly todo: string }>> = {
-  5: {
+const RESULTS: readonly SqliteResult[] = [
+  {
+    number: 5,
+    name: 'SQLITE_BUSY',
+    texts: ['database is locked'],
     code: 'STORE_BUSY',
     what: 'another process kept the database locked for too long',
     todo: 'Close the program that holds a transaction open on it (a database browser, a backup, a stopped process)',
   },
-  6: {
+  {
+    number: 6,
+    name: 'SQLITE_LOCKED',
+    texts: ['database table is locked', 'database schema is locked'],
     code: 'STORE_BUSY',
     what: 'another connection of this process keeps the database locked',
     todo: 'End its transaction first',
   },
-  8: {
+  {
+    number: 8,
+    name: 'SQLITE_READONLY',
+    texts: ['attempt to write a readonly database'],
     code: 'STORE_READ_ONLY',
     what: 'the database cannot be written',
     todo: 'Make the file and its directory writable for this user, or choose another path',
   },
-  10: { code: 'STORE_FAILED', what: 'the disk reported an error', todo: 'Check the disk and its file system' },
-  11: {
+  {
+    number: 10,
+    name: 'SQLITE_IOERR',
+    texts: ['disk I/O error'],
+    code: 'STORE_FAILED',
+    what: 'the disk reported an error',
+    todo: 'Check the disk and its file system',
+  },
+  {
+    number: 11,
+    name: 'SQLITE_CORRUPT',
+    texts: ['database disk image is malformed', 'malformed database schema'],
     code: 'STORE_CORRUPT',
     what: 'the database is damaged',
     todo: 'Keep a copy of it, then restore a backup or use the `.recover` command of the sqlite3 shell',
   },
-  13: { code: 'STORE_FAILED', what: 'the disk is full', todo: 'Free some space; nothing of this write was kept' },
-  14: {
+  {
+    number: 13,
+    name: 'SQLITE_FULL',
+    texts: ['database or disk is full'],
+    code: 'STORE_FAILED',
+    what: 'the disk is full',
+    todo: 'Free some space; nothing of this write was kept',
+  },
+  {
+    number: 14,
+    name: 'SQLITE_CANTOPEN',
+    texts: ['unable to open database'],
     code: 'STORE_FAILED',
     what: 'the file cannot be opened',
     todo: 'Check the path and the permissions of the file and its directory',
   },
-  15: {
+  {
+    number: 15,
+    name: 'SQLITE_PROTOCOL',
+    texts: ['locking protocol'],
     code: 'STORE_BUSY',
     what: 'another process stands still with a lock that is held for an instant only',
     todo: 'Let the stopped process go on, or end it',
   },
-  26: {
+  {
+    number: 26,
+    name: 'SQLITE_NOTADB',
+    texts: ['file is not a database'],
     code: 'STORE_NOT_A_DATABASE',
     what: 'the file is not a SQLite database',
     todo: 'Choose another path; the file was left as it is',
   },
-};
+];
 
 /**
- * SQLite's primary result code in an error of any driver, or `undefined`. `libsql` and `better-sqlite3` give a name in `code`, `node:sqlite` a
- * number in `errcode`, and `libsql` only a text when a file cannot be opened.
+ * What SQLite says in an error of any driver, if it is one of those. `node:sqlite` and `@photostructure/sqlite` give a number in `errcode`, but the latter gives
+ * only SQLite's message where a statement failed that was asked for all its rows; `better-sqlite3` and `libsql` give a name in `code`, and `libsql` gives a
+ * message of its own when a file cannot be opened.
  */
-export function resultCode(error: unknown): number | undefined {
+function resultOf(error: unknown): SqliteResult | undefined {
   if (!(error instanceof Error)) return undefined;
-  if ('errcode' in error && typeof error.errcode === 'number') return error.errcode & 0xff;
-  if ('code' in error && typeof error.code === 'string') {
-    const name = /^SQLITE_[A-Z]+/.exec(error.code)?.[0];
-    if (name !== undefined) return RESULT_CODES[name];
+  if ('errcode' in error && typeof error.errcode === 'number') {
+    const primary = error.errcode & 0xff;
+    return RESULTS.find(({ number }) => number === primary);
   }
-  const opening = /Unable to open connection to local database .*: (\d+)/s.exec(error.message);
-  return opening === null ? undefined : Number(opening[1]) & 0xff;
+  const named = 'code' in error && typeof error.code === 'string' ? /^SQLITE_[A-Z]+/.exec(error.code)?.[0] : undefined;
+  if (named !== undefined) return RESULTS.find(({ name }) => name === named);
+  const opening = /Unable to open connection to local database .*: (\d+)/s.exec(error.message)?.[1];
+  if (opening !== undefined) return RESULTS.find(({ number }) => number === (Number(opening) & 0xff));
+  return RESULTS.find(({ texts }) => texts.some((text) => error.message.startsWith(text)));
+}
+
+/** SQLite's primary result code in an error of any driver, if it is one that is told apart. */
+export function resultCode(error: unknown): number | undefined {
+  return resultOf(error)?.number;
 }
 
 /** Whether somebody else holds the lock that was asked for. */
 export function isBusy(error: unknown): boolean {
-  return resultCode(error) === RESULT_CODES['SQLITE_BUSY'];
+  return resultOf(error)?.name === 'SQLITE_BUSY';
 }
 
 /** Makes the error a user sees of one that a driver threw; `doing` completes «could not …». */
 export function storageError(error: unknown, doing: string, path: string): StorageError {
   if (error instanceof StorageError) return error;
-  const meaning = MEANINGS[resultCode(error) ?? 0];
+  const meaning = resultOf(error);
   const detail = error instanceof Error ? error.message : String(error);
   if (meaning === undefined) {
     return new StorageError('STORE_FAILED', `could not ${doing} in ${path}: ${detail}. Nothing was changed; see the cause`, {

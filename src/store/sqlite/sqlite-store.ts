@@ -9,7 +9,7 @@ import type { ClaimQuery, CommitBatch, PruneQuery, RunFilter, Store } from '../s
 import { CommitWriter } from './commit-writer.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import type { SqliteDriver } from './driver.js';
-import { findDriver } from './find-driver.js';
+import { DRIVER_NAMES, findDriver, type SqliteDriverName } from './find-driver.js';
 import { Inbox } from './inbox.js';
 import { RunTable } from './run-table.js';
 import { WorkerTable } from './worker-table.js';
@@ -20,12 +20,14 @@ export interface SqliteStoreOptions {
   readonly synchronous?: 'full' | 'normal';
   /** How many milliseconds to wait for the transaction of another process; 10,000 when left out. The process does nothing else meanwhile. */
   readonly busyTimeoutMs?: number;
-  /** Which SQLite to use; the best one there is when left out. */
-  readonly driver?: SqliteDriver;
+  /** Which SQLite to use: a driver, or the name of one. The best one there is when left out, which `libsql` is not. */
+  readonly driver?: SqliteDriver | SqliteDriverName;
 }
 
 /** The longest that SQLite takes. It reads anything else as no time at all. */
 const MAX_BUSY_TIMEOUT_MS = 2_147_483_647;
+
+const isConnecting = hasMethods('connect');
 
 /** The rules of `SqliteStoreOptions`. */
 const SQLITE_STORE_OPTIONS: OptionTable = {
@@ -34,7 +36,10 @@ const SQLITE_STORE_OPTIONS: OptionTable = {
     (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_BUSY_TIMEOUT_MS,
     `a whole number of milliseconds from 0 to ${MAX_BUSY_TIMEOUT_MS}`,
   ],
-  driver: [hasMethods('connect'), 'an object with the function connect'],
+  driver: [
+    (value) => isConnecting(value) || DRIVER_NAMES.includes(value as SqliteDriverName),
+    `an object with the function connect, or one of ${DRIVER_NAMES.map((name) => `'${name}'`).join(', ')}`,
+  ],
 };
 
 /** What begins like the address of a database, or of SQLite's own kind, is not meant as the name of a file. */
@@ -99,7 +104,7 @@ class SqliteStore implements Store {
   readonly name: string;
   readonly #path: string;
   readonly #settings: Pick<ConnectionOptions, 'synchronous' | 'busyTimeoutMs'>;
-  readonly #driver: SqliteDriver | undefined;
+  readonly #driver: SqliteStoreOptions['driver'];
   #opened = 0;
   #parts: Parts | undefined;
   #opening: Promise<void> | undefined;
@@ -212,7 +217,7 @@ class SqliteStore implements Store {
   }
 
   async #connect(): Promise<void> {
-    const driver = this.#driver ?? (await findDriver());
+    const driver = typeof this.#driver === 'object' ? this.#driver : findDriver(this.#driver);
     const connection = Connection.open({ driver, path: this.#path, ...this.#settings });
     try {
       const workers = new WorkerTable(connection, driver);

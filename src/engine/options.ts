@@ -42,10 +42,7 @@ export interface EngineOptions {
   readonly serdes?: Serdes;
   /** The largest encoded value, in bytes. Default 4 MiB. */
   readonly maxValueBytes?: number;
-  /**
-   * Milliseconds without a heartbeat after which this engine takes another worker for dead, and a third of them between its own heartbeats: give all
-   * engines on a store the same. Default 30,000.
-   */
+  /** Milliseconds without a heartbeat after which others take this engine for dead, and a third of them between its heartbeats. Default 30,000. */
   readonly leaseMs?: number;
   /**
    * Whether this engine executes runs. With `false` it starts none and takes over none: it only asks, sends, cancels, checks and deletes. Default true.

@@ -2,7 +2,7 @@ import { StorageError, UsageError } from '../errors/errors.js';
 import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
 import type { RunStatus } from '../model/statuses.js';
 import { isEnded } from '../model/statuses.js';
-import type { ClaimQuery, CommitBatch, PruneQuery, RunFilter, Store } from './store.js';
+import type { ClaimQuery, CommitBatch, NewWorker, PruneQuery, RunFilter, Store } from './store.js';
 
 /**
  * A store in memory, for tests and for work that may be lost. Several engines of one process may share it, and it keeps its data when
@@ -30,6 +30,7 @@ interface StoredRun {
 interface Worker {
   status: 'ALIVE' | 'DEAD';
   heartbeatMs: number;
+  readonly leaseMs: number;
   /** Stands for the lock: false once everyone who had the store open has closed it. */
   locked: boolean;
 }
@@ -69,7 +70,7 @@ class MemoryStore implements Store {
     for (const worker of this.#workers.values()) worker.locked = false;
   }
 
-  async registerWorker(workerId: string, nowMs: number): Promise<void> {
+  async registerWorker({ id: workerId, nowMs, leaseMs }: NewWorker): Promise<void> {
     this.#checkOpen();
     const known = this.#workers.get(workerId);
     if (known?.status === 'DEAD') throw fenced(workerId);
@@ -79,7 +80,7 @@ class MemoryStore implements Store {
         `could not register worker ${workerId} in memory: a worker of this id is registered. Every worker needs an id of its own`,
       );
     }
-    this.#workers.set(workerId, { status: 'ALIVE', heartbeatMs: nowMs, locked: true });
+    this.#workers.set(workerId, { status: 'ALIVE', heartbeatMs: nowMs, leaseMs, locked: true });
   }
 
   async retireWorker(workerId: string): Promise<void> {
@@ -94,11 +95,11 @@ class MemoryStore implements Store {
     this.#checkFence(workerId).heartbeatMs = nowMs;
   }
 
-  async reapWorkers(query: { workerId: string; nowMs: number; leaseMs: number }): Promise<string[]> {
+  async reapWorkers(query: { workerId: string; nowMs: number }): Promise<string[]> {
     this.#checkOpen();
     const dead: string[] = [];
     for (const [id, worker] of this.#workers) {
-      const expired = worker.heartbeatMs < query.nowMs - query.leaseMs;
+      const expired = worker.heartbeatMs < query.nowMs - worker.leaseMs;
       if (id === query.workerId || worker.status === 'DEAD' || (worker.locked && !expired)) continue;
       worker.status = 'DEAD';
       this.#releaseRuns(id);

@@ -28,7 +28,7 @@ export interface Store {
   close(): Promise<void>;
 
   /** Makes the worker alive: takes its lock for its lifetime, then makes it known. */
-  registerWorker(workerId: string, nowMs: number): Promise<void>;
+  registerWorker(worker: NewWorker): Promise<void>;
 
   /** Ends a worker in good order: its unfinished runs become `PENDING` without an owner, its lock is released. Unknown ids are ignored. */
   retireWorker(workerId: string): Promise<void>;
@@ -37,10 +37,10 @@ export interface Store {
   heartbeat(workerId: string, nowMs: number): Promise<void>;
 
   /**
-   * Marks dead every other worker whose lock can be taken, or whose heartbeat is older than `leaseMs`; returns their ids.
+   * Marks dead every other worker whose lock can be taken, or whose heartbeat is older than its own lease; returns their ids.
    * Their runs can be claimed from then on.
    */
-  reapWorkers(query: { workerId: string; nowMs: number; leaseMs: number }): Promise<string[]>;
+  reapWorkers(query: { workerId: string; nowMs: number }): Promise<string[]>;
 
   /**
    * Takes up to `limit` unfinished runs without a living owner whose flow and version are in `flows`, oldest first: they become `RUNNING` and
@@ -87,6 +87,24 @@ export interface Store {
 
   /** Whether somebody else may have written since the last call of this method. Cheap: a worker asks several times a second. */
   changedElsewhere(): Promise<boolean>;
+}
+
+/** A worker that is about to live. */
+export interface NewWorker {
+  readonly id: string;
+  readonly nowMs: number;
+  /** How long it may be without a heartbeat before others take it for dead. */
+  readonly leaseMs: number;
+  /** What people may want to know of its process. */
+  readonly info: WorkerInfo;
+}
+
+/** Where a worker is. */
+export interface WorkerInfo {
+  readonly pid: number;
+  readonly host: string;
+  /** The version of Node. */
+  readonly node: string;
 }
 
 /** Which runs a worker takes. */

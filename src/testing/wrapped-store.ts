@@ -87,7 +87,7 @@ export function failingStore(store: Store, { number, when }: CommitPoint, onFaul
 export function reapedStore(store: Store, { number, when }: CommitPoint, onFault: () => void): Store {
   const reap = async (): Promise<void> => {
     onFault();
-    await store.reapWorkers({ workerId: 'another process', nowMs: Number.MAX_SAFE_INTEGER, leaseMs: 1 });
+    await store.reapWorkers({ workerId: 'another process', nowMs: Number.POSITIVE_INFINITY });
   };
   return nthCommit(store, number, async (commit) => {
     if (when === 'before') await reap();

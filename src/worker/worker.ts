@@ -21,6 +21,7 @@ import { PeriodicCheck } from './periodic-check.js';
 import { Residency } from './residency.js';
 import { RunLookup } from './run-lookup.js';
 import { Wakeups } from './wakeups.js';
+import { workerInfo } from './worker-info.js';
 import type { FlowSource, WorkerOptions } from './worker-options.js';
 
 /** Between two tries to register anew while the store is busy. */
@@ -336,12 +337,12 @@ export class Worker implements RunHost {
 
   async #register(): Promise<void> {
     const id = nanoid();
-    await this.#store.registerWorker(id, this.clock.now());
+    await this.#store.registerWorker({ id, nowMs: this.clock.now(), leaseMs: this.#leaseMs, info: workerInfo() });
     if (this.#state === 'draining') return this.#store.retireWorker(id);
     this.#id = id;
     this.#state = 'working';
     this.group.resume(id);
-    await this.#store.reapWorkers({ workerId: id, nowMs: this.clock.now(), leaseMs: this.#leaseMs });
+    await this.#store.reapWorkers({ workerId: id, nowMs: this.clock.now() });
   }
 
   #reportUnregistered({ id: runId, flow, version }: RunRecord): void {
@@ -382,7 +383,7 @@ export class Worker implements RunHost {
   }
 
   async #reap(): Promise<void> {
-    await this.#store.reapWorkers({ workerId: this.#id, nowMs: this.clock.now(), leaseMs: this.#leaseMs });
+    await this.#store.reapWorkers({ workerId: this.#id, nowMs: this.clock.now() });
     await this.claim();
   }
 

@@ -1,5 +1,6 @@
 import { type Logger, memoryStore, open, type Store } from 'perdure';
 import { isEnded } from '../../src/model/statuses.js';
+import { workerOf } from '../store/records.js';
 import { endOf } from './crash-case.js';
 import { observe } from './observer.js';
 import { Recorder } from './recorder.js';
@@ -12,7 +13,7 @@ const DEAD = 'a worker that is dead';
 export async function recordedWorld({ runs, journals }: History, runId: string): Promise<Store> {
   const store = memoryStore();
   await store.open();
-  await store.registerWorker(DEAD, 0);
+  await store.registerWorker(workerOf(DEAD, 0));
   // A detached action becomes a run in the commit that ends its own run, or its branch, so in this world there is none.
   const oldestFirst = [...runs.values()].reverse().filter(({ flow }) => !flow.startsWith('action:'));
   await store.commit({

@@ -1,6 +1,7 @@
 import { action, actionContext, asCompleted, type Engine, flow, memoryStore, now, open, type Store, sleep, wait } from 'perdure';
 import { expect, onTestFinished, test } from 'vitest';
 import type { OperationRecord } from '../../src/model/records.js';
+import { workerOf } from '../store/records.js';
 import { type History, historyOf } from './well-formed.js';
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -36,7 +37,7 @@ async function hoursLater({ runs, journals }: History, hours: number): Promise<S
   });
   const store = memoryStore();
   await store.open();
-  await store.registerWorker('dead', 0);
+  await store.registerWorker(workerOf('dead', 0));
   await store.commit({
     workerId: 'dead',
     creates: [...runs.values()]

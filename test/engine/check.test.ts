@@ -16,6 +16,7 @@ import {
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type History, historyOf } from '../../src/testing/well-formed.js';
 import { inFlow, openEngine, settle, thrownBy, unique } from '../api/with-engine.js';
+import { workerOf } from '../store/records.js';
 import { testEngine } from '../testing/with-test-engine.js';
 
 /** The bodies of actions that were called. */
@@ -96,7 +97,7 @@ type Engine = Awaited<ReturnType<typeof openEngine>>['engine'];
 async function copyOf({ runs, journals }: History): Promise<Store> {
   const store = memoryStore();
   await store.open();
-  await store.registerWorker('alive', Number.MAX_SAFE_INTEGER);
+  await store.registerWorker(workerOf('alive', Number.MAX_SAFE_INTEGER));
   await store.commit({
     workerId: 'alive',
     creates: [...runs.values()]
@@ -408,7 +409,7 @@ describe('a blocked run', () => {
     const runId = await checked.record(async () => event('never'));
     await checked.store.open();
     const [run] = await checked.store.getRuns([runId]);
-    await checked.store.registerWorker('gone', 0);
+    await checked.store.registerWorker(workerOf('gone', 0));
     await checked.store.commit({
       workerId: 'gone',
       creates: [{ ...(run as NonNullable<typeof run>), id: 'on nine', version: 9, workerId: 'gone', status: 'RUNNING' }],

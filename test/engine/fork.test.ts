@@ -23,6 +23,7 @@ import { flawsOf, historyOf } from '../../src/testing/well-formed.js';
 import { crashingStore, failingStore, reapedStore } from '../../src/testing/wrapped-store.js';
 import type { TestEngine } from '../../src/testing.js';
 import { inFlow, nextEvent, settle, thrownBy, unique } from '../api/with-engine.js';
+import { workerOf } from '../store/records.js';
 import { aFlow, testEngine } from '../testing/with-test-engine.js';
 
 /** The bodies of actions that were called, with the keys of their calls. */
@@ -603,7 +604,7 @@ describe('refused', () => {
     );
     await settle();
     const [[run], operations] = [await made.store.getRuns(['run']), await made.store.loadJournal('run')];
-    await made.store.registerWorker('gone', 0);
+    await made.store.registerWorker(workerOf('gone', 0));
     await made.store.commit({
       workerId: 'gone',
       creates: [{ ...(run as NonNullable<typeof run>), id: 'on nine', version: 9 }],

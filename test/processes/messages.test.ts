@@ -79,14 +79,14 @@ test('what is sent while the owner stands still is there when it goes on', async
 
 test('what is sent while the owner stands still comes to whoever takes the run over', async () => {
   const place = new Place();
-  const a = await EngineProcess.open(place);
+  const a = await EngineProcess.open(place, { leaseMs: 300 });
   await a.ask('start', { flow: 'waiting', args: [2], runId: 'id' });
   await a.heard({ action: 'asked' });
   await a.stop(place);
   const stranger = await EngineProcess.open(place, STRANGER);
   await stranger.ask('send', { runId: 'id', args: ['n', 1] });
   await stranger.ask('send', { runId: 'id', args: ['n', 2] });
-  const b = await EngineProcess.open(place, { leaseMs: 300 });
+  const b = await EngineProcess.open(place);
   expect(await b.ask('result', { runId: 'id' })).toEqual([1, 2]);
   a.resume();
   await a.heard({ event: 'fenced' });

@@ -41,6 +41,14 @@ export class Place {
     return calls;
   }
 
+  /** Marks dead whoever would be dead a minute from now. */
+  async inAMinute(): Promise<void> {
+    const store = sqliteStore(this.store);
+    await store.open();
+    await store.reapWorkers({ workerId: 'of the test', nowMs: Date.now() + 60_000 });
+    await store.close();
+  }
+
   /** What the store holds now, which is well formed. */
   async history(): Promise<History> {
     const store = sqliteStore(this.store);

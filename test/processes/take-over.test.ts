@@ -102,9 +102,13 @@ test('what a process writes after its runs were taken is refused', async () => {
   await a.ask('start', { flow: 'gated', args: ['x'], runId: 'id' });
   await a.heard({ action: 'gate x' });
   const pending = a.ask('result', { runId: 'id' });
-  const b = await EngineProcess.open(place, { leaseMs: 10 });
+  await a.stop(place);
+  await place.inAMinute();
+  const b = await EngineProcess.open(place);
   await b.heard({ action: 'gate x' });
-  await a.ask('release');
+  const released = a.ask('release');
+  a.resume();
+  await released;
   await a.heard({ event: 'fenced' });
   await b.ask('release');
   const result = [`before x in ${a.pid}`, `gate x in ${b.pid}`, `after x in ${b.pid}`];

@@ -1,5 +1,6 @@
 import { action, actionContext, flow, type Logger, map, memoryStore, type OperationRecord, open, parallel, type Store } from 'perdure';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { workerOf } from '../store/records.js';
 
 const SILENT: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const RUN_ID = 'run';
@@ -251,7 +252,7 @@ test('batches are recorded as they ever were', async () => {
 test('a journal of batches that was recorded by an earlier version replays, and nothing of it is done again', async () => {
   const store = memoryStore();
   await store.open();
-  await store.registerWorker('dead', 0);
+  await store.registerWorker(workerOf('dead', 0));
   const run = {
     id: RUN_ID,
     flow: batches.name,

@@ -1,5 +1,6 @@
 import { action, continueAsNew, event, flow, parallel, patched, shield, sleep } from 'perdure';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { workerOf } from '../store/records.js';
 import { atRest, Generations, nextEvent, unique } from './generations.js';
 
 /** The bodies of actions that were called. */
@@ -320,7 +321,7 @@ test('a run whose version nobody has waits, and goes on when it comes', async ()
   const name = unique('missing');
   const { store } = run;
   await store.open();
-  await store.registerWorker('gone', 0);
+  await store.registerWorker(workerOf('gone', 0));
   const created = { ...BLANK, id: 'left', flow: name, version, workerId: 'gone' };
   await store.commit({
     workerId: 'gone',

@@ -8,6 +8,7 @@ import { observe } from '../crash/observer.js';
 import { Recorder } from '../crash/recorder.js';
 import { replayOf } from '../crash/replay-of.js';
 import { expectWellFormed } from '../crash/well-formed.js';
+import { workerOf } from '../store/records.js';
 import { type Program, programs, runProgram, sendBy, unchanging } from './programs.js';
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -93,7 +94,7 @@ async function live(program: Program, commitMacrotasks: number): Promise<{ writt
 async function storeAfter(written: readonly Written[]): Promise<Store> {
   const store = memoryStore();
   await store.open();
-  for (const { workerId } of commitsOf(written).slice(0, 1)) await store.registerWorker(workerId, 0);
+  for (const { workerId } of commitsOf(written).slice(0, 1)) await store.registerWorker(workerOf(workerId, 0));
   for (const each of written) await ('commit' in each ? store.commit(each.commit) : store.send(each.send));
   await store.close();
   return store;
@@ -181,8 +182,7 @@ test('a random flow takes the way of its journal when its worker is taken for de
     const watched = watchedStore(slowStore(store, fencedAt % 3), {
       after: (number, batch) => {
         recorder.committed(batch);
-        if (number % fencedAt === 0 && number < 50)
-          void store.reapWorkers({ workerId: 'nobody', nowMs: Number.MAX_SAFE_INTEGER, leaseMs: 1 });
+        if (number % fencedAt === 0 && number < 50) void store.reapWorkers({ workerId: 'nobody', nowMs: Number.POSITIVE_INFINITY });
       },
     });
     const engine = await open({ store: watched, default: false, logger: SILENT, leaks: 'ignore', nonDurableAwait: 'error' });

@@ -1,6 +1,7 @@
 import { action, flow, memoryStore, open, type Store } from 'perdure';
 import { expect, onTestFinished, test } from 'vitest';
 import type { RunRecord } from '../../src/model/records.js';
+import { workerOf } from '../store/records.js';
 import { atRest, nextEvent, unique } from './generations.js';
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -11,7 +12,7 @@ const pay = action('pay', async (amount: number) => amount);
 async function leftBehind(...runs: readonly { flow: string; version?: number }[]): Promise<Store> {
   const store = memoryStore();
   await store.open();
-  await store.registerWorker('dead', 0);
+  await store.registerWorker(workerOf('dead', 0));
   const creates = runs.map(
     ({ flow: name, version = 1 }): RunRecord => ({
       id: `run of ${name} ${version}`,

@@ -8,4 +8,5 @@ export {
   startOf,
   theRun,
   withRuns,
+  workerOf,
 } from '../../src/testing/store-conformance/records.js';

@@ -8,7 +8,7 @@ import type { Store } from '../../src/store/store.js';
 import { wrappedStore } from '../../src/testing/wrapped-store.js';
 import { createTestEngine } from '../../src/testing.js';
 import { deferred, unique } from '../api/with-engine.js';
-import { batchOf, runOf, withRuns } from './records.js';
+import { batchOf, runOf, withRuns, workerOf } from './records.js';
 import { tempDirectory } from './temp-directory.js';
 
 const STORES: Readonly<Record<string, () => Store>> = {
@@ -76,15 +76,15 @@ describe.each(Object.entries(STORES))('one object for %s', (_, make) => {
     const store = make();
     await store.open();
     await store.open();
-    await store.registerWorker('w1', 1_000);
-    await store.registerWorker('w2', 1_000);
+    await store.registerWorker(workerOf('w1'));
+    await store.registerWorker(workerOf('w2'));
     await store.retireWorker('w1');
     await store.close();
-    expect(await store.reapWorkers({ workerId: 'w3', nowMs: 2_000, leaseMs: 30_000 })).toEqual([]);
+    expect(await store.reapWorkers({ workerId: 'w3', nowMs: 2_000 })).toEqual([]);
     expect(await store.commit(batchOf({ workerId: 'w2' }))).toEqual([]);
     await store.close();
     await store.open();
-    expect(await store.reapWorkers({ workerId: 'w3', nowMs: 2_000, leaseMs: 30_000 })).toEqual(['w2']);
+    expect(await store.reapWorkers({ workerId: 'w3', nowMs: 2_000 })).toEqual(['w2']);
     await store.close();
   });
 
@@ -96,7 +96,7 @@ describe.each(Object.entries(STORES))('one object for %s', (_, make) => {
     expect(await store.changedElsewhere()).toBe(false);
     await store.open();
     expect([await store.changedElsewhere(), await store.changedElsewhere()]).toEqual([true, true]);
-    await store.registerWorker('w2', 1_000);
+    await store.registerWorker(workerOf('w2'));
     await store.commit(batchOf({ workerId: 'w2', creates: [runOf('id', { workerId: 'w2' })] }));
     await store.retireWorker('w2');
     await store.close();

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { SqliteDatabase } from '../../src/store/sqlite/driver.js';
 import { findDriver } from '../../src/store/sqlite/find-driver.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
-import { outcomeOf, runOf } from './records.js';
+import { outcomeOf, runOf, workerOf } from './records.js';
 import { tempDirectory } from './temp-directory.js';
 
 /** What version 1 of the schema was, with a run that its process has left unfinished. Never to be changed. */
@@ -34,10 +35,40 @@ test('a file of the first schema version is brought up to date, and nothing in i
 
   const store = sqliteStore(path);
   await store.open();
-  await store.registerWorker('w1', 1_000);
+  await store.registerWorker(workerOf('w1'));
   const { claimed } = await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [{ flow: 'order', version: 1 }], limit: 10 });
   expect(claimed).toEqual([runOf('left')]);
   expect(await store.loadJournal('left')).toEqual([outcomeOf('left', '0', 1)]);
   expect(await store.readInbox('w1')).toEqual([{ id: 1, runId: 'left', kind: 'cancel', payload: '{}' }]);
   await store.close();
 });
+
+test('a file that was brought up to date has the columns and indexes of a new one', async () => {
+  const [directory, { connect }] = [tempDirectory(), await findDriver()];
+  const [old, young] = [join(directory, 'old.db'), join(directory, 'new.db')];
+  const database = connect(old);
+  database.exec(VERSION_1);
+  database.close();
+  const shapes = [];
+  for (const path of [old, young]) {
+    const store = sqliteStore(path);
+    await store.open();
+    await store.close();
+    const database = connect(path);
+    shapes.push(shapeOf(database));
+    database.close();
+  }
+  expect(shapes[0]).toEqual(shapes[1]);
+  expect(Object.keys(shapes[0]?.columns ?? {})).toEqual(['meta', 'runs', 'operations', 'inbox', 'workers']);
+});
+
+/** What a database has, in no order that matters. */
+function shapeOf(database: SqliteDatabase): { columns: Record<string, string[]>; others: string[] } {
+  const columns: Record<string, string[]> = {};
+  for (const table of ['meta', 'runs', 'operations', 'inbox', 'workers']) {
+    const rows = database.prepare(`PRAGMA table_info(perdure_${table})`).all([]);
+    columns[table] = rows.map((row) => [row['name'], row['type'], row['notnull'], row['pk']].join(' ')).sort();
+  }
+  const others = database.prepare(`SELECT type, name, sql FROM sqlite_master WHERE type <> 'table'`).all([]);
+  return { columns, others: others.map((row) => `${row['type']} ${row['name']} ${row['sql']}`).sort() };
+}

@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
-import { batchOf, endOf, runOf } from './records.js';
+import { batchOf, endOf, runOf, workerOf } from './records.js';
 import { tempDirectory } from './temp-directory.js';
 
 test('runs are suspended by their ids, however many others their worker has and the file holds', async () => {
   const store = sqliteStore(join(tempDirectory(), 'app.db'), { synchronous: 'normal' });
   await store.open();
   onTestFinished(() => store.close());
-  await store.registerWorker('w1', 0);
+  await store.registerWorker(workerOf('w1', 0));
   const ids = Array.from({ length: 10_000 }, (_, n) => `${n}`);
   await store.commit(batchOf({ creates: ids.map((id) => runOf(id)) }));
   const startedAt = performance.now();
@@ -25,7 +25,7 @@ test('a batch with a run of another worker is refused whole, whatever it was to 
   const store = sqliteStore(join(tempDirectory(), 'app.db'), { synchronous: 'normal' });
   await store.open();
   onTestFinished(() => store.close());
-  await store.registerWorker('w1', 0);
+  await store.registerWorker(workerOf('w1', 0));
   for (const batch of [
     batchOf({ suspends: [{ runId: 'strange', wakeAt: 5_000, children: [] }] }),
     batchOf({ restarts: [{ runId: 'strange', input: '[]', seed: '', options: null, operations: [] }] }),

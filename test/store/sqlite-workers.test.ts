@@ -7,10 +7,10 @@ import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
 import { assertWellStored } from '../../src/testing/store-conformance/well-stored.js';
 import { buildStore, ChildWorker } from './child-worker.js';
-import { batchOf, theRun } from './records.js';
+import { batchOf, theRun, workerOf } from './records.js';
 import { tempDirectory } from './temp-directory.js';
 
-const NOW = { workerId: 'w1', nowMs: 2_000, leaseMs: 30_000 };
+const NOW = { workerId: 'w1', nowMs: 2_000 };
 let storeModule = '';
 
 beforeAll(async () => {
@@ -23,7 +23,7 @@ async function openStore(path: string, workerId?: string): Promise<Store> {
   const store = sqliteStore(path);
   await store.open();
   onTestFinished(() => store.close());
-  if (workerId !== undefined) await store.registerWorker(workerId, 1_000);
+  if (workerId !== undefined) await store.registerWorker(workerOf(workerId));
   return store;
 }
 
@@ -49,7 +49,7 @@ test('a worker that could not be registered leaves no file behind', async () => 
   onTestFinished(() => store.close());
   const other = findDriver().connect(path);
   other.exec('BEGIN IMMEDIATE');
-  await expect(store.registerWorker('w1', 1_000)).rejects.toMatchObject({ code: 'STORE_BUSY' });
+  await expect(store.registerWorker(workerOf('w1'))).rejects.toMatchObject({ code: 'STORE_BUSY' });
   other.exec('ROLLBACK');
   other.close();
   expect(existsSync(`${path}-worker-w1`)).toBe(false);
@@ -173,9 +173,9 @@ test('a fenced worker can be retired, and its process registers anew', async () 
   const path = join(tempDirectory(), 'app.db');
   const store = await openStore(path, 'w1');
   const other = await openStore(path, 'w2');
-  expect(await other.reapWorkers({ workerId: 'w2', nowMs: 31_001, leaseMs: 30_000 })).toEqual(['w1']);
+  expect(await other.reapWorkers({ workerId: 'w2', nowMs: 31_001 })).toEqual(['w1']);
   await store.retireWorker('w1');
-  await store.registerWorker('w3', 31_001);
+  await store.registerWorker(workerOf('w3', 31_001));
   expect(await store.commit(batchOf({ workerId: 'w3' }))).toEqual([]);
   expect(existsSync(`${path}-worker-w1`)).toBe(false);
 });

@@ -4,6 +4,7 @@ import { memoryStore } from '../../src/store/memory-store.js';
 import type { Store } from '../../src/store/store.js';
 import { storeConformance } from '../../src/testing/store-conformance.js';
 import { withCommit, wrappedStore } from '../../src/testing/wrapped-store.js';
+import { workerOf } from '../store/records.js';
 
 /** A store with some methods of its own. */
 function instead(store: Store, methods: Partial<Store>): Store {
@@ -490,7 +491,7 @@ class Sleep {
 
 /** What a living worker of another id writes. */
 async function asSomebodyElse<T>(store: Store, write: (workerId: string) => Promise<T>): Promise<T> {
-  await store.registerWorker('somebody else', 1_000);
+  await store.registerWorker(workerOf('somebody else'));
   try {
     return await write('somebody else');
   } finally {

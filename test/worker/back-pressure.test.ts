@@ -2,6 +2,7 @@ import { action, type DurableFuture, sleep } from 'perdure';
 import { describe, expect, test } from 'vitest';
 import { memoryStore } from '../../src/store/memory-store.js';
 import { deferred, nextEvent, settle, thrownBy, unique } from '../api/with-engine.js';
+import { workerOf } from '../store/records.js';
 import { aFlow, testEngine } from '../testing/with-test-engine.js';
 import { type Sleeping, STORES, sleepingEngine } from './sleeping.js';
 
@@ -126,8 +127,8 @@ test('a start that waits for room hears of it when the engine has lost all its r
   const waiting = futures.map((future) => future.recorded().then(() => heard.push(future.id)));
   await settle();
   expect(heard).toEqual(['0']);
-  await store.reapWorkers({ workerId: 'another', nowMs: engine.now(), leaseMs: -1 });
-  await store.registerWorker('another', engine.now());
+  await store.reapWorkers({ workerId: 'another', nowMs: Number.POSITIVE_INFINITY });
+  await store.registerWorker(workerOf('another', engine.now()));
   const [{ flow = '' } = {}] = await store.getRuns(['0']);
   const { claimed } = await store.claimRuns({ workerId: 'another', nowMs: engine.now(), flows: [{ flow, version: 1 }], limit: 10 });
   expect(claimed).toHaveLength(3);

@@ -3,7 +3,7 @@ import type { OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } fr
 import type { CommitBatch } from '../store.js';
 import { BulkStatement } from './bulk-statement.js';
 import type { Connection } from './connection.js';
-import { checkFence, FENCE } from './fence.js';
+import { checkFence } from './fence.js';
 import type { Inbox } from './inbox.js';
 import { END_FIELDS, OPERATION_COLUMNS, OPERATION_FIELDS, RUN_COLUMNS, RUN_FIELDS, runOf } from './rows.js';
 import { ASLEEP, AWAKE, WOKEN } from './schema.js';
@@ -23,8 +23,8 @@ const OVERWRITE = `ON CONFLICT (run_id, id) DO UPDATE SET ${OVERWRITTEN.map((col
 const WRITE_OPERATIONS = (rows: string): string =>
   `INSERT OR FAIL INTO perdure_operations (${OPERATION_COLUMNS.join(', ')}) VALUES ${rows} ${OVERWRITE}`;
 /** The write and its fence in one. */
-const WRITE_ONE_OPERATION = `INSERT INTO perdure_operations (${OPERATION_COLUMNS.join(', ')})
-   SELECT ${OPERATION_COLUMNS.map(() => '?').join(', ')} WHERE EXISTS (${FENCE}) ${OVERWRITE}`;
+const WRITE_ONE_OPERATION = (fence: string): string => `INSERT INTO perdure_operations (${OPERATION_COLUMNS.join(', ')})
+   SELECT ${OPERATION_COLUMNS.map(() => '?').join(', ')} WHERE EXISTS (${fence}) ${OVERWRITE}`;
 
 const RESTART_RUN = `UPDATE perdure_runs SET input = ?, seed = ?, options = ? WHERE id = ? AND worker_id = ? AND ${AWAKE}`;
 
@@ -60,6 +60,7 @@ export class CommitWriter {
   readonly #runs: BulkStatement<RunRecord>;
   readonly #operations: BulkStatement<OperationRecord>;
   readonly #ends: BulkStatement<RunEnd>;
+  readonly #writeOneOperation: string;
   #commits = 0;
 
   constructor(connection: Connection, inbox: Inbox) {
@@ -68,6 +69,7 @@ export class CommitWriter {
     this.#runs = new BulkStatement(connection, { text: INSERT_RUNS, fields: RUN_FIELDS });
     this.#operations = new BulkStatement(connection, { text: WRITE_OPERATIONS, fields: OPERATION_FIELDS });
     this.#ends = new BulkStatement(connection, { text: END_RUNS, fields: END_FIELDS });
+    this.#writeOneOperation = WRITE_ONE_OPERATION(connection.guard.fence);
   }
 
   /** Writes a batch in one transaction; returns the runs whose id was taken. */
@@ -79,7 +81,7 @@ export class CommitWriter {
   }
 
   #writeAll(batch: CommitBatch): RunRecord[] {
-    return this.#connection.write('write outcomes', () => {
+    return this.#connection.transaction('write outcomes', () => {
       checkFence(this.#connection, batch.workerId);
       const taken = batch.creates.length === 0 ? [] : this.#create(batch.creates);
       if (batch.operations.length > 0) this.#operations.run(groupedByRun(batch.operations));
@@ -99,7 +101,7 @@ export class CommitWriter {
   #wroteOne({ workerId, operations }: CommitBatch): boolean {
     const operation = operations[0] as OperationRecord;
     const values = OPERATION_FIELDS.map((field) => operation[field]);
-    return this.#connection.writeOne('write an outcome', WRITE_ONE_OPERATION, [...values, workerId]) === 1;
+    return this.#connection.writeOne('write an outcome', this.#writeOneOperation, [...values, workerId]) === 1;
   }
 
   #create(creates: readonly RunRecord[]): RunRecord[] {

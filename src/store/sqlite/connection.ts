@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { StorageError } from '../../errors/errors.js';
 import type { SqliteDatabase, SqliteDriver, SqliteStatement, SqlValue } from './driver.js';
 import { migrate, rollback } from './schema.js';
+import { SchemaGuard } from './schema-guard.js';
 import { isBusy, storageError } from './sqlite-errors.js';
 
 /** How to open a file. */
@@ -42,6 +43,7 @@ export class Connection {
   readonly path: string;
   /** The path without symbolic links, the same for everybody who uses the file: what lies beside it is named by it. */
   readonly realPath: string;
+  readonly guard: SchemaGuard;
   readonly #options: ConnectionOptions;
   readonly #statements = new Map<string, SqliteStatement>();
   #database: SqliteDatabase;
@@ -53,6 +55,7 @@ export class Connection {
     this.realPath = realpathSync(options.path);
     this.#options = options;
     this.#database = database;
+    this.guard = new SchemaGuard(database, options.path);
   }
 
   /**
@@ -100,8 +103,18 @@ export class Connection {
     return this.run(doing, () => this.statement(sql).run(values).changes);
   }
 
-  /** Runs `work` in one write transaction: all of it happens, or nothing when it throws. */
+  /** Writes what no worker does by itself, in one transaction, as long as the schema is the one that was opened. */
   write<T>(doing: string, work: () => T): T {
+    return this.transaction(doing, () => {
+      const known = this.statement(`SELECT 1 AS known WHERE ${this.guard.condition}`).get([]) !== undefined;
+      const change = known ? undefined : this.schemaChange();
+      if (change !== undefined) throw change;
+      return work();
+    });
+  }
+
+  /** Runs `work` in one write transaction: all of it happens, or nothing when it throws. What it does first is to be a fence. */
+  transaction<T>(doing: string, work: () => T): T {
     return this.run(doing, () => {
       this.statement('BEGIN IMMEDIATE').run([]);
       try {
@@ -128,10 +141,21 @@ export class Connection {
     this.#seenVersion = undefined;
   }
 
+  /** What a newer version of perdure has made of the schema since the file was opened, if anything. */
+  schemaChange(): StorageError | undefined {
+    return this.guard.change(this.#database);
+  }
+
   #failure(error: unknown, doing: string): StorageError {
     const failure = storageError(error, doing, this.path);
     if (failure.code === 'STORE_BUSY') this.#stuck = true;
-    return failure;
+    if (failure.code !== 'STORE_FAILED') return failure;
+    try {
+      // Statements fail in many ways over tables that have changed.
+      return this.schemaChange() ?? failure;
+    } catch {
+      return failure;
+    }
   }
 
   #reopen(): void {
@@ -151,7 +175,7 @@ export class Connection {
   stretchLog(): void {
     try {
       this.#database.exec('PRAGMA busy_timeout = 0');
-      this.write('stretch the log', () => growFile(`${this.realPath}-wal`, LOG_BYTES));
+      this.transaction('stretch the log', () => growFile(`${this.realPath}-wal`, LOG_BYTES));
     } catch {
       // Nothing depends on it.
     } finally {

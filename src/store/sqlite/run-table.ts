@@ -29,7 +29,7 @@ export class RunTable {
   claim(query: ClaimQuery): { claimed: RunRecord[]; blocked: RunRecord[] } {
     const flows = JSON.stringify(query.flows.map(({ flow, version }) => [flow, version]));
     if (!this.#anyToClaim(query, flows)) return { claimed: [], blocked: [] };
-    return this.#connection.write('claim runs', () => {
+    return this.#connection.transaction('claim runs', () => {
       checkFence(this.#connection, query.workerId);
       this.#connection.statement(`UPDATE perdure_runs SET ${WOKEN} WHERE ${DUE}`).run([query.nowMs]);
       const blocked = this.#rows(`SELECT n, ${RUN_COLUMNS.join(', ')} FROM perdure_runs WHERE ${HOMELESS} ORDER BY n`, [flows]);

@@ -9,71 +9,104 @@ export const ASLEEP = `status = 'SUSPENDED'`;
 /** What becomes of a run that something has come for. */
 export const WOKEN = `status = 'PENDING', wake_at = NULL`;
 
+const AWAKE_INDEX = `CREATE INDEX perdure_runs_awake ON perdure_runs (worker_id) WHERE ${AWAKE}`;
+const ASLEEP_INDEX = `CREATE INDEX perdure_runs_asleep ON perdure_runs (wake_at) WHERE ${ASLEEP}`;
+const PARENT_INDEX = 'CREATE INDEX perdure_runs_parent ON perdure_runs (parent_run_id) WHERE parent_run_id IS NOT NULL';
+const FINISHED_INDEX = `CREATE INDEX perdure_runs_finished ON perdure_runs (finished_at)
+  WHERE finished_at IS NOT NULL AND parent_run_id IS NULL`;
+
+/** Version 2 does not look at the schema again before it registers a worker anew. It cannot say what it has to say from version 3 on. */
+const LEASE_TRIGGER = `CREATE TRIGGER perdure_workers_lease BEFORE INSERT ON perdure_workers WHEN NEW.lease_ms IS NULL
+  BEGIN SELECT RAISE(ABORT, 'this file was migrated by a newer version of perdure: upgrade this process as well'); END`;
+
 /**
- * The steps from one schema version to the next; the version is their number. A step that was released never changes.
+ * All of the newest version, for a new file.
  *
  * Small columns come first, so that reading them does not walk through long texts. `n` is the order of creation. Indexes are few because each costs
- * every write: ids, the runs that are awake by owner, those asleep by when they wake, and children by parent.
+ * every write: ids, the runs that are awake by owner, those asleep by when they wake, children by parent, and roots by when they ended.
  */
-const MIGRATIONS: readonly string[] = [
-  `CREATE TABLE perdure_runs (
-     n INTEGER PRIMARY KEY,
-     id TEXT NOT NULL UNIQUE,
-     flow TEXT NOT NULL,
-     version INTEGER NOT NULL,
-     status TEXT NOT NULL,
-     worker_id TEXT,
-     blocked_code TEXT,
-     created_at INTEGER NOT NULL,
-     finished_at INTEGER,
-     parent_run_id TEXT,
-     parent_operation_id TEXT,
-     digest TEXT NOT NULL,
-     seed TEXT NOT NULL,
-     options TEXT,
-     input TEXT NOT NULL,
-     outcome TEXT
-   );
-   CREATE INDEX perdure_runs_unfinished ON perdure_runs (worker_id) WHERE status IN ('PENDING', 'RUNNING', 'SUSPENDED', 'BLOCKED');
-   CREATE TABLE perdure_operations (
-     run_id TEXT NOT NULL,
-     id TEXT NOT NULL,
-     seq INTEGER,
-     status TEXT NOT NULL,
-     kind TEXT NOT NULL,
-     name TEXT NOT NULL,
-     started_at INTEGER NOT NULL,
-     finished_at INTEGER,
-     due_at INTEGER,
-     child_run_id TEXT,
-     digest TEXT NOT NULL,
-     input TEXT,
-     outcome TEXT,
-     PRIMARY KEY (run_id, id)
-   ) WITHOUT ROWID;
-   CREATE TABLE perdure_inbox (
-     id INTEGER PRIMARY KEY AUTOINCREMENT,
-     run_id TEXT NOT NULL,
-     kind TEXT NOT NULL,
-     payload TEXT NOT NULL
-   );
-   CREATE INDEX perdure_inbox_run ON perdure_inbox (run_id);
-   CREATE TABLE perdure_workers (
-     id TEXT PRIMARY KEY,
-     status TEXT NOT NULL,
-     registered_at INTEGER NOT NULL,
-     heartbeat_at INTEGER NOT NULL
-   ) WITHOUT ROWID;`,
+const NEW_FILE = `
+  CREATE TABLE perdure_runs (
+    n INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    flow TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    worker_id TEXT,
+    blocked_code TEXT,
+    created_at INTEGER NOT NULL,
+    finished_at INTEGER,
+    wake_at INTEGER,
+    parent_run_id TEXT,
+    parent_operation_id TEXT,
+    recoveries TEXT,
+    digest TEXT NOT NULL,
+    seed TEXT NOT NULL,
+    options TEXT,
+    input TEXT NOT NULL,
+    outcome TEXT
+  );
+  ${AWAKE_INDEX};
+  ${ASLEEP_INDEX};
+  ${PARENT_INDEX};
+  ${FINISHED_INDEX};
+  CREATE TABLE perdure_operations (
+    run_id TEXT NOT NULL,
+    id TEXT NOT NULL,
+    seq INTEGER,
+    status TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    finished_at INTEGER,
+    due_at INTEGER,
+    child_run_id TEXT,
+    digest TEXT NOT NULL,
+    attempts TEXT,
+    input TEXT,
+    outcome TEXT,
+    PRIMARY KEY (run_id, id)
+  ) WITHOUT ROWID;
+  CREATE TABLE perdure_inbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    payload TEXT NOT NULL
+  );
+  CREATE INDEX perdure_inbox_run ON perdure_inbox (run_id);
+  CREATE TABLE perdure_workers (
+    id TEXT PRIMARY KEY,
+    status TEXT NOT NULL,
+    registered_at INTEGER NOT NULL,
+    heartbeat_at INTEGER NOT NULL,
+    lease_ms INTEGER,
+    info TEXT
+  ) WITHOUT ROWID;
+  ${LEASE_TRIGGER};`;
+
+/**
+ * The steps of a file from one version to the next: the first leads from 1 to 2. A step that was released never changes. Columns are added behind the long
+ * texts, since a table of a million rows is not to be written anew while a process waits for its store.
+ */
+const STEPS: readonly string[] = [
   `ALTER TABLE perdure_operations ADD COLUMN attempts TEXT;
    ALTER TABLE perdure_runs ADD COLUMN wake_at INTEGER;
    DROP INDEX perdure_runs_unfinished;
-   CREATE INDEX perdure_runs_awake ON perdure_runs (worker_id) WHERE ${AWAKE};
-   CREATE INDEX perdure_runs_asleep ON perdure_runs (wake_at) WHERE ${ASLEEP};
-   CREATE INDEX perdure_runs_parent ON perdure_runs (parent_run_id) WHERE parent_run_id IS NOT NULL;`,
+   ${AWAKE_INDEX};
+   ${ASLEEP_INDEX};
+   ${PARENT_INDEX};`,
+  // Processes of an older version may have the file open: none of their workers lives on, so that the fence stops them.
+  `ALTER TABLE perdure_runs ADD COLUMN recoveries TEXT;
+   ALTER TABLE perdure_workers ADD COLUMN lease_ms INTEGER;
+   ALTER TABLE perdure_workers ADD COLUMN info TEXT;
+   ${FINISHED_INDEX};
+   UPDATE perdure_runs SET status = 'PENDING', worker_id = NULL WHERE worker_id IS NOT NULL AND ${AWAKE};
+   UPDATE perdure_workers SET status = 'DEAD';
+   ${LEASE_TRIGGER};`,
 ];
 
 /** The schema version this code reads and writes. */
-export const SCHEMA_VERSION: number = MIGRATIONS.length;
+export const SCHEMA_VERSION: number = STEPS.length + 1;
 
 /**
  * Brings the schema up to date: all pending steps in one transaction, which looks again at the version, since another process may be doing the same.
@@ -84,9 +117,10 @@ export function migrate(database: SqliteDatabase, path: string): void {
   if (versionOf(database, path) === SCHEMA_VERSION) return;
   database.exec('BEGIN IMMEDIATE');
   try {
-    const pending = MIGRATIONS.slice(versionOf(database, path));
+    const version = versionOf(database, path);
     database.exec('CREATE TABLE IF NOT EXISTS perdure_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID');
-    for (const step of pending) database.exec(step);
+    if (version === 0) database.exec(NEW_FILE);
+    else for (const step of STEPS.slice(version - 1)) database.exec(step);
     database.exec(`INSERT OR REPLACE INTO perdure_meta (key, value) VALUES ('schema_version', '${SCHEMA_VERSION}')`);
     database.exec('COMMIT');
   } catch (error) {

@@ -5,7 +5,7 @@ import { requireOneVersion } from '../../errors/one-version.js';
 import { hasMethods, isOneOf, isText, type OptionTable, readOptions } from '../../errors/options.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
 import type { RunStatus } from '../../model/statuses.js';
-import type { ClaimQuery, CommitBatch, PruneQuery, RunFilter, Store } from '../store.js';
+import type { ClaimQuery, CommitBatch, NewWorker, PruneQuery, RunFilter, Store } from '../store.js';
 import { CommitWriter } from './commit-writer.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import type { SqliteDriver } from './driver.js';
@@ -135,8 +135,8 @@ class SqliteStore implements Store {
     parts?.connection.close();
   }
 
-  async registerWorker(workerId: string, nowMs: number): Promise<void> {
-    this.#use().workers.register(workerId, nowMs);
+  async registerWorker(worker: NewWorker): Promise<void> {
+    this.#use().workers.register(worker);
   }
 
   async retireWorker(workerId: string): Promise<void> {
@@ -147,7 +147,7 @@ class SqliteStore implements Store {
     this.#use().workers.heartbeat(workerId, nowMs);
   }
 
-  async reapWorkers(query: { workerId: string; nowMs: number; leaseMs: number }): Promise<string[]> {
+  async reapWorkers(query: { workerId: string; nowMs: number }): Promise<string[]> {
     const { connection, workers } = this.#use();
     return connection.run('look for dead workers', () => workers.reap(query));
   }

@@ -1,4 +1,5 @@
 import { StorageError } from '../../errors/errors.js';
+import type { NewWorker } from '../store.js';
 import type { Connection } from './connection.js';
 import type { SqliteDriver } from './driver.js';
 import { fenced } from './fence.js';
@@ -42,11 +43,11 @@ export class WorkerTable {
     sweepWorkerLocks(this.#driver, this.#connection.realPath, (workerId) => statuses.get(workerId));
   }
 
-  register(workerId: string, nowMs: number): void {
-    const lock = takeWorkerLock(this.#driver, this.#connection.realPath, workerId);
+  register(worker: NewWorker): void {
+    const lock = takeWorkerLock(this.#driver, this.#connection.realPath, worker.id);
     try {
-      this.#connection.write('register a worker', () => this.#insert(workerId, nowMs));
-      this.#locks.set(workerId, lock);
+      this.#connection.write('register a worker', () => this.#insert(worker));
+      this.#locks.set(worker.id, lock);
     } catch (error) {
       lock.release();
       throw error;
@@ -63,16 +64,17 @@ export class WorkerTable {
   }
 
   heartbeat(workerId: string, nowMs: number): void {
-    const renewal = `UPDATE perdure_workers SET heartbeat_at = ? WHERE id = ? AND status = 'ALIVE'`;
+    const { condition } = this.#connection.guard;
+    const renewal = `UPDATE perdure_workers SET heartbeat_at = ? WHERE id = ? AND status = 'ALIVE' AND ${condition}`;
     const changes = this.#connection.writeOne('renew a heartbeat', renewal, [nowMs, workerId]);
-    if (changes === 0) throw fenced(workerId, this.#connection.path);
+    if (changes === 0) throw fenced(workerId, this.#connection);
   }
 
-  reap({ workerId, nowMs, leaseMs }: { workerId: string; nowMs: number; leaseMs: number }): string[] {
-    const oldest = nowMs - leaseMs;
+  reap({ workerId, nowMs }: { workerId: string; nowMs: number }): string[] {
     const dead: string[] = [];
     for (const other of this.#living()) {
       if (other.id === workerId) continue;
+      const oldest = nowMs - other.leaseMs;
       const lock = probeWorkerLock(this.#driver, this.#connection.realPath, other.id);
       // Only the lease can be renewed meanwhile: a lock that was given up is never taken again.
       const olderThan = lock === 'held' ? oldest : Number.MAX_SAFE_INTEGER;
@@ -92,18 +94,18 @@ export class WorkerTable {
     this.#locks.clear();
   }
 
-  #insert(workerId: string, nowMs: number): void {
-    const known = this.#connection.statement('SELECT status FROM perdure_workers WHERE id = ?').get([workerId]);
-    if (known?.['status'] === 'DEAD') throw fenced(workerId, this.#connection.path);
+  #insert({ id, nowMs, leaseMs, info }: NewWorker): void {
+    const known = this.#connection.statement('SELECT status FROM perdure_workers WHERE id = ?').get([id]);
+    if (known?.['status'] === 'DEAD') throw fenced(id, this.#connection);
     if (known !== undefined) {
       throw new StorageError(
         'STORE_FAILED',
-        `could not register worker ${workerId} in ${this.#connection.path}: a worker of this id is registered. Every worker needs an id of its own`,
+        `could not register worker ${id} in ${this.#connection.path}: a worker of this id is registered. Every worker needs an id of its own`,
       );
     }
     this.#connection
-      .statement(`INSERT INTO perdure_workers (id, status, registered_at, heartbeat_at) VALUES (?, 'ALIVE', ?, ?)`)
-      .run([workerId, nowMs, nowMs]);
+      .statement(`INSERT INTO perdure_workers (id, status, registered_at, heartbeat_at, lease_ms, info) VALUES (?, 'ALIVE', ?, ?, ?, ?)`)
+      .run([id, nowMs, nowMs, leaseMs, JSON.stringify(info)]);
   }
 
   #markDead(workerId: string, olderThan: number): boolean {
@@ -117,10 +119,14 @@ export class WorkerTable {
     });
   }
 
-  #living(): { readonly id: string; readonly heartbeatAt: number }[] {
+  #living(): { readonly id: string; readonly heartbeatAt: number; readonly leaseMs: number }[] {
     return this.#connection
-      .statement(`SELECT id, heartbeat_at FROM perdure_workers WHERE status = 'ALIVE'`)
+      .statement(`SELECT id, heartbeat_at, lease_ms FROM perdure_workers WHERE status = 'ALIVE'`)
       .all([])
-      .map((row) => ({ id: row['id'] as string, heartbeatAt: row['heartbeat_at'] as number }));
+      .map((row) => ({
+        id: row['id'] as string,
+        heartbeatAt: row['heartbeat_at'] as number,
+        leaseMs: row['lease_ms'] as number,
+      }));
   }
 }

@@ -2,7 +2,7 @@ import type { InboxMessage, OperationRecord, RunRecord } from '../../model/recor
 import type { Store } from '../../store/store.js';
 import { assertEqual, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
-import { batchOf, endOf, messageTo, outcomeOf, runOf, startOf, theRun, withRuns } from './records.js';
+import { batchOf, endOf, messageTo, outcomeOf, runOf, startOf, theRun, withRuns, workerOf } from './records.js';
 
 const ORDER = { flow: 'order', version: 1 };
 
@@ -43,8 +43,8 @@ export const batches: readonly StoreCase[] = area('batches', {
     const store = await connect();
     const message = await withWork(store);
     const other = await connect();
-    await other.reapWorkers({ workerId: 'w2', nowMs: 100_000, leaseMs: 30_000 });
-    await other.registerWorker('w2', 100_000);
+    await other.reapWorkers({ workerId: 'w2', nowMs: 100_000 });
+    await other.registerWorker(workerOf('w2', 100_000));
     await other.claimRuns({ workerId: 'w2', nowMs: 2_000, flows: [ORDER], limit: 1 });
     const before = await contentsOf(other, 'w2');
     assertEqual(before.inboxes, [[message]]);
@@ -62,7 +62,7 @@ export const batches: readonly StoreCase[] = area('batches', {
   'a batch with one end that is refused changes nothing, wherever that stands (S2, S3)': async (connect) => {
     const store = await connect();
     const message = await withWork(store);
-    await store.registerWorker('w2', 1_000);
+    await store.registerWorker(workerOf('w2'));
     await store.commit(batchOf({ workerId: 'w2', creates: [runOf('theirs', { workerId: 'w2' })] }));
     const before = await contentsOf(store, 'w1', 'w2');
     for (const ends of [

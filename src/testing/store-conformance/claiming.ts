@@ -1,6 +1,6 @@
 import { assertEqual, assertFields } from './assertions.js';
 import { area, type StoreCase } from './case.js';
-import { batchOf, blockOf, endOf, outcomeOf, runOf, theRun, withRuns } from './records.js';
+import { batchOf, blockOf, endOf, outcomeOf, runOf, theRun, withRuns, workerOf } from './records.js';
 
 const ORDER = { flow: 'order', version: 1 };
 
@@ -10,8 +10,8 @@ export const claiming: readonly StoreCase[] = area('claiming', {
     await store.commit(batchOf({ operations: [outcomeOf('a', '1', 1)] }));
     await store.close();
     const other = await connect();
-    await other.registerWorker('w2', 2_000);
-    await other.reapWorkers({ workerId: 'w2', nowMs: 2_000, leaseMs: 30_000 });
+    await other.registerWorker(workerOf('w2', 2_000));
+    await other.reapWorkers({ workerId: 'w2', nowMs: 2_000 });
     const { claimed, blocked } = await other.claimRuns({ workerId: 'w2', nowMs: 2_000, flows: [ORDER], limit: 10 });
     assertEqual(claimed, [runOf('a', { workerId: 'w2' }), runOf('b', { workerId: 'w2' })]);
     assertEqual(blocked, []);
@@ -20,15 +20,15 @@ export const claiming: readonly StoreCase[] = area('claiming', {
   },
   'runs of living workers are not claimed (S5)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
-    await store.registerWorker('w2', 1_000);
+    await store.registerWorker(workerOf('w2'));
     assertEqual(await store.claimRuns({ workerId: 'w2', nowMs: 2_000, flows: [ORDER], limit: 10 }), { claimed: [], blocked: [] });
   },
   'a run is claimed by one worker only (S5)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.retireWorker('w1');
     const other = await connect();
-    await store.registerWorker('w2', 1_000);
-    await other.registerWorker('w3', 1_000);
+    await store.registerWorker(workerOf('w2'));
+    await other.registerWorker(workerOf('w3'));
     const first = await store.claimRuns({ workerId: 'w2', nowMs: 2_000, flows: [ORDER], limit: 10 });
     const second = await other.claimRuns({ workerId: 'w3', nowMs: 2_000, flows: [ORDER], limit: 10 });
     assertEqual([first.claimed.length, second.claimed.length], [1, 0]);
@@ -36,7 +36,7 @@ export const claiming: readonly StoreCase[] = area('claiming', {
   'the oldest runs are claimed first, up to the limit': async (connect) => {
     const store = await withRuns(await connect(), 'z', 'm', 'a');
     await store.retireWorker('w1');
-    await store.registerWorker('w2', 1_000);
+    await store.registerWorker(workerOf('w2'));
     const claim = async (limit: number): Promise<string[]> => {
       const { claimed } = await store.claimRuns({ workerId: 'w2', nowMs: 2_000, flows: [ORDER], limit });
       return claimed.map((run) => run.id);

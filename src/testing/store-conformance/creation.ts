@@ -1,6 +1,6 @@
 import { assertEqual, assertFields } from './assertions.js';
 import { area, type StoreCase } from './case.js';
-import { batchOf, endOf, runOf, theRun, withRuns } from './records.js';
+import { batchOf, endOf, runOf, theRun, withRuns, workerOf } from './records.js';
 
 export const creation: readonly StoreCase[] = area('creation and ids', {
   'a created run comes back as it was given': async (connect) => {
@@ -68,7 +68,7 @@ export const creation: readonly StoreCase[] = area('creation and ids', {
   'of processes that create an id at once, one wins and the others learn of it (S1)': async (connect) => {
     const workers = ['w1', 'w2', 'w3'];
     const stores = await Promise.all(workers.map(() => connect()));
-    await Promise.all(stores.map((store, index) => store.registerWorker(`${workers[index]}`, 1_000)));
+    await Promise.all(stores.map((store, index) => store.registerWorker(workerOf(`${workers[index]}`))));
     const creations = stores.map((store, index) => {
       const workerId = `${workers[index]}`;
       return store.commit(batchOf({ workerId, creates: [runOf('id', { workerId, input: JSON.stringify([workerId]) })] }));

@@ -1,7 +1,7 @@
 import type { Store } from '../../store/store.js';
 import { assertEqual, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
-import { batchOf, blockOf, endOf, messageTo, runOf, withRuns } from './records.js';
+import { batchOf, blockOf, endOf, messageTo, runOf, withRuns, workerOf } from './records.js';
 
 export const inbox: readonly StoreCase[] = area('inbox', {
   'a message waits for its run until a commit takes it (S7)': async (connect) => {
@@ -39,7 +39,7 @@ export const inbox: readonly StoreCase[] = area('inbox', {
   },
   'a worker reads the messages of its own runs only': async (connect) => {
     const store = await withRuns(await connect(), 'mine');
-    await store.registerWorker('w2', 1_000);
+    await store.registerWorker(workerOf('w2'));
     await store.commit(batchOf({ workerId: 'w2', creates: [runOf('theirs', { workerId: 'w2' })] }));
     await store.send(messageTo('mine'));
     await store.send(messageTo('theirs'));
@@ -82,7 +82,7 @@ export const inbox: readonly StoreCase[] = area('inbox', {
   },
   'a batch sends to runs of anybody, and to none that ended': async (connect) => {
     const store = await withRuns(await connect(), 'a', 'ended');
-    await store.registerWorker('w2', 1_000);
+    await store.registerWorker(workerOf('w2'));
     await store.commit(batchOf({ workerId: 'w2', creates: [runOf('theirs', { workerId: 'w2' })] }));
     await store.commit(
       batchOf({ messages: [messageTo('theirs'), messageTo('unknown'), messageTo('ended'), messageTo('a')], ends: [endOf('ended')] }),

@@ -1,6 +1,6 @@
 import { assertEqual, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
-import { batchOf, messageTo, runOf, withRuns } from './records.js';
+import { batchOf, messageTo, runOf, withRuns, workerOf } from './records.js';
 
 export const lifecycle: readonly StoreCase[] = area('opening and closing', {
   'closing twice is closing once': async (connect) => {
@@ -12,10 +12,10 @@ export const lifecycle: readonly StoreCase[] = area('opening and closing', {
     const store = await connect();
     await store.close();
     const calls: (() => Promise<unknown>)[] = [
-      () => store.registerWorker('w', 1),
+      () => store.registerWorker(workerOf('w', 1)),
       () => store.retireWorker('w'),
       () => store.heartbeat('w', 1),
-      () => store.reapWorkers({ workerId: 'w', nowMs: 1, leaseMs: 1 }),
+      () => store.reapWorkers({ workerId: 'w', nowMs: 1 }),
       () => store.claimRuns({ workerId: 'w', nowMs: 2_000, flows: [], limit: 1 }),
       () => store.loadJournal('r'),
       () => store.commit(batchOf()),
@@ -48,7 +48,7 @@ export const lifecycle: readonly StoreCase[] = area('opening and closing', {
   },
   'with several workers in one store, what one of them writes is a change for the others': async (connect) => {
     const store = await withRuns(await connect());
-    await store.registerWorker('w2', 1_000);
+    await store.registerWorker(workerOf('w2'));
     await store.changedElsewhere();
     await store.commit(batchOf({ creates: [runOf('id', { workerId: null, status: 'PENDING' })] }));
     assertEqual(await store.changedElsewhere(), true);

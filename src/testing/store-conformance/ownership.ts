@@ -1,8 +1,8 @@
 import { assertEqual, assertFields, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
-import { batchOf, blockOf, endOf, messageTo, outcomeOf, runOf, theRun, withRuns } from './records.js';
+import { batchOf, blockOf, endOf, messageTo, outcomeOf, runOf, theRun, withRuns, workerOf } from './records.js';
 
-const LATE = { workerId: 'w2', nowMs: 100_000, leaseMs: 30_000 };
+const LATE = { workerId: 'w2', nowMs: 100_000 };
 const SOON = { ...LATE, nowMs: 2_000 };
 
 export const ownership: readonly StoreCase[] = area('fence and ownership', {
@@ -30,7 +30,7 @@ export const ownership: readonly StoreCase[] = area('fence and ownership', {
     await store.send(messageTo('id'));
     await (await connect()).reapWorkers(LATE);
     await assertRefused(store.readInbox('w1'), 'FENCED');
-    await store.registerWorker('w3', 100_000);
+    await store.registerWorker(workerOf('w3', 100_000));
     await store.claimRuns({ workerId: 'w3', nowMs: 100_000, flows: [{ flow: 'order', version: 1 }], limit: 1 });
     assertEqual((await store.readInbox('w3')).length, 1);
   },
@@ -38,7 +38,7 @@ export const ownership: readonly StoreCase[] = area('fence and ownership', {
     const store = await withRuns(await connect());
     await store.reapWorkers(LATE);
     await store.retireWorker('w1');
-    await assertRefused(store.registerWorker('w1', 100_000), 'FENCED');
+    await assertRefused(store.registerWorker(workerOf('w1', 100_000)), 'FENCED');
   },
   'a living worker within its lease is left alone, by stores here and elsewhere': async (connect) => {
     const store = await withRuns(await connect());
@@ -56,6 +56,25 @@ export const ownership: readonly StoreCase[] = area('fence and ownership', {
     assertEqual(await store.reapWorkers(LATE), []);
     assertEqual(await store.reapWorkers({ ...LATE, nowMs: 100_001 }), ['w1']);
   },
+  'each worker is judged by its own lease, whatever that of the one who looks': async (connect) => {
+    const store = await connect();
+    await store.registerWorker(workerOf('short', 1_000, 500));
+    await store.registerWorker(workerOf('long', 1_000, 60_000));
+    const other = await connect();
+    for (const nowMs of [1_500, 61_000]) assertEqual(await other.reapWorkers({ workerId: 'short', nowMs }), []);
+    assertEqual(await other.reapWorkers({ workerId: 'long', nowMs: 1_500 }), []);
+    assertEqual(await other.reapWorkers({ workerId: 'long', nowMs: 1_501 }), ['short']);
+    assertEqual(await other.reapWorkers({ workerId: 'another', nowMs: 61_001 }), ['long']);
+  },
+  'a worker that registers after another has a lease of its own': async (connect) => {
+    const store = await connect();
+    await store.registerWorker(workerOf('first', 1_000, 60_000));
+    await store.retireWorker('first');
+    await store.registerWorker(workerOf('second', 2_000, 500));
+    await store.heartbeat('second', 3_000);
+    assertEqual(await store.reapWorkers({ workerId: 'another', nowMs: 3_500 }), []);
+    assertEqual(await store.reapWorkers({ workerId: 'another', nowMs: 3_501 }), ['second']);
+  },
   'a dead worker is reported once': async (connect) => {
     const store = await withRuns(await connect());
     const other = await connect();
@@ -72,7 +91,7 @@ export const ownership: readonly StoreCase[] = area('fence and ownership', {
   },
   'two workers cannot have one id': async (connect) => {
     const store = await withRuns(await connect());
-    await assertRefused(store.registerWorker('w1', 1), 'STORE_BUSY');
+    await assertRefused(store.registerWorker(workerOf('w1', 1)), 'STORE_BUSY');
     await store.heartbeat('w1', 2);
   },
   'a retired worker gives its runs back (S5)': async (connect) => {
@@ -96,7 +115,7 @@ export const ownership: readonly StoreCase[] = area('fence and ownership', {
   },
   'an end for a run of somebody else rolls everything back (S2, S3)': async (connect) => {
     const store = await withRuns(await connect(), 'mine');
-    await store.registerWorker('w2', 1_000);
+    await store.registerWorker(workerOf('w2'));
     const batch = batchOf({
       workerId: 'w2',
       creates: [runOf('new', { workerId: 'w2' })],

@@ -1,5 +1,10 @@
 import type { OperationRecord, RunRecord } from '../../model/records.js';
-import type { CommitBatch, Store } from '../../store/store.js';
+import type { CommitBatch, NewWorker, Store } from '../../store/store.js';
+
+/** A worker that may be 30 s without a heartbeat. */
+export function workerOf(id: string, nowMs = 1_000, leaseMs = 30_000): NewWorker {
+  return { id, nowMs, leaseMs, info: { pid: 1, host: 'here', node: process.versions.node } };
+}
 
 /** A run of worker `w1` that has just begun. */
 export function runOf(id: string, change: Partial<RunRecord> = {}): RunRecord {
@@ -72,7 +77,7 @@ export function messageTo(runId: string, payload = '{}'): CommitBatch['messages'
 
 /** An open store with worker `w1`, which owns runs of these ids. */
 export async function withRuns(store: Store, ...ids: string[]): Promise<Store> {
-  await store.registerWorker('w1', 1_000);
+  await store.registerWorker(workerOf('w1'));
   await store.commit(batchOf({ creates: ids.map((id) => runOf(id)) }));
   return store;
 }

@@ -1,7 +1,7 @@
 import type { RunRestart } from '../../model/records.js';
 import { assertEqual, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
-import { batchOf, blockOf, endOf, messageTo, outcomeOf, runOf, startOf, theRun, withRuns } from './records.js';
+import { batchOf, blockOf, endOf, messageTo, outcomeOf, runOf, startOf, theRun, withRuns, workerOf } from './records.js';
 
 /** How a run begins anew. */
 function restartOf(runId: string, change: Partial<RunRestart> = {}): RunRestart {
@@ -53,7 +53,7 @@ export const restarting: readonly StoreCase[] = area('beginning anew', {
   },
   'a restart of a run that is not the worker’s is refused whole (S2, S3, S6)': async (connect) => {
     const store = await withRuns(await connect(), 'mine', 'ended', 'blocked', 'asleep');
-    await store.registerWorker('w2', 1_000);
+    await store.registerWorker(workerOf('w2'));
     await store.commit(batchOf({ workerId: 'w2', creates: [runOf('theirs', { workerId: 'w2' })] }));
     const ids = ['mine', 'theirs', 'ended', 'blocked', 'asleep'];
     await store.commit(batchOf({ operations: ids.map((id) => outcomeOf(id, '1', 1)) }));
@@ -77,7 +77,7 @@ export const restarting: readonly StoreCase[] = area('beginning anew', {
   'a worker marked dead begins nothing anew (S3)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }));
-    await (await connect()).reapWorkers({ workerId: 'w2', nowMs: 100_000, leaseMs: 30_000 });
+    await (await connect()).reapWorkers({ workerId: 'w2', nowMs: 100_000 });
     await assertRefused(store.commit(batchOf({ restarts: [restartOf('id')] })), 'FENCED');
     assertEqual(await theRun(store, 'id'), runOf('id', { status: 'PENDING', workerId: null }));
     assertEqual(await store.loadJournal('id'), [outcomeOf('id', '1', 1)]);

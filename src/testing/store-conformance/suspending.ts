@@ -2,7 +2,7 @@ import type { RunSuspension } from '../../model/records.js';
 import type { Store } from '../../store/store.js';
 import { assertEqual, assertFields, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
-import { batchOf, blockOf, endOf, messageTo, outcomeOf, runOf, startOf, theRun, withRuns } from './records.js';
+import { batchOf, blockOf, endOf, messageTo, outcomeOf, runOf, startOf, theRun, withRuns, workerOf } from './records.js';
 
 const ORDER = { flow: 'order', version: 1 };
 
@@ -51,7 +51,7 @@ const suspends: readonly StoreCase[] = area('suspending', {
   },
   'a run is pending at once when one that it waits for has ended, whoever owned that': async (connect) => {
     const store = await withRuns(await connect(), 'late', 'blocked', 'early', 'c1', 'c2', 'c3');
-    await store.registerWorker('w2', 1_000);
+    await store.registerWorker(workerOf('w2'));
     await store.commit(batchOf({ workerId: 'w2', creates: [runOf('theirs', { workerId: 'w2' })] }));
     await store.commit(batchOf({ workerId: 'w2', ends: [endOf('theirs', { status: 'FAILED' })] }));
     await store.commit(batchOf({ ends: [endOf('c1'), blockOf('c3', 'NON_DETERMINISM')] }));
@@ -86,7 +86,7 @@ const suspends: readonly StoreCase[] = area('suspending', {
   },
   'a suspension of a run that is not the worker’s is refused whole (S2, S3)': async (connect) => {
     const store = await withSleepers(await connect(), { asleep: 9_000 });
-    await store.registerWorker('w2', 1_000);
+    await store.registerWorker(workerOf('w2'));
     await store.commit(batchOf({ workerId: 'w2', creates: [runOf('theirs', { workerId: 'w2' })] }));
     await store.commit(batchOf({ creates: [runOf('mine'), runOf('ended'), runOf('blocked')] }));
     await store.commit(batchOf({ ends: [endOf('ended'), blockOf('blocked', 'NON_DETERMINISM')] }));
@@ -124,7 +124,7 @@ const suspends: readonly StoreCase[] = area('suspending', {
   'a worker marked dead suspends nothing, and what it has suspended sleeps on (S3)': async (connect) => {
     const store = await withSleepers(await connect(), { asleep: 500_000 });
     await store.commit(batchOf({ creates: [runOf('id')] }));
-    await (await connect()).reapWorkers({ workerId: 'w2', nowMs: 100_000, leaseMs: 30_000 });
+    await (await connect()).reapWorkers({ workerId: 'w2', nowMs: 100_000 });
     await assertRefused(store.commit(batchOf({ suspends: [suspensionOf('id')] })), 'FENCED');
     assertEqual(await theRun(store, 'id'), runOf('id', { status: 'PENDING', workerId: null }));
     assertFields(await theRun(store, 'asleep'), { status: 'SUSPENDED', wakeAt: 500_000 });
@@ -145,7 +145,7 @@ const wakes: readonly StoreCase[] = area('waking', {
     const store = await withRuns(await connect(), 'id');
     await store.commit(batchOf({ operations: [startOf('id', '1')], suspends: [suspensionOf('id')] }));
     const other = await connect();
-    await other.registerWorker('w2', 1_000);
+    await other.registerWorker(workerOf('w2'));
     const { claimed } = await other.claimRuns({ workerId: 'w2', nowMs: 5_000, flows: [ORDER], limit: 10 });
     assertEqual(claimed, [runOf('id', { workerId: 'w2' })]);
     assertEqual(await theRun(store, 'id'), claimed[0]);
@@ -187,7 +187,7 @@ const wakes: readonly StoreCase[] = area('waking', {
   'the end of a child wakes its parent, and nobody else': async (connect) => {
     const store = await withSleepers(await connect(), { grandparent: null, parent: 500_000, stranger: null });
     const childOf = (parentRunId: string) => ({ parentRunId, parentOperationId: '1' }) as const;
-    await store.registerWorker('w2', 1_000);
+    await store.registerWorker(workerOf('w2'));
     const creates = [runOf('child', { ...childOf('parent'), workerId: 'w2' }), runOf('sibling', { ...childOf('parent'), workerId: 'w2' })];
     await store.commit(batchOf({ workerId: 'w2', creates }));
     await store.commit(batchOf({ workerId: 'w2', suspends: [suspensionOf('sibling', null)] }));

@@ -52,7 +52,12 @@ const outcome = (runId, id) => ({
 const TASKS = {
   async open() {
     await store.open();
-    await store.registerWorker(workerId, 1_000);
+    await store.registerWorker({
+      id: workerId,
+      nowMs: 1_000,
+      leaseMs: 30_000,
+      info: { pid: process.pid, host: 'here', node: process.versions.node },
+    });
   },
   async create() {
     await store.commit(batch({ creates: [run(`run of ${workerId}`)], operations: [outcome(`run of ${workerId}`, 0)] }));

@@ -13,7 +13,8 @@ interface PeriodicCheckOptions {
   /** Whether the process should stay alive for what the check may find. */
   readonly keepsAlive: () => boolean;
   readonly look: () => Promise<void>;
-  readonly reap: () => Promise<void>;
+  /** @param asOfMs - The time by which the heartbeats of others are judged. */
+  readonly reap: (asOfMs: number) => Promise<void>;
   readonly heartbeat: () => Promise<void>;
   /** Tidies up some of what there is; returns whether more is left. Left out where nothing is to be tidied up. */
   readonly tidy?: (() => Promise<boolean>) | undefined;
@@ -28,6 +29,8 @@ interface PeriodicCheckOptions {
  *   P1  One check at a time; the next is timed when the last has ended.
  *   P2  A clock that is set back puts nothing off: all is due then.
  *   P3  While draining there are heartbeats only.
+ *   P4  Where the clock has jumped forward, or all processes stood still together, others are judged by the time before that: they may not have come
+ *       to their heartbeats yet.
  */
 export class PeriodicCheck {
   readonly #options: PeriodicCheckOptions;
@@ -82,6 +85,7 @@ export class PeriodicCheck {
     const { clock, look, reap, heartbeat, tidy, onFailure } = this.#options;
     const now = clock.now();
     if (now < this.#lastMs) [this.#nextHeartbeatMs, this.#nextReapMs, this.#nextTidyMs] = [now, now, now];
+    const asOfMs = now - this.#lastMs > this.#reapMs() ? this.#lastMs : now;
     this.#lastMs = now;
     try {
       if (now >= this.#nextHeartbeatMs) {
@@ -91,7 +95,7 @@ export class PeriodicCheck {
       if (this.#state === 'running') await look();
       if (this.#state === 'running' && now >= this.#nextReapMs) {
         this.#nextReapMs = now + this.#reapMs();
-        await reap();
+        await reap(asOfMs);
       }
       if (this.#state === 'running' && tidy !== undefined && now >= this.#nextTidyMs) {
         this.#nextTidyMs = now + TIDY_MS;

@@ -116,7 +116,7 @@ export class Worker implements RunHost {
       leaseMs: this.#leaseMs,
       keepsAlive: () => this.#following.anyElsewhere,
       look: () => this.#look(),
-      reap: () => this.#reap(),
+      reap: (asOfMs) => this.#reap(asOfMs),
       heartbeat: () => this.#store.heartbeat(this.#id, this.clock.now()),
       tidy: options.tidy && (() => this.#tidy(options.tidy as () => Promise<boolean>)),
       onFailure: (error) => this.#storeFailed(error),
@@ -382,8 +382,8 @@ export class Worker implements RunHost {
     }
   }
 
-  async #reap(): Promise<void> {
-    await this.#store.reapWorkers({ workerId: this.#id, nowMs: this.clock.now() });
+  async #reap(asOfMs: number): Promise<void> {
+    await this.#store.reapWorkers({ workerId: this.#id, nowMs: asOfMs });
     await this.claim();
   }
 

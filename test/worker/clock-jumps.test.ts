@@ -83,6 +83,27 @@ describe.each(Object.entries(STORES))('over %s', (_, makeStore) => {
     },
   );
 
+  test.each([-3, 10.5])('a clock that is put by %d hours lets no worker take another for dead, whatever their leases', async (hours) => {
+    const clock = new JumpingClock();
+    const store = makeStore();
+    const fenced: string[] = [];
+    const engines = [300_000, 1_000, 30_000].map((leaseMs) => new Engine({ store, leaseMs, logger: SILENT, default: false }, { clock }));
+    for (const engine of engines) {
+      onTestFinished(() => engine.close({ timeout: 0 }));
+      engine.on('engine:fenced', ({ workerId }) => fenced.push(workerId));
+      await engine.open();
+      // Their checks do not come at the same moments.
+      clock.setTimer(17, () => {});
+      await clock.advance(17);
+    }
+    // Virtual time does not stop for periodic checks alone.
+    for (let ms = 0; ms < 6_000; ms += 5) clock.setTimer(ms, () => {});
+    await clock.advance(3_000);
+    clock.jump(hours * HOUR_MS);
+    await clock.advance(3_000);
+    expect(fenced).toEqual([]);
+  });
+
   async function listed(clock: JumpingClock, engine: Engine): Promise<string[]> {
     const listing = engine.list();
     await clock.advance(0);

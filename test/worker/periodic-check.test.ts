@@ -58,6 +58,38 @@ test('a clock that is set back puts nothing off (P2)', async () => {
   expect(done.heartbeat).toEqual([1_100, 11_100]);
 });
 
+test('after a jump of the clock, or a long stand, others are judged by the time before it (P4)', async () => {
+  const clock = new HourAhead(0);
+  const judged: (readonly [now: number, asOf: number])[] = [];
+  const nothing = async (): Promise<void> => {};
+  const reap = async (asOfMs: number): Promise<void> => void judged.push([clock.now(), asOfMs]);
+  const check = new PeriodicCheck({
+    clock,
+    leaseMs: 30_000,
+    keepsAlive: () => false,
+    look: nothing,
+    heartbeat: nothing,
+    reap,
+    onFailure: nothing,
+  });
+  clock.aheadMs = 0;
+  check.start();
+  await clock.advance(2_000);
+  clock.aheadMs = 60_000;
+  await clock.advance(1_050);
+  clock.aheadMs = 0;
+  await clock.advance(1_050);
+  check.stop();
+  expect(judged).toEqual([
+    [1_000, 1_000],
+    [2_000, 2_000],
+    [62_050, 2_000],
+    [63_050, 63_050],
+    [3_100, 3_100],
+    [4_100, 4_100],
+  ]);
+});
+
 test('while draining it shows that it lives, and does nothing else (P3)', async () => {
   const { clock, check, done } = checked();
   check.start();

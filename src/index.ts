@@ -3,7 +3,7 @@ export type { AttemptOptions } from './api/attempt-options.js';
 export type { BatchOptions } from './api/batch-options.js';
 export { actionContext, type FlowContext, flowContext } from './api/contexts.js';
 export { continueAsNew } from './api/continue-as-new.js';
-export { type Callback, type CallbackOptions, callback, event } from './api/event.js';
+export { type Callback, type CallbackOptions, callback, type EventOptions, event } from './api/event.js';
 export { type Flow, type FlowCall, type FlowMethodOptions, type FlowOptions, flow } from './api/flow.js';
 export { type ItemStartable, type MapFunction, type MapItems, type MapOptions, map } from './api/map.js';
 export { open } from './api/open.js';

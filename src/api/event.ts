@@ -1,9 +1,15 @@
 import { UsageError } from '../errors/errors.js';
-import { checkOptions, DURATION, isText, type OptionTable, TEXT } from '../errors/options.js';
+import { checkOptions, DURATION, isText, type OptionTable, readOptions, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import { givenDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
 import { requireFlowPlace } from './place.js';
+
+/** Options of `event`. */
+export interface EventOptions {
+  /** How long it is waited for, from its start: after that it has failed with a `TimeoutError`, and takes no message. Default: no limit. */
+  readonly timeout?: Duration;
+}
 
 /** Options of `callback`. */
 export interface CallbackOptions {
@@ -22,20 +28,24 @@ export interface Callback<T> {
   readonly future: DurableFuture<T>;
 }
 
+const EVENT_OPTIONS: OptionTable = { timeout: DURATION };
 const CALLBACK_OPTIONS: OptionTable = { name: TEXT, timeout: DURATION, heartbeatTimeout: DURATION };
 
 /**
- * Waits for a message that `engine.send(runId, name, value)` sends to this run. Each message goes to one event: the one of its name that waits longest,
- * or, when none does, the next that is asked for.
+ * Waits for a message that `engine.send(runId, name, value)` sends to this run. Each message goes to one event: the first in the line of its name, or,
+ * when the line is empty, the next that is asked for. An event stands in the line from its start. It leaves when the last wait for it has run out of time,
+ * and joins again, at the end, when it is waited for again.
  *
- * @throws {UsageError} `INVALID_ARGUMENT`, or when called outside of a flow.
+ * @throws {UsageError} `INVALID_ARGUMENT`, `INVALID_OPTION` or `INVALID_DURATION`, or when called outside of a flow.
  * @example
- * const { done } = await wait([event<string>('answer'), sleep.start('3d')], FIRST_COMPLETED);
+ * const answer = await event<string>('answer', { timeout: '3d' }).exception();
  */
-export function event<T = unknown>(name: string): DurableFuture<T> {
+export function event<T = unknown>(name: string, options?: EventOptions): DurableFuture<T> {
   if (!isText(name)) throw new UsageError('INVALID_ARGUMENT', 'event(name): the name must be a text that is not empty');
+  const { timeout } = readOptions(`event("${name}")`, options, EVENT_OPTIONS);
+  const timeoutMs = givenDuration(timeout, `event("${name}"): timeout`);
   const place = requireFlowPlace(`event("${name}")`);
-  return place.run.start({ kind: 'event', name }, place, event) as unknown as DurableFuture<T>;
+  return place.run.start({ kind: 'event', name, timeoutMs }, place, event) as unknown as DurableFuture<T>;
 }
 
 /**

@@ -64,7 +64,8 @@ export function asCompleted<F extends CompletedFuture<DurableFuture<unknown>>>(f
 }
 
 const OUTSIDE: WaitPlace = {
-  limit: (limitMs, expire) => systemClock.setTimer(limitMs, expire),
+  scope: {},
+  limit: (limitMs, expire) => systemClock.setTimer(limitMs, () => expire(false)),
   enter: () => () => {},
   attend: () => {},
 };

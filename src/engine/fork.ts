@@ -74,13 +74,14 @@ function placeOf(runId: string, journal: readonly OperationRecord[], operationId
       `engine.fork(): run ${runId} has no operation ${operationId}; engine.operations(runId) tells the ids`,
     );
   const { seq, kind, input, status, startedAt } = entry;
-  if (seq !== null) return { seq: isBatch(kind) ? placeOfDecision(journal, operationId, seq) : seq };
+  // An event that has its message may have a place of its own: that of a time-out which came too late.
   const taken = kind === 'event' ? journal.find(({ id }) => id === input) : undefined;
   if (taken !== undefined) {
     const before = taken.seq as number;
     const waitedForIt = (taken.finishedAt as number) < startedAt;
     return waitedForIt ? { seq: placeOfAsking(journal, entry, before), without: taken.id } : { seq: before };
   }
+  if (seq !== null) return { seq: isBatch(kind) ? placeOfDecision(journal, operationId, seq) : seq };
   return { seq: status === 'CANCELLED' ? placeOfCancellation(journal, entry) : Number.POSITIVE_INFINITY };
 }
 
@@ -118,6 +119,7 @@ function placeOfCancellation(journal: readonly OperationRecord[], entry: Operati
 
 /**
  * Outcomes and messages before the place, and what goes with them. An event asks for its message again, but in a branch that has ended: nobody does so there.
+ * A message says which event took it when it was delivered, so that it goes there again, whatever the rule was by which it did.
  */
 function before(journal: readonly OperationRecord[], place: ForkPlace): OperationRecord[] {
   const kept = journal
@@ -126,6 +128,12 @@ function before(journal: readonly OperationRecord[], place: ForkPlace): Operatio
   const skipped = insideEndedBranch(kept);
   const taken = skipped === undefined ? [] : journal.filter((entry) => entry.kind === 'event' && entry.seq === null && skipped(entry));
   const unnumbered = kept.filter(({ seq }) => seq === null).length;
-  const numbered = kept.map((entry, index) => (entry.seq === null ? entry : { ...entry, seq: index - unnumbered + 1 }));
+  const takers = new Map(
+    journal.flatMap(({ id, kind, input, attempts }) => (kind === 'event' && input !== null && attempts === null ? [[input, id]] : [])),
+  );
+  const numbered = kept.map((entry, index) => {
+    if (entry.seq === null) return entry;
+    return { ...entry, digest: takers.get(entry.id) ?? entry.digest, seq: index - unnumbered + 1 };
+  });
   return [...numbered, ...taken];
 }

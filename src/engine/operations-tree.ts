@@ -44,7 +44,7 @@ export interface OperationInfo {
   readonly output?: unknown;
   /** The error of one that failed or was cancelled. */
   readonly error?: Error;
-  /** Timers: when they are due. */
+  /** Timers: when they are due. Events with a timeout: when that runs out. */
   readonly dueAt?: Date;
   /** The run of its last attempt, for a child run; the run that it has become, for a detached action. */
   readonly childRunId?: string;

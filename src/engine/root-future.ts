@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
 import { UsageError } from '../errors/errors.js';
-import { Future, type FutureOwner } from '../futures/future.js';
+import { Future, type FutureOwner, type OnExpired, type Standpoint } from '../futures/future.js';
 import { currentPlace } from '../runtime/current-scope.js';
 import type { EndOfRun } from '../runtime/host.js';
 
@@ -20,6 +20,8 @@ interface RootFutureInit {
   readonly codec: Codec;
   readonly host: RootFutureHost;
 }
+
+const OUTSIDE: Standpoint = { scope: {} };
 
 /**
  * The future of a run, seen from outside of any flow.
@@ -77,13 +79,17 @@ export class RootFuture implements FutureOwner {
     this.abandon(new UsageError('ENGINE_CLOSED', so));
   }
 
-  admit(): boolean {
+  admit(): Standpoint {
     requireOutside(`a flow cannot wait for run ${this.runId}`);
+    return OUTSIDE;
+  }
+
+  settledWith(): boolean {
     return true;
   }
 
-  limit(limitMs: number, expire: () => boolean): () => void {
-    return this.#host.clock.setTimer(limitMs, expire);
+  limit(limitMs: number, expire: OnExpired): () => void {
+    return this.#host.clock.setTimer(limitMs, () => expire(false));
   }
 
   cancel(reason: string | undefined): void {

@@ -24,7 +24,7 @@ export interface PendingOperation {
   readonly nextAttemptAt?: Date;
   /** What the last failed attempt threw. */
   readonly lastError?: Error;
-  /** Timers: when they are due. */
+  /** Timers: when they are due. Events with a timeout: when that runs out. */
   readonly dueAt?: Date;
   /** Events: the name under which a value is to be sent. */
   readonly event?: string;
@@ -122,7 +122,7 @@ function detailOf(record: OperationRecord, context: Context): Detail {
     }
     case 'event':
       if (digest === 'callback') return { waitsFor: `an answer by the token of callback "${name}"${lastSign(record)}` };
-      return { waitsFor: `engine.send("${record.runId}", "${name}", value)`, event: name };
+      return eventDetail(record);
     case 'parallel':
     case 'map':
     case 'branch': {
@@ -132,6 +132,13 @@ function detailOf(record: OperationRecord, context: Context): Detail {
     default:
       return assertNever(kind);
   }
+}
+
+function eventDetail({ runId, name, dueAt }: OperationRecord): Detail {
+  const sent = `engine.send("${runId}", "${name}", value)`;
+  if (dueAt === null) return { waitsFor: sent, event: name };
+  const until = new Date(dueAt);
+  return { waitsFor: `${sent}, until ${until.toISOString()}`, event: name, dueAt: until };
 }
 
 function actionDetail(record: OperationRecord, { run, surroundings }: Context): Detail {

@@ -33,6 +33,7 @@ export const ERROR_CODES = {
   EXECUTION_FAILED: 'an execution failed',
   WAIT_TIMEOUT: 'waiting took longer than its own limit; the operation goes on',
   ACTION_TIMEOUT: 'an action took longer than its limit',
+  EVENT_TIMEOUT: 'no message came for an event in time',
   CALLBACK_TIMEOUT: 'nobody completed a callback in time',
   FLOW_TIMEOUT: 'a run took longer than its limit',
   CANCELLED: 'the operation or run was cancelled',

@@ -21,8 +21,8 @@ export class ExecutionError extends PerdureError {}
 /** The store failed, or refuses. */
 export class StorageError extends PerdureError {}
 
-/** Whose limit ran out: of one's own waiting, of an action, a callback or a flow. */
-export type TimeoutCode = 'WAIT_TIMEOUT' | 'ACTION_TIMEOUT' | 'CALLBACK_TIMEOUT' | 'FLOW_TIMEOUT';
+/** Whose limit ran out: of one's own waiting, of an action, an event, a callback or a flow. */
+export type TimeoutCode = 'WAIT_TIMEOUT' | 'ACTION_TIMEOUT' | 'EVENT_TIMEOUT' | 'CALLBACK_TIMEOUT' | 'FLOW_TIMEOUT';
 
 /** A limit ran out; the message says which. */
 export class TimeoutError extends ExecutionError {

@@ -1,6 +1,6 @@
 import { UsageError } from '../errors/errors.js';
 import { assertNever } from '../model/assert-never.js';
-import { type Abortable, Future, type FutureOwner, type Waiter } from './future.js';
+import { type Abortable, Future, type FutureOwner, type Standpoint, type Waiter } from './future.js';
 
 /** When `wait` returns: as in Python's `concurrent.futures`. */
 export type ReturnWhen = 'FIRST_COMPLETED' | 'FIRST_EXCEPTION' | 'ALL_COMPLETED';
@@ -15,7 +15,7 @@ export const ALL_COMPLETED = 'ALL_COMPLETED';
 export const RETURN_WHEN: readonly ReturnWhen[] = [FIRST_COMPLETED, FIRST_EXCEPTION, ALL_COMPLETED];
 
 /** What a wait needs of the place it stands in: a flow's scope, or the world outside. */
-export interface WaitPlace {
+export interface WaitPlace extends Standpoint {
   readonly limit: FutureOwner['limit'];
   /** Whoever waits here is made to stop when the place is cancelled; throws if it is already. Returns what ends the wait. */
   enter(wait: Abortable): () => void;
@@ -61,6 +61,7 @@ export function waitFor<F>(
     };
     let callOff: (() => void) | undefined;
     const waiter: Waiter & Abortable = {
+      scope: place.scope,
       onSettled(future) {
         pending -= 1;
         if (pending === 0 || meets(future, returnWhen)) return finish();
@@ -83,7 +84,10 @@ export function waitFor<F>(
     }
     if (limitMs !== undefined) {
       try {
-        callOff = place.limit(limitMs, finish);
+        callOff = place.limit(limitMs, (older) => {
+          for (const future of futures) if (!future.done()) future.expire(waiter, older);
+          return finish();
+        });
       } catch (error) {
         leave();
         throw error;
@@ -124,6 +128,7 @@ export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, cu
     return { done: false, value: future };
   };
   const waiter: Waiter & Abortable = {
+    scope: currentPlace().scope,
     onSettled(future) {
       ready.push(future as F & Future<unknown>);
       if (next === undefined) return false;

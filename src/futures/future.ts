@@ -23,21 +23,34 @@ export interface Abortable {
   abort(error: Error): boolean;
 }
 
+/** Where the code stands that waits: futures only tell one scope from another. */
+export interface Standpoint {
+  readonly scope: object;
+}
+
 /** Somebody who waits for futures. */
-export interface Waiter {
+export interface Waiter extends Standpoint {
   /** The future was delivered. Returns whether that resumes anybody's code. */
   onSettled(future: Future<unknown>): boolean;
 }
 
+/**
+ * What is done when a limit runs out: it says whether that resumes code.
+ *
+ * @param older - The limit was set by a release in which the end of a wait changed nothing for an event.
+ */
+export type OnExpired = (older: boolean) => boolean;
+
 /** What a future needs of the operation or run it stands for. Every future has an owner of its own. */
 export interface FutureOwner {
-  /**
-   * Throws when the caller may not wait for the future where it stands. Returns whether cancelling that place settles the future, so that whoever waits
-   * there is told by that; if not, `enterWait` is for them.
-   */
-  admit(): boolean;
-  /** Calls `expire` when the time is over (it says whether that resumes code); returns what calls the limit off. */
-  limit(limitMs: number, expire: () => boolean): () => void;
+  /** Throws when the caller may not wait for the future where it stands. Returns where that is. */
+  admit(): Standpoint;
+  /** Whether cancelling a place settles the future, which ends the waits there; if not, `enterWait` is for them. */
+  settledWith(place: Standpoint): boolean;
+  /** Calls `expire` when the time is over; returns what calls the limit off. */
+  limit(limitMs: number, expire: OnExpired): () => void;
+  /** A wait has run out of time before the future was done; the others go on. */
+  waitExpired?(ended: Waiter, others: readonly Waiter[], older: boolean): void;
   /** Somebody has asked for the cancellation of the future, which is not done. */
   cancel(reason: string | undefined): void;
   /** Somebody lets the future go; throws when they may not where they stand. Asked of every future, as it may not be known on replay who took delivery. */
@@ -121,19 +134,19 @@ export class Future<T> implements DurableFuture<T> {
   /** As `result()`, where it is not known whether whoever asks will wait. */
   promise(options?: WaitLimit): Promise<T> {
     const limitMs = readLimit(options);
-    const settles = this.#owner.admit();
+    const place = this.#owner.admit();
     // One promise for everybody, but for those who can be made to stop waiting.
-    const shared = this.done() || (limitMs === undefined && settles);
-    if (!shared) return this.#whenDelivered(unwrap, settles, limitMs);
-    this.#promise ??= this.#whenDelivered(unwrap, true);
+    const shared = this.done() || (limitMs === undefined && this.#owner.settledWith(place));
+    if (!shared) return this.#whenDelivered(unwrap, place, limitMs);
+    this.#promise ??= this.#whenDelivered(unwrap, place);
     return this.#promise;
   }
 
   exception(options?: WaitLimit): Promise<Error | undefined> {
     const limitMs = readLimit(options);
-    const settles = this.#owner.admit();
+    const place = this.#owner.admit();
     this.waitedFor();
-    return this.#whenDelivered(errorOf, settles, limitMs);
+    return this.#whenDelivered(errorOf, place, limitMs);
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a future is thenable by design
@@ -216,6 +229,12 @@ export class Future<T> implements DurableFuture<T> {
     if (index >= 0) this.#waiters?.splice(index, 1);
   }
 
+  /** A wait has run out of time before the future was done. */
+  expire(waiter: Waiter, older: boolean): void {
+    this.detachWaiter(waiter);
+    this.#owner.waitExpired?.(waiter, this.#waiters ?? [], older);
+  }
+
   /**
    * The decoded outcome: one object for everybody who asks. Only when done.
    *
@@ -249,20 +268,16 @@ export class Future<T> implements DurableFuture<T> {
     this.#owner.accountedFor();
   }
 
-  /**
-   * A promise for what `read` gives or throws when there is an outcome.
-   *
-   * @param settles - Whether cancelling the place where the caller stands settles the future.
-   */
-  #whenDelivered<R>(read: (future: Future<T>) => R, settles: boolean, limitMs?: number): Promise<R> {
+  /** A promise, for code at `place`, of what `read` gives or throws when there is an outcome. */
+  #whenDelivered<R>(read: (future: Future<T>) => R, place: Standpoint, limitMs?: number): Promise<R> {
     return new Promise<R>((resolve, reject) => {
-      const wait = new Wait(this, read, resolve, reject);
+      const wait = new Wait(this, place.scope, read, resolve, reject);
       if (this.done()) {
         wait.onSettled();
         return;
       }
-      if (!settles) wait.leave = this.#owner.enterWait(wait);
-      if (limitMs !== undefined) wait.callOff = this.#owner.limit(limitMs, () => wait.expire(limitMs));
+      if (!this.#owner.settledWith(place)) wait.leave = this.#owner.enterWait(wait);
+      if (limitMs !== undefined) wait.callOff = this.#owner.limit(limitMs, (older) => wait.expire(limitMs, older));
       this.attach(wait);
     });
   }
@@ -272,6 +287,7 @@ recognisable(Future, 'Future');
 
 /** Somebody's wait for a future, as a promise: it comes to what `read` gives or throws, or is made to stop. */
 class Wait<T, R> implements Waiter, Abortable {
+  readonly scope: object;
   readonly #future: Future<T>;
   readonly #read: (future: Future<T>) => R;
   readonly #resolve: (value: R) => void;
@@ -281,8 +297,15 @@ class Wait<T, R> implements Waiter, Abortable {
   /** Calls off the limit. */
   callOff: (() => void) | undefined;
 
-  constructor(future: Future<T>, read: (future: Future<T>) => R, resolve: (value: R) => void, reject: (error: unknown) => void) {
+  constructor(
+    future: Future<T>,
+    scope: object,
+    read: (future: Future<T>) => R,
+    resolve: (value: R) => void,
+    reject: (error: unknown) => void,
+  ) {
     this.#future = future;
+    this.scope = scope;
     this.#read = read;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -307,8 +330,8 @@ class Wait<T, R> implements Waiter, Abortable {
     return true;
   }
 
-  expire(limitMs: number): boolean {
-    this.#future.detachWaiter(this);
+  expire(limitMs: number, older: boolean): boolean {
+    this.#future.expire(this, older);
     this.leave?.();
     this.#reject(waitTimeout(whatIs(this.#future), limitMs));
     return true;

@@ -23,6 +23,10 @@ export interface AttemptNotes {
   readonly maxAttempts?: number | undefined;
   /** Where an attempt may be made once only: when the one under way began. */
   readonly begunAt?: number | undefined;
+  /** Of a timer: it limits a wait. When it ends, an event that has no other wait leaves its line. */
+  readonly limit?: true;
+  /** Of an event: the message that it took had been delivered before, while it was in no line. */
+  readonly late?: true;
   /** Of a callback: when its last sign of life came. */
   readonly heartbeatAt?: number | undefined;
   /** What was last said by `heartbeat`, encoded. */

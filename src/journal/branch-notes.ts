@@ -15,7 +15,7 @@ export function branchNotes({ input }: Pick<OperationRecord, 'input'>): BranchNo
 }
 
 /** Tells which records lie in a branch that has ended; `undefined` when none has. */
-export function insideEndedBranch(records: readonly OperationRecord[]): ((record: OperationRecord) => boolean) | undefined {
+export function insideEndedBranch(records: readonly OperationRecord[]): ((record: Pick<OperationRecord, 'id'>) => boolean) | undefined {
   const ended = new Set(records.filter(({ kind, seq }) => kind === 'branch' && seq !== null).map(({ id }) => id));
   if (ended.size === 0) return undefined;
   return ({ id }) => {

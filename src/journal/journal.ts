@@ -33,8 +33,10 @@ export class Journal {
   /** The changes of code that are recorded, and whether the run has them. */
   readonly #patches: ReadonlyMap<string, boolean> | undefined;
   readonly #recorded: Map<string, OperationRecord> = NOTHING;
-  /** Messages that were taken in branches whose bodies are not run again. */
-  readonly #spent: ReadonlySet<string | null> | undefined;
+  /** Which event took a message, by the message's id. */
+  readonly #takers: ReadonlyMap<string | null, string> | undefined;
+  /** Tells what lies in a branch whose body is not run again. */
+  readonly #skipped: ((record: Pick<OperationRecord, 'id'>) => boolean) | undefined;
   #queue: OperationRecord[] = [];
   #head = 0;
   /** The place of what was delivered last. */
@@ -57,16 +59,17 @@ export class Journal {
     this.#queue = loaded.filter((record) => record.seq !== null);
     this.#lastLoaded = this.#queue.at(-1)?.seq ?? 0;
     this.#nextSeq = this.#lastLoaded + 1;
-    const taken = new Set(loaded.filter(({ kind }) => kind === 'event').map(({ input }) => input));
-    this.#lastTold = this.#queue.findLast(({ kind, id }) => kind !== 'message' || taken.has(id))?.seq ?? 0;
+    const takers = new Map(loaded.filter(({ kind }) => kind === 'event').map(({ input, id }) => [input, id]));
+    this.#takers = takers;
+    this.#lastTold = this.#queue.findLast(({ kind, id }) => kind !== 'message' || takers.has(id))?.seq ?? 0;
     this.cancelRecorded = loaded.some((record) => record.id === CANCEL_ENTRY_ID);
     const skipped = options?.whole === true ? undefined : insideEndedBranch(loaded);
+    this.#skipped = skipped;
     this.skipsBranches = skipped !== undefined;
     const expected = loaded.filter((record) => isOperation(record) && skipped?.(record) !== true);
     this.#recorded = new Map(expected.map((record) => [record.id, record]));
     const patches = loaded.filter(({ kind }) => kind === 'patch');
     this.#patches = patches.length === 0 ? undefined : new Map(patches.map(({ name, outcome }) => [name, outcome !== NOT_PATCHED]));
-    this.#spent = skipped && new Set(loaded.filter((record) => record.kind === 'event' && skipped(record)).map(({ input }) => input));
   }
 
   /**
@@ -117,9 +120,16 @@ export class Journal {
     return this.#patches?.get(name);
   }
 
-  /** Whether a message was taken where nobody will ask for it again. */
-  isSpent(messageId: string): boolean {
-    return this.#spent?.has(messageId) === true;
+  takerOf({ id, digest }: OperationRecord): string | undefined {
+    return this.#takers?.get(id) ?? (digest === '' ? undefined : digest);
+  }
+
+  isSkipped(operationId: string): boolean {
+    return this.#skipped?.({ id: operationId }) === true;
+  }
+
+  expects(operationId: string): boolean {
+    return this.#recorded.has(operationId);
   }
 
   /** What came in and was not delivered. */

@@ -41,6 +41,7 @@ export interface OperationRecord {
   readonly id: string;
   readonly kind: EntryKind;
   readonly name: string;
+  /** Of the input. Of a message for an event, in a fork: the event that took it in the run it is a fork of; empty otherwise. */
   readonly digest: string;
   /**
    * Encoded arguments; `null` where the kind has none. Of a message: the id of the callback it is for, `null` for an event. Of an event or callback that
@@ -55,7 +56,7 @@ export interface OperationRecord {
   readonly startedAt: number;
   /** Commit time of the outcome. */
   readonly finishedAt: number | null;
-  /** Timers: when they are due. */
+  /** Timers: when they are due. Events with a timeout: when that runs out. */
   readonly dueAt: number | null;
   /** Child runs: their id. */
   readonly childRunId: string | null;

@@ -97,6 +97,7 @@ export class Admission {
         );
       }
       if (place.scope.closed) this.requireOpen(place, 'waiting for', future);
+      operation.requireLendable(place.scope);
       for (let { scope } = place; scope !== home.scope; scope = scope.parent as Scope) operation.lendTo(scope);
     }
     if (future.done()) return place;

@@ -107,10 +107,14 @@ export type OperationRequest =
       readonly kind: 'timer';
       readonly name: string;
       readonly due: TimerDue;
+      /** Given when it limits a wait. */
+      readonly limit?: true;
     }
   | {
       readonly kind: 'event';
       readonly name: string;
+      /** How long an event is waited for, from its start. */
+      readonly timeoutMs?: number | undefined;
       /** Given for a callback: how long it is waited for. */
       readonly callback?: CallbackLimits;
     }

@@ -24,8 +24,12 @@ export interface OutcomeSource {
   patch(name: string): boolean | undefined;
   /** What has its place in the order and was not delivered. */
   readonly undelivered: readonly OperationRecord[];
-  /** Whether a message was taken in a branch whose body is not run again. */
-  isSpent(messageId: string): boolean;
+  /** The event that took a message in an earlier execution, or in the run that this one is a fork of; `undefined` when none is known to have. */
+  takerOf(message: OperationRecord): string | undefined;
+  /** Whether an operation lies in a branch whose body is not run again. */
+  isSkipped(operationId: string): boolean;
+  /** Whether an operation is recorded that the flow has not asked for. */
+  expects(operationId: string): boolean;
   /** The difference, when the flow has ended and something recorded was never asked for. */
   end(): NonDeterminismError | undefined;
   /** The sequence number of the next outcome of this process. */

@@ -11,7 +11,10 @@ import { callbackSecret, tokenOf } from './callback-token.js';
 import type { RunHost } from './host.js';
 import { Mailbox } from './mailbox.js';
 import { type CallbackPayload, readCallback, readCancel, readEvent } from './messages.js';
+import type { AwaitEvent } from './operations/event.js';
 import type { Operation } from './operations/operation.js';
+import type { OutcomeSource } from './outcome-source.js';
+import type { PendingOperations } from './pending-operations.js';
 
 /** Why a run is cancelled: a reason, or its limit. */
 type CancelRequest = string | null | { readonly timeoutMs: number };
@@ -30,8 +33,8 @@ interface RunInboxInit {
   readonly run: InboxRun;
   readonly record: RunRecord;
   readonly timeoutMs: number | undefined;
-  /** Whether the run's cancellation was recorded before. */
-  readonly cancelRecorded: boolean;
+  readonly outcomes: OutcomeSource;
+  readonly pending: PendingOperations;
 }
 
 /**
@@ -56,7 +59,7 @@ export class RunInbox {
 
   constructor(init: RunInboxInit) {
     this.#init = init;
-    this.#cancelRequested = init.cancelRecorded;
+    this.#cancelRequested = init.outcomes.cancelRecorded;
   }
 
   /** The token of a callback of this run. */
@@ -113,10 +116,20 @@ export class RunInbox {
     }
   }
 
-  /** A message for an event is delivered. Returns whom it is for, if anybody waits for it. */
+  /** A message is delivered. Returns whom it is for, if that can take it by now. */
   deliver(message: OperationRecord): Operation | undefined {
+    const { outcomes, pending } = this.#init;
+    if (message.input !== null) return pending.find(message.input);
     this.#underWay?.delete(message.id);
-    return this.mailbox.deliver(message);
+    const takerId = outcomes.takerOf(message);
+    if (takerId === undefined) return this.mailbox.deliver(message);
+    if (outcomes.isSkipped(takerId)) return undefined;
+    const taker = pending.find(takerId) as AwaitEvent | undefined;
+    if (taker?.takesAtOnce === true) return taker;
+    // It has been cancelled since, by code that has been changed.
+    if (taker === undefined && !outcomes.expects(takerId)) return this.mailbox.deliver(message);
+    this.mailbox.hold(message);
+    return undefined;
   }
 
   /**
@@ -128,7 +141,12 @@ export class RunInbox {
     const ahead = undelivered.filter(({ kind, input }) => kind === 'message' && input === null);
     const unread = new Map([...this.mailbox.unread, ...ahead, ...(this.#underWay?.values() ?? [])].map((message) => [message.id, message]));
     const now = this.#init.run.host.clock.now();
-    return [...unread.values()].map((message, index) => ({ ...message, seq: index + 1, finishedAt: message.finishedAt ?? now }));
+    return [...unread.values()].map((message, index) => ({
+      ...message,
+      digest: '',
+      seq: index + 1,
+      finishedAt: message.finishedAt ?? now,
+    }));
   }
 
   /** Whether it is to be cancelled, and does not know that yet. */

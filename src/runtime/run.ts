@@ -1,7 +1,7 @@
 import type { Codec } from '../codec/codec.js';
 import { CancelledError, NonDeterminismError } from '../errors/errors.js';
 import type { WaitPlace } from '../futures/conditions.js';
-import { type Abortable, cancellation, type Future } from '../futures/future.js';
+import { type Abortable, cancellation, type Future, type OnExpired } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Entry, OutcomeOwner } from '../journal/group-commit.js';
 import { childRunId, generationId, idempotencyKey, ROOT_SCOPE } from '../journal/numbering.js';
@@ -20,6 +20,7 @@ import { beganAt, type RunOptions, runOptions } from './new-run.js';
 import type { Callback } from './operations/event.js';
 import { openOperation } from './operations/open-operation.js';
 import type { EndedBranch, Operation, OperationRun } from './operations/operation.js';
+import type { Timer } from './operations/timer.js';
 import type { OutcomeSource } from './outcome-source.js';
 import { Patches } from './patches.js';
 import { PendingOperations } from './pending-operations.js';
@@ -107,7 +108,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     this.#now = beganAt(record);
     this.notices = new RunNotices(this, host);
     this.patches = new Patches(record.id, host, outcomes);
-    this.inbox = new RunInbox({ run: this, record, timeoutMs: this.#options.timeoutMs, cancelRecorded: outcomes.cancelRecorded });
+    this.inbox = new RunInbox({ run: this, record, timeoutMs: this.#options.timeoutMs, outcomes, pending: this.#pending });
     this.#admission = new Admission(this, this.notices);
     this.#scopeEnds = new ScopeEnds({
       leaks: this.#options.leaks ?? definition.leaks ?? host.leaks,
@@ -225,7 +226,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   #deliver(record: OperationRecord): boolean {
     this.#now = Math.max(this.#now, record.finishedAt ?? 0);
     if (record.kind === 'cancel') return this.#deliverCancel(record);
-    const operation = record.kind === 'message' ? this.#addressee(record) : this.#pending.find(record.id);
+    const operation = record.kind === 'message' ? this.inbox.deliver(record) : this.#pending.find(record.id);
     if (operation === undefined) return false;
     this.forget(operation);
     this.#admission.resumes(operation.place.scope);
@@ -233,12 +234,6 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     const resumed = operation.deliver(record);
     if (!resumed) this.#admission.resumesNobody();
     return resumed;
-  }
-
-  /** Whom a message is for, if anybody waits for it by now. */
-  #addressee(message: OperationRecord): Operation | undefined {
-    if (message.input !== null) return this.#pending.find(message.input);
-    return this.#outcomes.isSpent(message.id) ? undefined : this.inbox.deliver(message);
   }
 
   // What the flow's code asks for.
@@ -267,6 +262,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
 
   waitPlace(place: FlowPlace): WaitPlace {
     return {
+      scope: place.scope,
       limit: (limitMs, expire) => this.limit(limitMs, expire),
       enter: (wait) => this.#enterWait(wait, place),
       attend: (future) => {
@@ -305,11 +301,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     return this.#admission.requireWaitable(operation);
   }
 
-  limit(limitMs: number, expire: () => boolean): () => void {
+  limit(limitMs: number, expire: OnExpired): () => void {
     const place = currentPlace() as FlowPlace;
-    const timer = this.#start({ kind: 'timer', name: 'wait-timeout', due: { afterMs: limitMs } }, place);
+    const timer = this.#start({ kind: 'timer', name: 'wait-timeout', due: { afterMs: limitMs }, limit: true }, place) as Timer;
     const { future } = timer;
-    future.attach({ onSettled: () => future.status === 'SUCCEEDED' && expire() });
+    future.attach({ scope: place.scope, onSettled: () => future.status === 'SUCCEEDED' && expire(timer.older) });
     return () => {
       if (!future.done()) timer.cancelWith(cancellation(whatIs(future), 'nobody waits any more'));
     };

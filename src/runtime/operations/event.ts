@@ -1,12 +1,26 @@
-import { TimeoutError } from '../../errors/errors.js';
+import { TimeoutError, UsageError } from '../../errors/errors.js';
+import type { Waiter } from '../../futures/future.js';
 import { decodeAttempts, encodeAttempts, NO_ATTEMPTS } from '../../journal/attempt-notes.js';
+import { whatIs } from '../../model/named.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus } from '../../model/statuses.js';
+import { cancellationOf } from '../admission.js';
+import type { FlowPlace } from '../current-scope.js';
 import type { CallbackLimits } from '../definitions.js';
+import type { Scope } from '../scope.js';
 import { Operation, type OperationInit } from './operation.js';
 
-/** What its operations are told when they have their message. */
-const ANSWERED = new Error('the operation has its message');
+/** What its operations are told when they have their outcome. */
+const DONE = new Error('the operation has its outcome');
+
+/** What an event is recorded with that took its message when it was waited for again. */
+const LATE_NOTES = encodeAttempts({ ...NO_ATTEMPTS, late: true });
+
+/** When something from outside is not waited for any longer, and the error of that. */
+interface Deadline {
+  readonly atMs: number;
+  readonly error: () => TimeoutError;
+}
 
 /**
  * Something from outside that is waited for: its outcome is a message, which has an entry and a place in the order of its own.
@@ -14,14 +28,40 @@ const ANSWERED = new Error('the operation has its message');
  * Its own entry tells that it waits, and which message it took: a replay that does not run its branch again knows by that which are spent.
  */
 abstract class Messaged extends Operation {
+  #callOff: (() => void) | undefined;
+  #dueAt: number | null | undefined;
+
   override deliver(record: OperationRecord): boolean {
-    return record.kind === 'message' ? this.take(record) : super.deliver(record);
+    if (record.kind === 'message') return this.take(record);
+    this.leave(DONE);
+    return super.deliver(record);
+  }
+
+  override get restsUntil(): number | null | undefined {
+    return this.#dueAt;
+  }
+
+  /** How long it is waited for; `undefined`: for ever. */
+  protected abstract get deadline(): Deadline | undefined;
+
+  protected dispatch(): void {
+    if (this.recovered) this.#arm();
+    else this.write(() => this.#arm());
+  }
+
+  protected release(): void {
+    this.#callOff?.();
+  }
+
+  /** Its deadline is another by now. */
+  protected rearm(): void {
+    if (this.#dueAt !== undefined) this.#arm();
   }
 
   /** Takes a message that was delivered. Returns whether that resumed code. */
   protected take(message: OperationRecord): boolean {
     const { run, entry } = this;
-    this.leave(ANSWERED);
+    this.leave(DONE);
     const { id: input, status, outcome, finishedAt } = message;
     const known = this.recovered && entry.status === status;
     // It had its message before it could wait.
@@ -35,35 +75,123 @@ abstract class Messaged extends Operation {
     }
     return this.future.settle({ status: status as EndStatus, text: outcome as string, codec: this.codec });
   }
+
+  #arm(): void {
+    if (this.stopped) return;
+    this.#callOff?.();
+    const { deadline } = this;
+    this.#dueAt = deadline?.atMs ?? null;
+    if (deadline === undefined) return;
+    const { atMs, error } = deadline;
+    this.#callOff = this.run.host.setAlarm(atMs, () => this.run.complete(this, 'FAILED', this.codec.encodeError(error())));
+  }
 }
 
-/** An event: the first message of its name that nobody else has taken. */
+/**
+ * An event: the first message of its name that no other has taken. Whichever comes first, that or the end of its time, is its outcome.
+ *
+ * States: in the line of its name → out of it, when the last wait for it has run out of time → in it again, at the end, when it is waited for again.
+ *
+ *   A1  Only waits in its own scope count: the bodies of branches that have ended are not run again, so a replay could not repeat what theirs did.
+ *   A2  The limit of a wait is durable before it can run out, and says whether it was set by a release in which the end of a wait changed nothing.
+ */
 export class AwaitEvent extends Messaged {
+  readonly #timeoutMs: number | undefined;
+  /** The message that it took in an earlier execution. */
+  #promised: string | null = null;
+  /** It is in no line: the last wait for it has run out of time. */
+  #out = false;
+  /** That wait was limited by an older release. */
+  #olderWait = false;
+
+  constructor(init: OperationInit, timeoutMs: number | undefined) {
+    super(init);
+    this.#timeoutMs = timeoutMs;
+    this.#setDue();
+  }
+
+  override adopt(recorded: OperationRecord): void {
+    super.adopt(recorded);
+    this.#promised = recorded.input;
+    this.#setDue();
+  }
+
   override begin(): void {
-    const message = this.run.inbox.mailbox.askFor(this.entry.name, this);
+    this.#join();
+  }
+
+  /** Of one that has its message in an earlier execution: whether it took that when it was delivered, and not when it was waited for again. */
+  get takesAtOnce(): boolean {
+    return this.entry.attempts === null;
+  }
+
+  override get restsUntil(): number | null | undefined {
+    return this.#timeoutMs === undefined ? null : super.restsUntil;
+  }
+
+  override admit(): FlowPlace {
+    const place = super.admit();
+    if (this.#out && !this.stopped && cancellationOf(place) === undefined) this.#join();
+    return place;
+  }
+
+  override requireLendable(to: Scope): void {
+    if (!this.#out || this.#olderWait || this.stopped) return;
+    throw new UsageError(
+      'FOREIGN_FUTURE',
+      `${whatIs(this.entry)} belongs to ${this.place.scope.what}, where the last wait for it has run out of time, and cannot be waited for in ${to.what} until it is waited for there again: ask for an event in the branch`,
+    );
+  }
+
+  waitExpired(ended: Waiter, others: readonly Waiter[], older: boolean): void {
+    const { scope } = this.place;
+    if (ended.scope !== scope || others.some((other) => other.scope === scope)) return;
+    this.#out = true;
+    this.#olderWait = older;
+    this.run.inbox.mailbox.leave(this.entry.name, this);
+  }
+
+  protected override dispatch(): void {
+    if (this.#timeoutMs === undefined) this.write();
+    else super.dispatch();
+  }
+
+  protected override release(): void {
+    super.release();
+    this.run.inbox.mailbox.leave(this.entry.name, this);
+  }
+
+  protected get deadline(): Deadline | undefined {
+    const { name, id, runId, dueAt } = this.entry;
+    if (dueAt === null) return undefined;
+    const what = `event "${name}" (operation ${id} of run ${runId})`;
+    return {
+      atMs: dueAt,
+      error: () => new TimeoutError('EVENT_TIMEOUT', `${what} had no message within its timeout of ${this.#timeoutMs} ms`),
+    };
+  }
+
+  /** The time that the code of today gives it counts, from its first start. */
+  #setDue(): void {
+    this.entry.dueAt = this.#timeoutMs === undefined ? null : this.entry.startedAt + this.#timeoutMs;
+  }
+
+  /** Takes a message that is there, or stands in the line. */
+  #join(): void {
+    const late = this.#out;
+    this.#out = false;
+    const { mailbox } = this.run.inbox;
+    const message = this.#promised === null ? mailbox.askFor(this.entry.name, this) : mailbox.claim(this.#promised);
     if (message === undefined) return;
+    if (late) this.entry.attempts = LATE_NOTES;
     this.run.forget(this);
     this.take(message);
-  }
-
-  override get restsUntil(): null {
-    return null;
-  }
-
-  protected dispatch(): void {
-    this.write();
-  }
-
-  protected release(): void {
-    this.run.inbox.mailbox.leave(this.entry.name, this);
   }
 }
 
 /** A callback: the message that its token's owner sends. Whichever comes first, that or the end of a limit, is its outcome. */
 export class Callback extends Messaged {
   readonly #limits: CallbackLimits;
-  #callOff: (() => void) | undefined;
-  #dueAt: number | null | undefined;
 
   constructor(init: OperationInit, limits: CallbackLimits) {
     super(init);
@@ -75,41 +203,19 @@ export class Callback extends Messaged {
     if (this.stopped || this.entry.seq !== null || this.#limits.heartbeatTimeoutMs === undefined) return;
     this.entry.attempts = encodeAttempts({ ...NO_ATTEMPTS, heartbeatAt: this.run.host.clock.now() });
     this.write();
-    if (this.#dueAt !== undefined) this.#arm();
+    this.rearm();
   }
 
-  override get restsUntil(): number | null | undefined {
-    return this.#dueAt;
-  }
-
-  protected dispatch(): void {
-    if (this.recovered) this.#arm();
-    else this.write(() => this.#arm());
-  }
-
-  protected release(): void {
-    this.#callOff?.();
-  }
-
-  #arm(): void {
-    if (this.stopped) return;
-    this.#callOff?.();
+  protected get deadline(): Deadline | undefined {
     const { timeoutMs = Number.POSITIVE_INFINITY, heartbeatTimeoutMs = Number.POSITIVE_INFINITY } = this.#limits;
-    const { startedAt, attempts } = this.entry;
+    const { name, id, runId, startedAt, attempts } = this.entry;
     const silentAt = (decodeAttempts(attempts).heartbeatAt ?? startedAt) + heartbeatTimeoutMs;
-    const dueAt = Math.min(startedAt + timeoutMs, silentAt);
-    this.#dueAt = dueAt === Number.POSITIVE_INFINITY ? null : dueAt;
-    if (this.#dueAt === null) return;
+    const atMs = Math.min(startedAt + timeoutMs, silentAt);
+    if (atMs === Number.POSITIVE_INFINITY) return undefined;
     const why =
-      dueAt < silentAt
+      atMs < silentAt
         ? `was not completed within its timeout of ${timeoutMs} ms`
         : `had no heartbeat for longer than its heartbeatTimeout of ${heartbeatTimeoutMs} ms`;
-    this.#callOff = this.run.host.setAlarm(dueAt, () => this.#expire(why));
-  }
-
-  #expire(why: string): void {
-    const { name, id, runId } = this.entry;
-    const error = new TimeoutError('CALLBACK_TIMEOUT', `callback "${name}" (operation ${id} of run ${runId}) ${why}`);
-    this.run.complete(this, 'FAILED', this.codec.encodeError(error));
+    return { atMs, error: () => new TimeoutError('CALLBACK_TIMEOUT', `callback "${name}" (operation ${id} of run ${runId}) ${why}`) };
   }
 }

@@ -34,14 +34,14 @@ export function openOperation(run: OperationRun, place: FlowPlace, request: Oper
     case 'timer': {
       const digest = engineCodec.own.digest(request.due, JSON.stringify(request.due));
       const id = place.scope.nextOperationId();
-      return new Timer({ run, place, codec: engineCodec.own, id, kind, name, digest, input: null }, request.due);
+      return new Timer({ run, place, codec: engineCodec.own, id, kind, name, digest, input: null }, request);
     }
     case 'event': {
       const id = place.scope.nextOperationId();
-      const { callback } = request;
+      const { callback, timeoutMs } = request;
       const digest = callback === undefined ? 'event' : 'callback';
       const init = { run, place, codec: engineCodec, id, kind, name, digest, input: null };
-      return callback === undefined ? new AwaitEvent(init) : new Callback(init, callback);
+      return callback === undefined ? new AwaitEvent(init, timeoutMs) : new Callback(init, callback);
     }
     case 'parallel':
     case 'map': {

@@ -1,6 +1,6 @@
 import type { Codec } from '../../codec/codec.js';
 import { type CancelledError, UsageError } from '../../errors/errors.js';
-import { type Abortable, Future, type FutureOwner } from '../../futures/future.js';
+import { type Abortable, Future, type FutureOwner, type OnExpired, type Standpoint } from '../../futures/future.js';
 import { type Entry, newEntry } from '../../journal/group-commit.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus, OperationKind } from '../../model/statuses.js';
@@ -18,7 +18,7 @@ export interface OperationRun {
   readonly skipsBranches: boolean;
   /** Throws when the calling code may not wait for the operation. Returns where it stands. */
   admit(operation: Operation): FlowPlace;
-  limit(limitMs: number, expire: () => boolean): () => void;
+  limit(limitMs: number, expire: OnExpired): () => void;
   /** Somebody waits where the calling code stands, and is made to stop when that is cancelled; throws if it is. Returns what ends the wait. */
   enterWait(wait: Abortable): () => void;
   cancel(operation: Operation, reason: string | undefined): void;
@@ -183,6 +183,9 @@ export abstract class Operation implements FutureOwner, ScopeMember {
     return this.#borrowers;
   }
 
+  /** Throws when code of scopes within may not wait for it. */
+  requireLendable(_to: Scope): void {}
+
   lendTo(scope: Scope): void {
     this.#borrowers ??= new Set();
     this.#borrowers.add(scope);
@@ -244,12 +247,15 @@ export abstract class Operation implements FutureOwner, ScopeMember {
 
   // What its future asks for.
 
-  admit(): boolean {
-    const { scope } = this.run.admit(this);
+  admit(): FlowPlace {
+    return this.run.admit(this);
+  }
+
+  settledWith({ scope }: Standpoint): boolean {
     return scope === this.place.scope && !this.place.shielded && !this.detached;
   }
 
-  limit(limitMs: number, expire: () => boolean): () => void {
+  limit(limitMs: number, expire: OnExpired): () => void {
     return this.run.limit(limitMs, expire);
   }
 

@@ -33,7 +33,7 @@ export interface ActionCall extends AttemptOptions {
 export interface ActionOptions extends AttemptOptions {
   /** How many calls of it run at once in an engine; the others wait, and runs take turns. Default: any number. */
   readonly concurrency?: number;
-  /** Take the place of an action registered under the same name (hot reload). */
+  /** Take the place of an action registered under the same name. For development there is `PERDURE_HOT_RELOAD=1` instead. */
   readonly replace?: boolean;
   /** How this action's arguments and result become text and come back. */
   readonly serdes?: Serdes;

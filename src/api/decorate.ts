@@ -1,4 +1,6 @@
 import { UsageError } from '../errors/errors.js';
+import { HOT_RELOAD_ADVICE, hotReload } from '../errors/hot-reload.js';
+import { nameIsTakenFrom } from '../errors/short-names.js';
 
 export type AnyMethod = (this: unknown, ...args: readonly unknown[]) => unknown;
 
@@ -65,12 +67,13 @@ export function decorate({ caller, method, context, instance, make }: Decoration
       );
     }
     const qualified = `${owner.name}.${methodName}`;
+    nameIsTakenFrom(owner.name, `${caller.slice(1)} "${qualified}"`);
     const body: AnyMethod = (...args) => Reflect.apply(method, self, args);
     const put = (value: unknown): void => {
       Object.defineProperty(self, methodName, { value, writable: true, configurable: true, enumerable: false });
     };
     if (instance === undefined) {
-      if (constructed.has(owner)) throw instanceRequired(caller, qualified);
+      if (constructed.has(owner) && !hotReload()) throw instanceRequired(caller, qualified);
       constructed.add(owner);
       put(make(qualified, body));
       return;
@@ -108,6 +111,6 @@ function instanceKey(key: unknown, caller: string, qualified: string): string {
 function instanceRequired(caller: string, qualified: string): UsageError {
   return new UsageError(
     'INSTANCE_REQUIRED',
-    `${qualified} belongs to another object already (one whose constructor failed counts); a class of which there are several needs ${caller}({ instance: (self) => self.id }), so that a restart finds the right one`,
+    `${qualified} belongs to another object already (one whose constructor failed counts); a class of which there are several needs ${caller}({ instance: (self) => self.id }), so that a restart finds the right one; ${HOT_RELOAD_ADVICE}`,
   );
 }

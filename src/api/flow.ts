@@ -43,7 +43,7 @@ export interface FlowCall {
 export interface FlowOptions {
   /** A whole number from 1: a run stays on the version it was started with. Default 1. */
   readonly version?: number;
-  /** Take the place of a flow registered under the same name and version (hot reload). */
+  /** Take the place of a flow registered under the same name and version. For development there is `PERDURE_HOT_RELOAD=1` instead. */
   readonly replace?: boolean;
   /** What happens to futures a run takes no delivery of. Default: the engine's policy. */
   readonly leaks?: LeakPolicy;

@@ -1,6 +1,7 @@
 import { findStartable } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
 import { isText } from '../errors/options.js';
+import { nameIsTakenFrom } from '../errors/short-names.js';
 import type { BatchResult } from '../futures/batch-result.js';
 import { CompletionConfig } from '../futures/completion-policy.js';
 import type { DurableFuture } from '../futures/durable-future.js';
@@ -52,6 +53,8 @@ function startMap({ caller, items: given, fn, options: givenOptions }: MapCall, 
   if (typeof fn !== 'function') throw new UsageError('INVALID_ARGUMENT', `${caller} takes the items and a function, an action or a flow`);
   const settings = batchSettings(caller, options, items.length, CompletionConfig.allCompleted());
   const body = fn as (...args: readonly unknown[]) => unknown;
+  const plain = findStartable(fn) === undefined;
+  if (plain && options.name === undefined) nameIsTakenFrom(body.name, `map "${body.name}"`);
   const { name = isText(body.name) ? body.name : 'map', itemNamer } = options;
   const names = itemNamer === undefined ? undefined : items.map((item, index) => nameItem(caller, itemNamer, item, index));
   return place.run.start(
@@ -60,7 +63,7 @@ function startMap({ caller, items: given, fn, options: givenOptions }: MapCall, 
       name,
       items,
       itemName: (index) => names?.[index] ?? defaultItemName('map', index),
-      call: findStartable(fn) === undefined ? body : (item) => body(item),
+      call: plain ? body : (item) => body(item),
       settings,
     },
     place,

@@ -1,6 +1,7 @@
 import { UsageError } from '../errors/errors.js';
 import { requireOneVersion } from '../errors/one-version.js';
 import { isText, type OptionTable, readOptions } from '../errors/options.js';
+import { nameIsTakenFrom } from '../errors/short-names.js';
 import { type AnyMethod, decorate, type MethodContext, refuseLegacyDecoration } from './decorate.js';
 
 export type Body = (...args: readonly unknown[]) => unknown;
@@ -43,6 +44,7 @@ function readWrapArguments(caller: 'flow' | 'action', given: readonly unknown[])
     if (first.name === '') {
       throw new UsageError('NAME_REQUIRED', `${caller}(fn): the function has no name; write ${caller}('name', fn), or name the function`);
     }
+    nameIsTakenFrom(first.name, `${caller} "${first.name}"`);
     return { form: 'function', name: first.name, body: first as Body, options: second };
   }
   if (typeof first === 'string') {

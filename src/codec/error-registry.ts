@@ -1,5 +1,7 @@
 import { PERDURE_ERRORS, UsageError } from '../errors/errors.js';
+import { HOT_RELOAD_ADVICE, hotReload } from '../errors/hot-reload.js';
 import { requireOneVersion } from '../errors/one-version.js';
+import { nameIsTakenFrom } from '../errors/short-names.js';
 import { shared } from '../realm/realm.js';
 import { describeKind, foreignBuiltinName } from './value-kinds.js';
 
@@ -46,7 +48,7 @@ for (const [name, own] of Object.entries(PERDURE_ERRORS)) add(`perdure/${name}`,
  * where the class is defined, so that every process which reads the journal has it.
  *
  * @param errorClass - A class that extends `Error`, but not `DOMException`, whose instances only its constructor can make.
- * @param name - What the journal calls it; the class's name when left out. Give one where a minifier renames classes, or register a renamed class
+ * @param givenName - What the journal calls it; the class's name when left out. Give one where a minifier renames classes, or register a renamed class
  * a second time under its former name.
  * @throws {UsageError} when `errorClass` is no class that extends `Error`, extends `DOMException` or has no name (`INVALID_ARGUMENT`), and when
  * another class has the name (`NAME_TAKEN`).
@@ -62,12 +64,13 @@ for (const [name, own] of Object.entries(PERDURE_ERRORS)) add(`perdure/${name}`,
  * registerError(PaymentDeclined);
  * ```
  */
-export function registerError(errorClass: ErrorClass, name: string = (errorClass as { name?: string } | null)?.name ?? ''): void {
+export function registerError(errorClass: ErrorClass, givenName?: string): void {
   requireOneVersion();
   const unusable = whyUnusable(errorClass);
   if (unusable !== undefined) {
     throw new UsageError('INVALID_ARGUMENT', `registerError() was given ${unusable}. Give it a class that extends Error.`);
   }
+  const name: unknown = givenName ?? (errorClass as { readonly name?: unknown }).name;
   if (typeof name !== 'string' || name === '') {
     throw new UsageError(
       'INVALID_ARGUMENT',
@@ -76,12 +79,13 @@ export function registerError(errorClass: ErrorClass, name: string = (errorClass
   }
   const prototype = errorClass.prototype as object;
   const holder = prototypeByName.get(name);
-  if (holder !== undefined && holder !== prototype) {
+  if (!hotReload() && holder !== undefined && holder !== prototype) {
     throw new UsageError(
       'NAME_TAKEN',
-      `registerError(): another class is registered as "${name}". Give one of the two another name: registerError(Class, 'name').`,
+      `registerError(): another class is registered as "${name}". Give one of the two another name: registerError(Class, 'name'); ${HOT_RELOAD_ADVICE}.`,
     );
   }
+  if (givenName === undefined) nameIsTakenFrom(name, `error class "${name}"`);
   add(name, prototype);
 }
 

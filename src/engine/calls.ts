@@ -1,5 +1,8 @@
 import type { Clock } from '../clock/clock.js';
 
+/** What calls under way get to come to their ends, however soon the engine is to be closed. */
+const LEAST_MS = 1_000;
+
 /** The calls of an engine that are under way. */
 export class Calls {
   readonly #clock: Pick<Clock, 'setTimer'>;
@@ -20,7 +23,7 @@ export class Calls {
   /** Resolves when those under way have come to their ends, or the time is over: a store may never answer. */
   through(limitMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const callOff = this.#clock.setTimer(limitMs, resolve);
+      const callOff = this.#clock.setTimer(Math.max(limitMs, LEAST_MS), resolve);
       void Promise.allSettled(this.#underWay).then(() => {
         callOff();
         resolve();

@@ -9,9 +9,10 @@ import type { DurableFuture } from '../futures/durable-future.js';
 import { requireDuration, requireReason } from '../futures/future.js';
 import { isReservedId } from '../journal/numbering.js';
 import type { Duration } from '../model/duration.js';
+import type { Logger } from '../model/logger.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
-import { currentPlace, outsidePlaces } from '../runtime/current-scope.js';
+import { outsidePlaces } from '../runtime/current-scope.js';
 import type { FlowDefinition } from '../runtime/definitions.js';
 import { ENGINE_EVENTS, type EngineEvents, plainError } from '../runtime/events.js';
 import { holdRejections } from '../runtime/held-rejections.js';
@@ -22,6 +23,7 @@ import { runIdTaken } from '../runtime/run-id-taken.js';
 import type { Store } from '../store/store.js';
 import type { ResidentLimits } from '../worker/residency.js';
 import { Worker } from '../worker/worker.js';
+import { refuseInFlow, requireRunId } from './call-checks.js';
 import { Calls } from './calls.js';
 import { type CheckReport, checkRuns } from './check.js';
 import { chooseStore } from './choose-store.js';
@@ -37,12 +39,11 @@ import { checkRetention, prune, pruneSome, type Retention } from './retention.js
 import { RootFuture, type RootFutureHost } from './root-future.js';
 import { type RunDetails, runDetails } from './run-details.js';
 import { checkListFilter, type ListFilter, type RunInfo, runInfo, runNotFound } from './run-info.js';
+import { warnOfShortNames } from './short-names.js';
 import { type FlowCallOptions, requireFlow, requireStart } from './startables.js';
 
 const DEFAULT_LEASE_MS = 30_000;
 const DEFAULT_CLOSE_MS = 10_000;
-/** What calls under way get to come to their ends, however soon the engine is to be closed. */
-const LEAST_FOR_CALLS_MS = 1_000;
 const DEFAULT_RESIDENTS: ResidentLimits = { most: 10_000, mostResting: 1_000 };
 
 /** Options of `engine.start`. */
@@ -88,6 +89,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   readonly #emitter: EngineEmitter;
   readonly #worker: Worker;
   readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #executes: boolean;
   readonly #roots = new Set<RootFuture>();
   readonly #rootHost: RootFutureHost;
@@ -104,6 +106,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   constructor(options: EngineOptions, parts: EngineParts = {}) {
     requireOneVersion();
     const logger = options.logger === undefined ? jsonLogger : guarded(options.logger);
+    this.#logger = logger;
     this.#store = chooseStore(options.store);
     this.#codec = engineCodec(options);
     this.#emitter = new EngineEmitter(logger);
@@ -402,7 +405,10 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       await this.#worker.start();
       if (this.#closing !== undefined) return;
       if (this.#refusal !== undefined) throw this.#refusal;
-      this.#releases.push(registry.onChange(() => void this.#worker.claim()));
+      this.#releases.push(
+        registry.onChange(() => void this.#worker.claim()),
+        warnOfShortNames(this.#logger),
+      );
     } catch (error) {
       this.#failed(error);
       await this.#closeStore();
@@ -417,7 +423,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     try {
       if (!failed) await this.#worker.stop(timeoutMs);
     } finally {
-      await this.#calls.through(Math.max(timeoutMs, LEAST_FOR_CALLS_MS));
+      await this.#calls.through(timeoutMs);
       this.#releaseAll((root) => root.engineClosed());
       await this.#closeStore();
     }
@@ -552,17 +558,4 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     if (this.#refusal !== undefined) throw this.#refusal;
     refuseInFlow(what);
   }
-}
-
-function refuseInFlow(what: string): void {
-  if (currentPlace()?.kind !== 'flow') return;
-  throw new UsageError(
-    'ENGINE_IN_FLOW',
-    `${what}: a flow cannot call the engine, since a replay could not repeat that; start child flows with .start(), or call the engine in an action`,
-  );
-}
-
-function requireRunId(runId: unknown, caller: string): string {
-  if (isText(runId)) return runId;
-  throw new UsageError('INVALID_ARGUMENT', `${caller}: the run's id must be a text that is not empty`);
 }

@@ -1,4 +1,5 @@
 import { UsageError } from '../errors/errors.js';
+import { HOT_RELOAD_ADVICE, hotReload } from '../errors/hot-reload.js';
 import { shared } from '../realm/realm.js';
 import type { ActionDefinition, FlowDefinition } from '../runtime/definitions.js';
 import { detachedActionName, detachedDefinition, detachedFlow } from '../runtime/detached.js';
@@ -7,7 +8,8 @@ import type { FlowSource } from '../worker/worker-options.js';
 /**
  * The flows and actions of this process, by name; flows by version as well.
  *
- *   Y1  A name (and version) belongs to one function, unless the later one says `replace`.
+ *   Y1  A name (and version) belongs to one function, unless the later one says `replace`, or the process `PERDURE_HOT_RELOAD=1`. What was made of the former
+ *       function starts the later one from then on.
  *   Y2  Flows and actions have separate names.
  */
 export class Registry implements FlowSource {
@@ -26,7 +28,7 @@ export class Registry implements FlowSource {
       );
     }
     const versions = this.#flows.get(name) ?? new Map<number, FlowDefinition>();
-    if (versions.has(version) && !replace) throw nameTaken(`flow "${name}" version ${version}`, ' or another version');
+    if (!hotReload() && versions.has(version) && !replace) throw nameTaken(`flow "${name}" version ${version}`, ' or another version');
     this.#flows.set(name, versions.set(version, definition));
     if (version >= (this.#highest.get(name)?.version ?? 0)) this.#highest.set(name, definition);
     this.#changed();
@@ -35,7 +37,7 @@ export class Registry implements FlowSource {
   /** Returns what stands under the name from now on: the same object after a replacement, so that functions made before it follow. */
   addAction(definition: ActionDefinition, replace: boolean): ActionDefinition {
     const known = this.#actions.get(definition.name);
-    if (known !== undefined && !replace) throw nameTaken(`action "${definition.name}"`, '');
+    if (!hotReload() && known !== undefined && !replace) throw nameTaken(`action "${definition.name}"`, '');
     const standing = known === undefined ? definition : Object.assign(known, definition);
     this.#actions.set(standing.name, standing);
     this.#changed();
@@ -53,7 +55,7 @@ export class Registry implements FlowSource {
 
   /** What a flow starts on: the version that was given, else the highest that is registered. */
   toStart({ definition, versionGiven }: { readonly definition: FlowDefinition; readonly versionGiven: boolean }): FlowDefinition {
-    return versionGiven ? definition : (this.#highest.get(definition.name) ?? definition);
+    return (versionGiven ? this.#flows.get(definition.name)?.get(definition.version) : this.#highest.get(definition.name)) ?? definition;
   }
 
   all(): { readonly flow: string; readonly version: number }[] {
@@ -94,6 +96,6 @@ export function flowNotRegistered(caller: string, flow: string, version: number)
 function nameTaken(what: string, or: string): UsageError {
   return new UsageError(
     'NAME_TAKEN',
-    `${what} is registered already; give the second function another name${or}, or pass { replace: true } when it is meant to take the place of the first (hot reload)`,
+    `${what} is registered already; give the second function another name${or}, or pass { replace: true } when it is meant to take the place of the first; ${HOT_RELOAD_ADVICE}`,
   );
 }

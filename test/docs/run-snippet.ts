@@ -37,6 +37,8 @@ const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {
  */
 export async function runSnippet(snippet: Snippet): Promise<string[]> {
   vi.resetModules();
+  // What copies of the library in this realm share; the next makes it anew.
+  Reflect.deleteProperty(globalThis, Symbol.for('perdure'));
   const perdure = await import('perdure');
   const open: typeof perdure.open = (options) => perdure.open({ logger: SILENT, ...options });
   const tests: (() => unknown)[] = [];

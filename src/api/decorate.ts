@@ -1,3 +1,4 @@
+import { processTimers } from '../clock/process-timers.js';
 import { UsageError } from '../errors/errors.js';
 import { HOT_RELOAD_ADVICE, hotReload } from '../errors/hot-reload.js';
 import { nameIsTakenFrom } from '../errors/short-names.js';
@@ -85,7 +86,7 @@ export function decorate({ caller, method, context, instance, make }: Decoration
       return bound;
     };
     Object.defineProperty(self, methodName, { get: bind, set: put, configurable: true, enumerable: false });
-    queueMicrotask(() => {
+    processTimers.queueMicrotask(() => {
       try {
         Reflect.get(self, methodName);
       } catch {

@@ -1,4 +1,8 @@
-/** The port to time. Nothing else in perdure reads the clock of the machine or sets a timer on it. */
+/**
+ * The port to time. Nothing else in perdure reads the clock of the machine or sets a timer on it.
+ *
+ * Callbacks are called in a clean async context, whoever has asked for them.
+ */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;

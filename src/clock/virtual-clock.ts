@@ -1,4 +1,8 @@
+import { inCleanContext } from './clean-context.js';
 import type { Clock } from './clock.js';
+import { processTimers } from './process-timers.js';
+
+const { now, setImmediate } = processTimers;
 
 interface VirtualTimer {
   readonly dueMs: number;
@@ -76,7 +80,7 @@ export class VirtualClock implements Clock {
     setImmediate(() => {
       this.#macrotasks -= 1;
       this.#happens();
-      callback();
+      inCleanContext(callback);
     });
   }
 
@@ -134,7 +138,7 @@ export class VirtualClock implements Clock {
       const [held] = this.#held.splice(chosen, 1);
       if (held !== undefined) {
         this.#happens();
-        held.callback();
+        inCleanContext(held.callback);
         return;
       }
     }
@@ -146,15 +150,15 @@ export class VirtualClock implements Clock {
     const { busy, patienceMs, onImpatience } = this.#options;
     let seen = this.#happenings;
     let turns = 0;
-    let since = Date.now();
+    let since = now();
     while (turns < QUIET_TURNS || this.#macrotasks > 0 || busy()) {
-      if (Date.now() - since >= patienceMs) onImpatience();
+      if (now() - since >= patienceMs) onImpatience();
       await new Promise((resolve) => setImmediate(resolve));
       turns += 1;
       if (seen === this.#happenings) continue;
       seen = this.#happenings;
       turns = 0;
-      since = Date.now();
+      since = now();
     }
   }
 
@@ -170,12 +174,12 @@ export class VirtualClock implements Clock {
     this.#ringBackground();
     this.#happens();
     // A background timer may have called it off.
-    if (this.#drop(timer)) timer.callback();
+    if (this.#drop(timer)) inCleanContext(timer.callback);
   }
 
   #ringBackground(): void {
     const due = [...this.#timers].filter(({ background, dueMs }) => background && dueMs <= this.#nowMs);
-    for (const timer of due.sort((a, b) => a.dueMs - b.dueMs)) if (this.#drop(timer)) timer.callback();
+    for (const timer of due.sort((a, b) => a.dueMs - b.dueMs)) if (this.#drop(timer)) inCleanContext(timer.callback);
   }
 
   /** Returns whether it was still set. */

@@ -14,7 +14,13 @@ export interface CodecOptions {
   readonly maxValueBytes: number;
   /** How values become text, in place of perdure's own encoding. Errors always use the latter. */
   readonly serdes?: Serdes | undefined;
+  /** Calls a function of a serdes. Default: just so. */
+  readonly callSerdes?: CallSerdes;
 }
+
+type CallSerdes = <T>(call: () => T) => T;
+
+const justCall: CallSerdes = (call) => call();
 
 const ADVICE = 'Return plain data, register error classes with registerError(), or give a `serdes`.';
 /** 132 bits: enough to tell the inputs of one run apart. */
@@ -24,18 +30,20 @@ const DIGEST_LENGTH = 22;
 export class Codec {
   readonly #maxValueBytes: number;
   readonly #serdes: Serdes | undefined;
+  readonly #callSerdes: CallSerdes;
   /** A codec with the same limits and perdure's own encoding: for what no user sees, such as the outcome of a timer. */
   readonly own: Codec;
 
   constructor(options: CodecOptions) {
     this.#maxValueBytes = options.maxValueBytes;
     this.#serdes = options.serdes;
+    this.#callSerdes = options.callSerdes ?? justCall;
     this.own = options.serdes === undefined ? this : new Codec({ maxValueBytes: options.maxValueBytes });
   }
 
   /** A codec with the same limits and another serdes; this one when there is none. */
   withSerdes(serdes: Serdes | undefined): Codec {
-    return serdes === undefined ? this : new Codec({ maxValueBytes: this.#maxValueBytes, serdes });
+    return serdes === undefined ? this : new Codec({ maxValueBytes: this.#maxValueBytes, serdes, callSerdes: this.#callSerdes });
   }
 
   /**
@@ -46,7 +54,7 @@ export class Codec {
    * (`VALUE_TOO_LARGE`), and when the serdes made no text (`INVALID_OPTION`).
    */
   encode(value: unknown, describe: () => string): string {
-    const text = this.#serdes === undefined ? encodeOwn(value, describe) : encodeWith(this.#serdes, value, describe);
+    const text = this.#serdes === undefined ? encodeOwn(value, describe) : this.#encodeWith(this.#serdes, value, describe);
     // No character takes more than three bytes, so most texts need no counting.
     if (text.length * 3 > this.#maxValueBytes) this.#checkSize(text, describe);
     return text;
@@ -60,7 +68,8 @@ export class Codec {
   decode(text: string): unknown {
     let value: unknown;
     try {
-      value = this.#serdes === undefined ? decodeDefault(text) : this.#serdes.deserialize(text);
+      const serdes = this.#serdes;
+      value = serdes === undefined ? decodeDefault(text) : this.#callSerdes(() => serdes.deserialize(text));
     } catch (cause) {
       const how = this.#serdes === undefined ? "perdure's own encoding" : 'the given `serdes`';
       throw new UsageError(
@@ -114,6 +123,31 @@ export class Codec {
     return hash('sha256', stable, 'base64url').slice(0, DIGEST_LENGTH);
   }
 
+  #encodeWith(serdes: Serdes, value: unknown, describe: () => string): string {
+    let text: unknown;
+    try {
+      text = this.#callSerdes(() => serdes.serialize(value));
+    } catch (cause) {
+      throw new UsageError(
+        'VALUE_NOT_SERIALIZABLE',
+        `${describe()} cannot be stored: its serdes failed: ${messageOf(cause)}. Mend \`serialize\`, or return what it can write.`,
+        { cause },
+      );
+    }
+    if (typeof text === 'string') {
+      if (isStorable(text)) return text;
+      throw new UsageError(
+        'VALUE_NOT_SERIALIZABLE',
+        `${describe()} cannot be stored: the text of its serdes has a NUL or half a surrogate pair in it. Encode bytes as base64.`,
+      );
+    }
+    disown(text);
+    throw new UsageError(
+      'INVALID_OPTION',
+      `${describe()} cannot be stored: \`serialize\` of its serdes returned ${describeKind(text)}. It must return a text, at once and not as a promise.`,
+    );
+  }
+
   #checkSize(text: string, describe: () => string): void {
     const bytes = Buffer.byteLength(text);
     if (bytes <= this.#maxValueBytes) return;
@@ -136,31 +170,6 @@ function encodeOwn(value: unknown, describe: () => string): string {
       cause: error,
     });
   }
-}
-
-function encodeWith(serdes: Serdes, value: unknown, describe: () => string): string {
-  let text: unknown;
-  try {
-    text = serdes.serialize(value);
-  } catch (cause) {
-    throw new UsageError(
-      'VALUE_NOT_SERIALIZABLE',
-      `${describe()} cannot be stored: its serdes failed: ${messageOf(cause)}. Mend \`serialize\`, or return what it can write.`,
-      { cause },
-    );
-  }
-  if (typeof text === 'string') {
-    if (isStorable(text)) return text;
-    throw new UsageError(
-      'VALUE_NOT_SERIALIZABLE',
-      `${describe()} cannot be stored: the text of its serdes has a NUL or half a surrogate pair in it. Encode bytes as base64.`,
-    );
-  }
-  disown(text);
-  throw new UsageError(
-    'INVALID_OPTION',
-    `${describe()} cannot be stored: \`serialize\` of its serdes returned ${describeKind(text)}. It must return a text, at once and not as a promise.`,
-  );
 }
 
 function promisedValue(promise: Promise<unknown>): UsageError {

@@ -1,3 +1,4 @@
+import { inCleanContext } from '../clock/clean-context.js';
 import type { Clock } from '../clock/clock.js';
 
 /** What calls under way get to come to their ends, however soon the engine is to be closed. */
@@ -6,14 +7,24 @@ const LEAST_MS = 1_000;
 /** The calls of an engine that are under way. */
 export class Calls {
   readonly #clock: Pick<Clock, 'setTimer'>;
+  readonly #admit: (caller: string) => void;
   readonly #underWay = new Set<Promise<unknown>>();
 
-  constructor(clock: Pick<Clock, 'setTimer'>) {
+  /** @param admit - Throws when the calling code may not make a call, whose name it is given. */
+  constructor(clock: Pick<Clock, 'setTimer'>, admit: (caller: string) => void) {
     this.#clock = clock;
+    this.#admit = admit;
   }
 
-  make<T>(call: () => Promise<T>): Promise<T> {
-    const result = call();
+  /** Makes a call of the user's, if it is admitted. */
+  async make<T>(caller: string, call: () => Promise<T>): Promise<T> {
+    this.#admit(caller);
+    return this.track(call);
+  }
+
+  /** Closing waits for it. It goes on in a clean async context, so that nothing that it leads to is in that of whoever calls. */
+  track<T>(call: () => Promise<T>): Promise<T> {
+    const result = inCleanContext(call);
     this.#underWay.add(result);
     const over = (): void => void this.#underWay.delete(result);
     result.then(over, over);

@@ -1,3 +1,4 @@
+import { inCleanContext } from '../clock/clean-context.js';
 import type { Clock } from '../clock/clock.js';
 import { systemClock } from '../clock/system-clock.js';
 import type { Codec } from '../codec/codec.js';
@@ -12,7 +13,6 @@ import type { Duration } from '../model/duration.js';
 import type { Logger } from '../model/logger.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
-import { outsidePlaces } from '../runtime/current-scope.js';
 import type { FlowDefinition } from '../runtime/definitions.js';
 import { ENGINE_EVENTS, type EngineEvents, plainError } from '../runtime/events.js';
 import { holdRejections } from '../runtime/held-rejections.js';
@@ -110,8 +110,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     this.#store = chooseStore(options.store);
     this.#codec = engineCodec(options);
     this.#emitter = new EngineEmitter(logger);
-    this.#clock = outsidePlaces(parts.clock ?? systemClock);
-    this.#calls = new Calls(this.#clock);
+    this.#clock = parts.clock ?? systemClock;
+    this.#calls = new Calls(this.#clock, (caller) => this.#admit(caller));
     this.#executes = options.execute ?? true;
     this.#worker = new Worker({
       store: this.#store,
@@ -144,7 +144,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     this.#rootHost = {
       clock: this.#clock,
       requestCancel: (runId, reason) => {
-        const request = this.#calls.make(async () => {
+        const request = this.#calls.track(async () => {
           await this.#ready();
           await this.#worker.settled();
           await this.#outbox.cancel(runId, reason);
@@ -158,7 +158,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   /** Opens the store, and recovers what others left unfinished. Idempotent. */
   open(): Promise<void> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
-    this.#opened ??= this.#open();
+    this.#opened ??= inCleanContext(() => this.#open());
     return this.#opened;
   }
 
@@ -216,7 +216,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     if (!isText(operationId))
       throw new UsageError('INVALID_ARGUMENT', 'engine.fork(runId, operationId): the operation has an id, such as "3"');
     const root = this.#newRoot(newRunId(this.#clock.now()), '', this.#codec);
-    this.#calls.make(() => this.#fork(root, runId, operationId)).catch((error: unknown) => root.abandon(error as Error));
+    this.#calls.track(() => this.#fork(root, runId, operationId)).catch((error: unknown) => root.abandon(error as Error));
     return root.future as unknown as DurableFuture<T>;
   }
 
@@ -224,13 +224,13 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   future<T = unknown>(runId: string): DurableFuture<T> {
     this.#admit('engine.future()');
     const root = this.#newRoot(requireRunId(runId, 'engine.future(runId)'), '', this.#codec);
-    this.#calls.make(() => this.#attach(root)).catch((error: unknown) => root.abandon(error as Error));
+    this.#calls.track(() => this.#attach(root)).catch((error: unknown) => root.abandon(error as Error));
     return root.future as unknown as DurableFuture<T>;
   }
 
   /** Tells of a run, and what it waits for. @throws {UsageError} `RUN_NOT_FOUND` */
   get(runId: string): Promise<RunDetails> {
-    return this.#calls.make(async () => {
+    return this.#calls.make('engine.get(runId)', async () => {
       const record = await this.recordOf(runId, 'engine.get(runId)');
       return runDetails(record, { ...this.operationsSource, codec: this.#codecOf(record) });
     });
@@ -238,7 +238,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   /** All that a run and its child runs have asked for, as a tree, with attempts and outcomes. @throws {UsageError} `RUN_NOT_FOUND` */
   operations(runId: string): Promise<OperationInfo[]> {
-    return this.#calls.make(async () => {
+    return this.#calls.make('engine.operations(runId)', async () => {
       const record = await this.recordOf(runId, 'engine.operations(runId)');
       return operationsTree(this.operationsSource, record);
     });
@@ -246,8 +246,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   /** The runs that meet all conditions, newest first. */
   list(filter: ListFilter = {}): Promise<RunInfo[]> {
-    return this.#calls.make(async () => {
-      this.#admit('engine.list()');
+    return this.#calls.make('engine.list()', async () => {
       checkListFilter(filter);
       await this.#ready();
       return (await this.#store.listRuns(filter)).map((record) => runInfo(record, this.#codecOf(record)));
@@ -260,8 +259,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `RUN_NOT_FOUND`
    */
   cancel(runId: string, reason?: string): Promise<boolean> {
-    return this.#calls.make(async () => {
-      this.#admit('engine.cancel()');
+    return this.#calls.make('engine.cancel()', async () => {
       requireRunId(runId, 'engine.cancel(runId)');
       requireReason(reason, 'engine.cancel(runId, reason)');
       return this.#outbox.cancel(runId, reason);
@@ -275,8 +273,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `RUN_NOT_FOUND`, `RUN_FINISHED`, `INVALID_ARGUMENT` or `VALUE_NOT_SERIALIZABLE`.
    */
   send(runId: string, name: string, value?: unknown): Promise<void> {
-    return this.#calls.make(async () => {
-      this.#admit('engine.send()');
+    return this.#calls.make('engine.send()', async () => {
       requireRunId(runId, 'engine.send(runId, name)');
       if (!isText(name)) throw new UsageError('INVALID_ARGUMENT', 'engine.send(runId, name): the name must be a text that is not empty');
       await this.#outbox.event(runId, name, value);
@@ -289,8 +286,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `INVALID_TOKEN`, `RUN_FINISHED` or `VALUE_NOT_SERIALIZABLE`.
    */
   complete(token: string, value?: unknown): Promise<void> {
-    return this.#calls.make(async () => {
-      this.#admit('engine.complete()');
+    return this.#calls.make('engine.complete()', async () => {
       await this.#outbox.complete('engine.complete(token, value)', token, value);
     });
   }
@@ -301,8 +297,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `INVALID_TOKEN` or `RUN_FINISHED`.
    */
   fail(token: string, error: unknown): Promise<void> {
-    return this.#calls.make(async () => {
-      this.#admit('engine.fail()');
+    return this.#calls.make('engine.fail()', async () => {
       await this.#outbox.fail('engine.fail(token, error)', token, error);
     });
   }
@@ -313,8 +308,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `INVALID_TOKEN` or `RUN_FINISHED`.
    */
   heartbeat(token: string): Promise<void> {
-    return this.#calls.make(async () => {
-      this.#admit('engine.heartbeat()');
+    return this.#calls.make('engine.heartbeat()', async () => {
       await this.#outbox.heartbeat('engine.heartbeat(token)', token);
     });
   }
@@ -325,8 +319,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `RUN_NOT_FOUND`, or `RUN_NOT_BLOCKED` when it has another status.
    */
   retry(runId: string): Promise<void> {
-    return this.#calls.make(async () => {
-      this.#admit('engine.retry()');
+    return this.#calls.make('engine.retry()', async () => {
       requireRunId(runId, 'engine.retry(runId)');
       await this.#ready();
       const status = await this.#store.unblock(runId);
@@ -344,8 +337,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `NOT_STARTABLE`
    */
   check(flow: StartableFlow<never, unknown>): Promise<CheckReport> {
-    return this.#calls.make(async () => {
-      this.#admit('engine.check()');
+    return this.#calls.make('engine.check()', async () => {
       const { name } = requireFlow(flow, 'engine.check(flow)').definition;
       await this.#ready();
       const runs = await this.#store.listRuns({ flow: name, limit: Number.MAX_SAFE_INTEGER });
@@ -361,8 +353,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `INVALID_OPTION` or `INVALID_DURATION`
    */
   prune(retention: Retention): Promise<number> {
-    return this.#calls.make(async () => {
-      this.#admit('engine.prune()');
+    return this.#calls.make('engine.prune()', async () => {
       checkRetention('engine.prune()', retention);
       await this.#ready();
       return prune({ prune: (query) => this.#openStore('engine.prune()').prune(query) }, retention, this.#clock);
@@ -389,7 +380,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     refuseInFlow('engine.close()');
     checkOptions('engine.close()', options, { timeout: DURATION });
     const timeout = options?.timeout === undefined ? DEFAULT_CLOSE_MS : requireDuration(options.timeout, 'close(): timeout');
-    this.#closing ??= this.#close(timeout);
+    this.#closing ??= inCleanContext(() => this.#close(timeout));
     return this.#closing;
   }
 

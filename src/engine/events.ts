@@ -1,6 +1,6 @@
 import { EventEmitter } from 'eventemitter3';
+import { inCleanContext } from '../clock/clean-context.js';
 import type { Logger } from '../model/logger.js';
-import { outsidePlace } from '../runtime/current-scope.js';
 import { type EngineEvents, type EventSink, plainError } from '../runtime/events.js';
 
 /** What listens to an event of the engine. */
@@ -19,7 +19,7 @@ export class EngineEmitter implements EventSink {
   on<E extends keyof EngineEvents>(event: E, listener: EngineListener<E>): () => void {
     const safe = (payload: EngineEvents[E]): void => {
       try {
-        const returned: unknown = outsidePlace(() => listener(payload));
+        const returned: unknown = inCleanContext(listener, payload);
         if (returned instanceof Promise) returned.catch((error: unknown) => this.#failed(event, error));
       } catch (error) {
         this.#failed(event, error);

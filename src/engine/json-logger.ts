@@ -1,3 +1,4 @@
+import { inCleanContext } from '../clock/clean-context.js';
 import type { LogFields, Logger } from '../model/logger.js';
 import { readFields } from '../runtime/context-logger.js';
 import { plainError, unreadable } from '../runtime/events.js';
@@ -9,7 +10,7 @@ export function guarded(logger: Logger): Logger {
     (message: string, fields?: LogFields): void => {
       const failed = (error: unknown): void => jsonLogger[level](message, { ...readFields(fields), loggerFailed: plainError(error) });
       try {
-        const returned: unknown = logger[level](message, fields);
+        const returned: unknown = inCleanContext(() => logger[level](message, fields));
         if (returned instanceof Promise) returned.catch(failed);
       } catch (error) {
         failed(error);

@@ -1,3 +1,4 @@
+import { inCleanContext } from '../clock/clean-context.js';
 import { Codec } from '../codec/codec.js';
 import type { Serdes } from '../codec/serdes.js';
 import {
@@ -105,5 +106,5 @@ const DEFAULT_MAX_VALUE_BYTES = 4 * 1024 * 1024;
 
 /** What an engine of these options writes and reads values with. */
 export function engineCodec({ maxValueBytes = DEFAULT_MAX_VALUE_BYTES, serdes }: Pick<EngineOptions, 'maxValueBytes' | 'serdes'>): Codec {
-  return new Codec({ maxValueBytes, serdes });
+  return new Codec({ maxValueBytes, serdes, callSerdes: inCleanContext });
 }

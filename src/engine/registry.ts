@@ -1,3 +1,5 @@
+import { inCleanContext } from '../clock/clean-context.js';
+import { processTimers } from '../clock/process-timers.js';
 import { UsageError } from '../errors/errors.js';
 import { HOT_RELOAD_ADVICE, hotReload } from '../errors/hot-reload.js';
 import { shared } from '../realm/realm.js';
@@ -75,9 +77,9 @@ export class Registry implements FlowSource {
   #changed(): void {
     if (this.#announced || this.#listeners.size === 0) return;
     this.#announced = true;
-    queueMicrotask(() => {
+    processTimers.queueMicrotask(() => {
       this.#announced = false;
-      for (const listener of this.#listeners) listener();
+      for (const listener of this.#listeners) inCleanContext(listener);
     });
   }
 }

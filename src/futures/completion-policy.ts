@@ -1,3 +1,4 @@
+import { inCleanContext } from '../clock/clean-context.js';
 import { UsageError } from '../errors/errors.js';
 import { isFunction } from '../errors/options.js';
 import { disown } from '../model/disowned.js';
@@ -100,7 +101,7 @@ function customReason(
   { succeeded, failed, total, items }: BatchProgress,
 ): CompletionReason | undefined {
   const outcome = readDecision(
-    shouldComplete({
+    inCleanContext(shouldComplete, {
       succeeded,
       failed,
       total,

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+import { inCleanContext } from '../clock/clean-context.js';
 import type { Codec } from '../codec/codec.js';
 import { contextLogger } from './context-logger.js';
 import type { ActionContext, ActionPlace } from './current-scope.js';
@@ -54,7 +56,8 @@ export class Attempt implements ActionPlace {
 
   abort(reason: Error): void {
     this.#aborted ??= reason;
-    this.#controller?.abort(this.#aborted);
+    const controller = this.#controller;
+    if (controller !== undefined) inCleanContext(() => controller.abort(this.#aborted));
   }
 
   #makeContext(): ActionContext {
@@ -78,8 +81,12 @@ export class Attempt implements ActionPlace {
   }
 
   #signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#aborted !== undefined) this.#controller.abort(this.#aborted);
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      // However many listeners it has: a body may give it to many calls. Node 20 would warn of a leak.
+      setMaxListeners(0, this.#controller.signal);
+      if (this.#aborted !== undefined) this.#controller.abort(this.#aborted);
+    }
     return this.#controller.signal;
   }
 }

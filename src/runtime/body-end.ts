@@ -1,13 +1,13 @@
 import type { Codec } from '../codec/codec.js';
 import type { EndStatus } from '../model/statuses.js';
-import { type Place, runAt } from './current-scope.js';
+import { beginAt, type Place } from './current-scope.js';
 
 /** How the body of a flow or of a branch has ended. */
 export type BodyEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
 
 /** Runs a body at its place, and tells how it ends. */
 export function runBody(place: Place, body: () => unknown, ended: (end: BodyEnd) => void): void {
-  runAt(place, () => promiseOf(body)).then(
+  beginAt(place, () => promiseOf(body)).then(
     (value) => ended({ ok: true, value }),
     (error: unknown) => ended({ ok: false, error }),
   );

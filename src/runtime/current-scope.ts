@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Clock } from '../clock/clock.js';
+import { inCleanContext } from '../clock/clean-context.js';
 import type { WaitPlace } from '../futures/conditions.js';
 import type { Future } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
@@ -82,20 +82,7 @@ export function runAt<T>(place: Place, body: () => T): T {
   return storage.run(place, body);
 }
 
-/**
- * Calls back outside of flows and actions, whoever calls. Not with `exit`: before Node 24 it stops and starts the tracking of promises, which takes
- * as long as the rest of a step.
- */
-export function outsidePlace<T>(callback: () => T): T {
-  return storage.run(undefined, callback);
-}
-
-/** The same clock, whose callbacks stand in no flow and in no action, whoever asked for them. */
-export function outsidePlaces(clock: Clock): Clock {
-  const outside = (callback: () => void) => (): void => outsidePlace(callback);
-  return {
-    now: () => clock.now(),
-    setTimer: (delayMs, callback, options) => clock.setTimer(delayMs, outside(callback), options),
-    macrotask: (callback) => clock.macrotask(outside(callback)),
-  };
+/** Begins a body at its place, in a clean async context: neither that of whoever has scheduled it, nor one that another body left behind. */
+export function beginAt<T>(place: Place, body: () => T): T {
+  return inCleanContext(runAt<T>, place, body);
 }

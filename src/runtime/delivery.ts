@@ -1,4 +1,7 @@
 import type { Clock } from '../clock/clock.js';
+import { processTimers } from '../clock/process-timers.js';
+
+const { nextTick, queueMicrotask } = processTimers;
 
 /** Something that takes delivery turns. */
 export interface TurnTaker {
@@ -103,5 +106,5 @@ export class Delivery {
 
 /** Calls back in this macrotask, when its microtasks have all been run: ticks come after them, and this one is asked for by a microtask. */
 function afterMicrotasks(callback: () => void): void {
-  queueMicrotask(() => process.nextTick(callback));
+  queueMicrotask(() => nextTick(callback));
 }

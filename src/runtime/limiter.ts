@@ -1,4 +1,4 @@
-import { outsidePlace } from './current-scope.js';
+import { inCleanContext } from '../clock/clean-context.js';
 
 /** Who asks for a place. */
 export interface PlaceRequest {
@@ -162,7 +162,7 @@ class Gate {
       // The next time it is the others' turn.
       this.#waiting.delete(runId);
       if (queue.size > 0) this.#waiting.set(runId, queue);
-      outsidePlace(() => this.#grant(granted as Granted));
+      inCleanContext(() => this.#grant(granted as Granted));
     }
   }
 }

@@ -1,3 +1,4 @@
+import { inCleanContext } from '../clock/clean-context.js';
 import { thrownError } from '../codec/error-parts.js';
 import type { ErrorClass } from '../codec/error-registry.js';
 import { foreignBuiltinName } from '../codec/value-kinds.js';
@@ -124,7 +125,7 @@ export function decideRetry(strategy: RetryStrategy | undefined, error: unknown,
   if (strategy === undefined) return { error };
   try {
     if (isFinal(error)) return { error };
-    const delayMs = readDecision(strategy(thrownError(error), attempt), 'retry', `the retry strategy of ${what}`);
+    const delayMs = readDecision(inCleanContext(strategy, thrownError(error), attempt), 'retry', `the retry strategy of ${what}`);
     return delayMs === undefined ? { error } : { delayMs, maxAttempts: mostAttempts(strategy) };
   } catch (broken) {
     return { error: broken };

@@ -1,3 +1,4 @@
+import { processTimers } from '../clock/process-timers.js';
 import { StorageError } from '../errors/errors.js';
 import type { CommitBatch, Store } from '../store/store.js';
 
@@ -66,7 +67,7 @@ export function crashingStore(store: Store, { at = 'commit', number, when }: Cra
 /** A store whose commits take so many macrotasks before they are durable. */
 export function slowStore(store: Store, macrotasks: number): Store {
   return withCommit(store, async (batch, commit) => {
-    for (let left = macrotasks; left > 0; left -= 1) await new Promise((resolve) => setImmediate(resolve));
+    for (let left = macrotasks; left > 0; left -= 1) await new Promise((resolve) => processTimers.setImmediate(resolve));
     return commit(batch);
   });
 }

@@ -1,3 +1,4 @@
+import { inCleanContext } from '../../clock/clean-context.js';
 import { type CancelledError, UsageError } from '../../errors/errors.js';
 import { type BatchResult, readBatchResult } from '../../futures/batch-result.js';
 import { reasonToComplete } from '../../futures/completion-policy.js';
@@ -223,7 +224,7 @@ export class Batch extends Operation {
     const { serdes, summaryGenerator } = this.#settings;
     let decision: BatchDecision = { reason, items: encodeItems(this.#statuses()) };
     if (summaryGenerator !== undefined && this.#size > LARGE_RESULT) {
-      decision = { ...decision, summary: requireSummary(summaryGenerator(this.#result(decision))) };
+      decision = { ...decision, summary: requireSummary(inCleanContext(summaryGenerator, this.#result(decision))) };
     }
     if (serdes !== undefined) {
       const { kind, name } = this.entry;

@@ -1,3 +1,4 @@
+import { inCleanContext } from '../../clock/clean-context.js';
 import { UsageError } from '../../errors/errors.js';
 import type { AttemptNotes } from '../../journal/attempt-notes.js';
 import { whatIs } from '../../model/named.js';
@@ -37,7 +38,7 @@ export class WaitForCondition extends CallAction {
   again(value: unknown, { polls }: AttemptNotes): AttemptNotes | undefined {
     const count = (polls?.count ?? 0) + 1;
     const state = this.encode(value);
-    const delayMs = this.#poll.next(this.codec.decode(state), count);
+    const delayMs = inCleanContext(this.#poll.next, this.codec.decode(state), count);
     if (delayMs === undefined) return undefined;
     return { failures: 0, kept: [], polls: { count, state }, nextAt: this.host.clock.now() + delayMs };
   }

@@ -198,7 +198,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     });
     const root = this.#newRoot(runId, options.name ?? definition.name, codec);
     if (isReservedId(runId))
-      this.#calls.make(() => this.#attachTo(root, record, codec)).catch((error: unknown) => root.abandon(error as Error));
+      this.#calls.track(() => this.#attachTo(root, record, codec)).catch((error: unknown) => root.abandon(error as Error));
     else this.#worker.group.create(record, (taken) => this.#created({ root, record, taken, codec }));
     return root.future;
   }

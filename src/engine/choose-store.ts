@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { StorageError } from '../errors/errors.js';
+import { dirname, join } from 'node:path';
 import { memoryStore } from '../store/memory-store.js';
 import { sqliteStore } from '../store/sqlite/sqlite-store.js';
+import { absolutePath, pathError } from '../store/sqlite/store-file.js';
 import type { Store } from '../store/store.js';
 
 const DEFAULT_PATH = join('.perdure', 'journal.db');
@@ -11,7 +11,7 @@ const DEFAULT_PATH = join('.perdure', 'journal.db');
  * The store an option names: a store itself, `':memory:'`, a path, or nothing (the environment's, else the default file).
  *
  * @throws {UsageError} when the path is none, or the address of a database.
- * @throws {StorageError} `STORE_DIRECTORY_MISSING` when the directory of the default file cannot be made.
+ * @throws {StorageError} when the directory of the default file cannot be made.
  */
 export function chooseStore(option: string | Store | undefined): Store {
   if (typeof option === 'object') return option;
@@ -23,14 +23,13 @@ export function chooseStore(option: string | Store | undefined): Store {
 export function implicitPath(): string {
   const given = process.env.PERDURE_STORE;
   if (given !== undefined && given !== '') return given;
+  const path = absolutePath(DEFAULT_PATH);
+  const directory = dirname(path);
   try {
-    mkdirSync(dirname(DEFAULT_PATH), { recursive: true });
-  } catch (cause) {
-    throw new StorageError(
-      'STORE_DIRECTORY_MISSING',
-      `could not make the directory of the default store ${resolve(DEFAULT_PATH)}. Give open({ store }) or PERDURE_STORE the path of a file in a directory that exists`,
-      { cause },
-    );
+    // Not with those above it: a working directory that was deleted is not made anew.
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw pathError(error, path, directory);
   }
   return DEFAULT_PATH;
 }

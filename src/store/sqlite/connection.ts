@@ -1,10 +1,10 @@
-import { accessSync, appendFileSync, constants, existsSync, realpathSync, statfsSync, statSync, truncateSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { appendFileSync, existsSync, realpathSync, statfsSync, statSync, truncateSync } from 'node:fs';
 import { StorageError } from '../../errors/errors.js';
 import type { SqliteDatabase, SqliteDriver, SqliteStatement, SqlValue } from './driver.js';
 import { migrate, rollback } from './schema.js';
 import { SchemaGuard } from './schema-guard.js';
 import { isBusy, storageError } from './sqlite-errors.js';
+import { checkStoreFile, makeStoreFile } from './store-file.js';
 
 /** How to open a file. */
 export interface ConnectionOptions {
@@ -65,7 +65,7 @@ export class Connection {
    */
   static open(options: ConnectionOptions): Connection {
     const { path } = options;
-    checkPath(path);
+    if (!checkStoreFile(path)) makeStoreFile(path);
     let database: SqliteDatabase | undefined;
     try {
       database = connect(options);
@@ -217,43 +217,6 @@ function growFile(path: string, length: number): void {
   } catch (error) {
     truncateSync(path, size);
     throw error;
-  }
-}
-
-/** Says clearly what SQLite would call «unable to open database file». */
-function checkPath(path: string): void {
-  const directory = dirname(path);
-  if (!existsSync(directory)) {
-    throw new StorageError(
-      'STORE_DIRECTORY_MISSING',
-      `could not open the store ${path}: the directory ${directory} does not exist. Create it, or choose another path`,
-    );
-  }
-  const file = statSync(path, { throwIfNoEntry: false });
-  if (file?.isDirectory()) {
-    throw new StorageError(
-      'STORE_NOT_A_DATABASE',
-      `could not open the store ${path}: it is a directory. Give the path of a file, such as ${path}/app.db`,
-    );
-  }
-  // Root may write to everything; a file that nobody was meant to write is left alone all the same.
-  const protectedFile = file !== undefined && ((file.mode & 0o222) === 0 || !isWritable(path));
-  // Beside the file SQLite needs others.
-  if (protectedFile || !isWritable(directory)) {
-    throw new StorageError(
-      'STORE_READ_ONLY',
-      `could not open the store ${path}: ${protectedFile ? 'the file' : `the directory ${directory}`} is read-only. ` +
-        'Make it writable for this user, or choose another path',
-    );
-  }
-}
-
-function isWritable(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false;
   }
 }
 

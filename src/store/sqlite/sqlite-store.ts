@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { describeKind } from '../../codec/value-kinds.js';
 import { StorageError, UsageError } from '../../errors/errors.js';
 import { requireOneVersion } from '../../errors/one-version.js';
@@ -12,6 +11,7 @@ import type { SqliteDriver } from './driver.js';
 import { DRIVER_NAMES, findDriver, type SqliteDriverName } from './find-driver.js';
 import { Inbox } from './inbox.js';
 import { RunTable } from './run-table.js';
+import { absolutePath } from './store-file.js';
 import { WorkerTable } from './worker-table.js';
 
 /** How a SQLite store writes. */
@@ -51,6 +51,7 @@ const ADDRESS = /^(file(?=:)|[a-z][a-z0-9+.-]+(?=:\/\/))/i;
  *
  * @param path The file; created when it does not exist, its directory is not.
  * @throws {UsageError} `INVALID_ARGUMENT` when the path is none, `INVALID_OPTION` when it is the address of a database, or an option is wrong.
+ * @throws {StorageError} `STORE_DIRECTORY_MISSING` when the path is relative, and the working directory was deleted.
  * @example
  * const store = sqliteStore('app.db');
  */
@@ -111,7 +112,7 @@ class SqliteStore implements Store {
 
   constructor(path: string, { synchronous = 'full', busyTimeoutMs = 10_000, driver }: SqliteStoreOptions) {
     this.name = path;
-    this.#path = resolve(path);
+    this.#path = absolutePath(path);
     this.#settings = { synchronous, busyTimeoutMs };
     this.#driver = driver;
   }

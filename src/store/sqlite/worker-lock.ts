@@ -4,6 +4,7 @@ import { StorageError } from '../../errors/errors.js';
 import { shared } from '../../realm/realm.js';
 import type { SqliteDatabase, SqliteDriver } from './driver.js';
 import { isBusy, storageError } from './sqlite-errors.js';
+import { makeFileBeside } from './store-file.js';
 
 /**
  * The lock by which the other processes see that a worker lives.
@@ -41,7 +42,9 @@ const FORGOTTEN_MS = 3_600_000;
  * @throws {StorageError} `STORE_BUSY` when somebody else has this worker's id.
  */
 export function takeWorkerLock(driver: SqliteDriver, store: string, workerId: string): WorkerLock {
-  const lock = tryLock(driver, sideFile(store, workerId));
+  const file = sideFile(store, workerId);
+  makeFileBeside(store, file);
+  const lock = tryLock(driver, file);
   if (lock !== undefined) return lock;
   throw new StorageError(
     'STORE_BUSY',

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Monorepo } from './copies.js';
 
 const repo = new Monorepo();
@@ -53,10 +53,16 @@ test('a copy of another version works when the others are loaded and not used', 
   expect((await repo.run('app/conflict.js', 'old-alone')).lines).toStrictEqual(['works']);
 });
 
-test.each(['libsql', '@photostructure/sqlite'])(
-  'engines of two copies, each with a %s of its own, leave each other alive',
-  async (driver) => {
+describe.each(['libsql', '@photostructure/sqlite'])('with a %s for each', (driver) => {
+  beforeAll(() => {
     for (const name of ['app', 'plugin']) repo.addDriver(name, driver);
+  });
+
+  test('engines of two copies leave each other alive', async () => {
     expect((await repo.run('app/twice.js', driver)).lines).toStrictEqual([{ done: 80, fenced: 0 }]);
-  },
-);
+  });
+
+  test('engines of two threads leave each other alive, and open no side file but their own', async () => {
+    expect((await repo.run('app/threads.js', driver)).lines).toStrictEqual([{ done: 80, fenced: 0, sideFiles: 2 }]);
+  });
+});

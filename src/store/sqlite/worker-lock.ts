@@ -59,16 +59,19 @@ export function probeWorkerLock(driver: SqliteDriver, store: string, workerId: s
   return tryLock(driver, file) ?? 'held';
 }
 
-/** Deletes side files that nobody holds: of workers that are dead, and of processes killed in the midst of registering, long ago. Ours are empty. */
-export function sweepWorkerLocks(driver: SqliteDriver, store: string, statusOf: (workerId: string) => 'ALIVE' | 'DEAD' | undefined): void {
+/**
+ * Deletes side files that nobody holds: those left by workers, and by processes killed in the midst of registering, long ago. Ours are empty.
+ *
+ * @param isLeft - Whether a worker has left its file behind; `undefined` when it is not known.
+ */
+export function sweepWorkerLocks(driver: SqliteDriver, store: string, isLeft: (workerId: string) => boolean | undefined): void {
   const prefix = `${basename(store)}-worker-`;
   const forgotten = Math.max(modifiedMs(store), modifiedMs(`${store}-wal`)) - FORGOTTEN_MS;
   for (const name of readdirSync(dirname(store))) {
     if (!name.startsWith(prefix)) continue;
     const file = join(dirname(store), name);
     if (statSync(file, { throwIfNoEntry: false })?.size !== 0) continue;
-    const status = statusOf(decodeName(name.slice(prefix.length)));
-    if (status === 'DEAD' || (status === undefined && modifiedMs(file) < forgotten)) tryLock(driver, file)?.release();
+    if (isLeft(decodeName(name.slice(prefix.length))) ?? modifiedMs(file) < forgotten) tryLock(driver, file)?.release();
   }
 }
 

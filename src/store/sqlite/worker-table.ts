@@ -1,8 +1,9 @@
 import { StorageError } from '../../errors/errors.js';
 import type { NewWorker } from '../store.js';
 import type { Connection } from './connection.js';
-import type { SqliteDriver } from './driver.js';
+import type { SqliteDriver, SqlRow } from './driver.js';
 import { fenced } from './fence.js';
+import { OWN_HOLDER, placeOf } from './lock-holder.js';
 import { AWAKE } from './schema.js';
 import type { WorkerLock } from './worker-lock.js';
 import { probeWorkerLock, sweepWorkerLocks, takeWorkerLock } from './worker-lock.js';
@@ -20,6 +21,7 @@ const RELEASE_RUNS = `UPDATE perdure_runs SET status = 'PENDING', worker_id = NU
  * Invariants:
  *   SW1  An unfinished run that has a worker has a living one: whoever ends a worker releases its runs in the same transaction.
  *   SW2  A dead worker's row stays, so that its id never lives again (S5).
+ *   SW3  A worker of this process that another realm registered, or of whom that is not known, is judged by its lease alone: its lock is not looked at.
  */
 export class WorkerTable {
   readonly #connection: Connection;
@@ -38,9 +40,9 @@ export class WorkerTable {
 
   /** Deletes the side files that nobody needs any more. */
   sweep(): void {
-    const rows = this.#connection.statement('SELECT id, status FROM perdure_workers').all([]);
-    const statuses = new Map(rows.map((row) => [row['id'] as string, row['status'] as 'ALIVE' | 'DEAD']));
-    sweepWorkerLocks(this.#driver, this.#connection.realPath, (workerId) => statuses.get(workerId));
+    const rows = this.#connection.statement('SELECT id, status, info FROM perdure_workers').all([]);
+    const left = new Map(rows.map((row) => [row['id'] as string, row['status'] === 'DEAD' && lockPlace(row) !== 'another realm']));
+    sweepWorkerLocks(this.#driver, this.#connection.realPath, (workerId) => left.get(workerId));
   }
 
   register(worker: NewWorker): void {
@@ -75,7 +77,7 @@ export class WorkerTable {
     for (const other of this.#living()) {
       if (other.id === workerId) continue;
       const oldest = nowMs - other.leaseMs;
-      const lock = probeWorkerLock(this.#driver, this.#connection.realPath, other.id);
+      const lock = other.probed ? probeWorkerLock(this.#driver, this.#connection.realPath, other.id) : 'held';
       // Only the lease can be renewed meanwhile: a lock that was given up is never taken again.
       const olderThan = lock === 'held' ? oldest : Number.MAX_SAFE_INTEGER;
       const suspect = lock !== 'held' || other.heartbeatAt < oldest;
@@ -105,7 +107,7 @@ export class WorkerTable {
     }
     this.#connection
       .statement(`INSERT INTO perdure_workers (id, status, registered_at, heartbeat_at, lease_ms, info) VALUES (?, 'ALIVE', ?, ?, ?, ?)`)
-      .run([id, nowMs, nowMs, leaseMs, JSON.stringify(info)]);
+      .run([id, nowMs, nowMs, leaseMs, JSON.stringify({ ...info, lock: OWN_HOLDER })]);
   }
 
   #markDead(workerId: string, olderThan: number): boolean {
@@ -119,14 +121,24 @@ export class WorkerTable {
     });
   }
 
-  #living(): { readonly id: string; readonly heartbeatAt: number; readonly leaseMs: number }[] {
+  #living(): { readonly id: string; readonly heartbeatAt: number; readonly leaseMs: number; readonly probed: boolean }[] {
     return this.#connection
-      .statement(`SELECT id, heartbeat_at, lease_ms FROM perdure_workers WHERE status = 'ALIVE'`)
+      .statement(`SELECT id, heartbeat_at, lease_ms, info FROM perdure_workers WHERE status = 'ALIVE'`)
       .all([])
       .map((row) => ({
         id: row['id'] as string,
         heartbeatAt: row['heartbeat_at'] as number,
         leaseMs: row['lease_ms'] as number,
+        probed: ['this realm', 'another process'].includes(lockPlace(row)),
       }));
+  }
+}
+
+/** Where the lock of a worker is held, as its row says. */
+function lockPlace({ info }: SqlRow): ReturnType<typeof placeOf> {
+  try {
+    return placeOf((JSON.parse(info as string) as { readonly lock?: unknown } | null)?.lock);
+  } catch {
+    return 'unknown';
   }
 }

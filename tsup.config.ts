@@ -1,15 +1,14 @@
-import { defineConfig } from 'tsup';
+import { writeFileSync } from 'node:fs';
+import { defineConfig, type Options } from 'tsup';
 import manifest from './package.json' with { type: 'json' };
 
-export default defineConfig({
-  entry: ['src/index.ts', 'src/testing.ts'],
-  format: ['esm'],
+/** The entries of the package that `require` reaches as CommonJS, where it takes no ES module. */
+const COMMONJS_ENTRIES = ['index', 'testing'];
+
+const shared: Options = {
   target: 'node20',
   platform: 'node',
   tsconfig: 'tsconfig.build.json',
-  dts: true,
-  sourcemap: true,
-  clean: true,
   // `node:sqlite` exists only under its prefix: stripping it, tsup's default, would break the import.
   removeNodeProtocol: false,
   // The library reads its version from there. The rest does not belong in the build.
@@ -21,5 +20,21 @@ export default defineConfig({
       },
     },
   ],
-  external: ['@photostructure/sqlite', 'better-sqlite3', 'libsql'],
-});
+  external: ['@photostructure/sqlite', 'libsql', 'better-sqlite3'],
+};
+
+// The build script empties dist/ before: the two builds run side by side.
+export default defineConfig([
+  { ...shared, entry: ['src/index.ts', 'src/testing.ts'], format: ['esm'], dts: true, sourcemap: true },
+  {
+    ...shared,
+    entry: ['src/commonjs.ts'],
+    format: ['cjs'],
+    // Some of the dependencies are ES modules only.
+    noExternal: Object.keys(manifest.dependencies),
+    shims: true,
+    async onSuccess() {
+      for (const name of COMMONJS_ENTRIES) writeFileSync(`dist/${name}.cjs`, `module.exports = require('./commonjs.cjs').${name};\n`);
+    },
+  },
+]);

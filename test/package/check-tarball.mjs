@@ -201,6 +201,19 @@ function installDriver(project) {
   step('installed with @photostructure/sqlite');
 }
 
+/** The first program of the README, with the commands that it gives: run twice, it does the work once. */
+function checkReadme(project) {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const code = /^```js\n(\/\/ order\.mjs[\s\S]*?)^```$/m.exec(readme)?.[1];
+  if (code === undefined) throw new Error('README.md has no program order.mjs');
+  if (readme.slice(0, readme.indexOf(code)).split('\n').length > 10) throw new Error('the first program of README.md comes too late');
+  writeFileSync(join(project, 'order.mjs'), code);
+  const printed = [1, 2].map(() => sh(process.execPath, ['order.mjs'], project).stdout);
+  const expected = ['mailed the receipt of order 17\nreceipt of order 17\n', 'receipt of order 17\n'];
+  if (printed.join('|') !== expected.join('|')) throw new Error(`order.mjs of README.md printed ${JSON.stringify(printed)}`);
+  step('order.mjs of README.md, twice');
+}
+
 function checkKit(project) {
   writeFileSync(join(project, 'kit.test.mjs'), kitTest);
   const { stdout } = sh(process.execPath, ['--test', '--test-reporter=tap', 'kit.test.mjs'], project);
@@ -244,6 +257,7 @@ function check(scratch) {
   );
   checkProgram(project, 'import.mjs');
   checkProgram(project, 'require.cjs');
+  checkReadme(project);
   checkKit(project);
 
   if (skipTypes) return;

@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { isAbsolute, join } from 'node:path';
 import { StorageError } from '../../errors/errors.js';
 import type { NodeSqlite, PackagedSqlite, SqliteDriver } from './driver.js';
@@ -116,6 +115,8 @@ function checkVersion(require: NodeJS.Require, name: string, supports: (major: n
  * perdure see only the latter two.
  */
 function requireOf(name: string): NodeJS.Require | undefined {
+  // Asked for by function as well: webpack would take the place of an imported one, and jest that of one that loads a package into its sandbox.
+  const { createRequire } = process.getBuiltinModule('node:module');
   return places()
     .map((place) => createRequire(place))
     .find((require) => resolves(require, name));

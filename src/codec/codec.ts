@@ -4,6 +4,7 @@ import { isStorable } from '../errors/options.js';
 import { disown } from '../model/disowned.js';
 import { decodeDefault, digestText, encodeDefault, flattenedText } from './default-encoding.js';
 import { decodeErrorText, encodeErrorText } from './error-codec.js';
+import { sameValue } from './same-value.js';
 import type { Serdes } from './serdes.js';
 import { describeKind } from './value-kinds.js';
 import { Refusal, renderRefusal } from './value-path.js';
@@ -110,6 +111,24 @@ export class Codec {
    */
   decodeError(text: string): Error {
     return decodeErrorText(text);
+  }
+
+  /**
+   * Whether two texts that `encode` made stand for the same value; the order of object keys does not count.
+   *
+   * @throws {UsageError} as `decode` does.
+   */
+  sameValue(a: string, b: string): boolean {
+    return a === b || sameValue(this.decode(a), this.decode(b));
+  }
+
+  /**
+   * Whether two texts that `encodeError` made stand for the same error, wherever each was made.
+   *
+   * @throws {StorageError} as `decodeError` does.
+   */
+  sameError(a: string, b: string): boolean {
+    return a === b || sameValue(this.decodeError(a), this.decodeError(b));
   }
 
   /**

@@ -1,5 +1,5 @@
 import { SuperJSON } from 'superjson';
-import { type FlatNode, flatten } from './flatten.js';
+import { type FlatNode, flatten, inOrderOfKeys } from './flatten.js';
 import { isPlainJson, isPlainPrimitive } from './plain-json.js';
 import { unflatten } from './unflatten.js';
 
@@ -64,6 +64,25 @@ function encodeTree(value: unknown): string {
 export function digestText(value: unknown, text: string): string {
   if (!text.startsWith(NODES_MARK) || typeof value !== 'object' || value === null) return text;
   return encodeNodes(flatten(value, { stacks: false }).nodes);
+}
+
+/**
+ * A text that is the same for equal values: the order of object keys and the stack traces of errors do not count. That of maps and sets does.
+ *
+ * @throws {Refusal} when something in the value could not be stored as it is.
+ */
+export function canonicalText(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return encodeDefault(value);
+  if (isPlainJson(value)) return JSON.stringify(value, (_key, each: unknown) => (isObject(each) ? inOrder(each) : each));
+  return encodeNodes(flatten(value, { stacks: false, sorted: true }).nodes);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function inOrder(object: object): object {
+  return Object.fromEntries(inOrderOfKeys(Object.entries(object)));
 }
 
 /** superjson's plain text of a value, which flattens what it does not know; a constant for what it cannot write at all. */

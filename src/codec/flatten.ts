@@ -27,6 +27,11 @@ export interface Flattened {
   readonly needed: boolean;
 }
 
+interface FlattenOptions {
+  readonly stacks: boolean;
+  readonly sorted?: boolean;
+}
+
 /** The text of such paths is quadratic in superjson. */
 const MAX_TREE_DEPTH = 100;
 /** Errors within errors beyond this are left out. */
@@ -37,10 +42,11 @@ const RISKY_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'pr
  * Flattens a value that is an object.
  *
  * @param options.stacks - `false` leaves out the stack traces of errors, which differ between a run and its replay.
+ * @param options.sorted - Whether the fields of objects are in the order of their keys, and not in their own.
  * @throws {Refusal} at the first thing that could not come back. Within an error only its field is left out.
  */
-export function flatten(root: object, options: { readonly stacks: boolean }): Flattened {
-  const flattener = new Flattener(options.stacks);
+export function flatten(root: object, options: FlattenOptions): Flattened {
+  const flattener = new Flattener(options);
   flattener.run(() => flattener.slot(root, undefined));
   return { nodes: flattener.nodes, needed: flattener.needed };
 }
@@ -60,14 +66,16 @@ class Flattener {
   readonly nodes: FlatNode[] = [];
   needed = false;
   readonly #stacks: boolean;
+  readonly #sorted: boolean;
   /** Parallel to `nodes`. */
   readonly #objects: object[] = [];
   readonly #numbers = new Map<object, number>();
   #pending: Pending[] = [];
   #errorDepth = 0;
 
-  constructor(stacks: boolean) {
+  constructor({ stacks, sorted = false }: FlattenOptions) {
     this.#stacks = stacks;
+    this.#sorted = sorted;
   }
 
   /** Makes a slot and everything that is reached from it. A list of what is pending takes the place of recursion: depth costs no stack. */
@@ -152,7 +160,8 @@ class Flattener {
 
   #expandFields(object: object, node: FlatNode, trail: Trail | undefined): void {
     refuseSymbols(object, trail);
-    for (const [key, value] of Object.entries(object)) {
+    const fields = Object.entries(object);
+    for (const [key, value] of this.#sorted ? inOrderOfKeys(fields) : fields) {
       if (RISKY_KEYS.has(key)) this.needed = true;
       node.push(key, this.slot(value, step(trail, 'field', key)));
     }
@@ -200,7 +209,7 @@ class Flattener {
     this.needed = true;
     const { className, name, hidden, fields } = takeApart(error);
     const keptHidden = this.#properties(hidden, trail);
-    const keptFields = this.#properties(fields, trail);
+    const keptFields = this.#properties(this.#sorted ? inOrderOfKeys(fields) : fields, trail);
     node.push('e', className, name, keptHidden.length / 2, ...keptHidden, ...keptFields);
   }
 
@@ -240,6 +249,11 @@ class Flattener {
 }
 
 const LEFT_OUT = Symbol('left out');
+
+/** Fields in an order that does not depend on how their object was made. */
+export function inOrderOfKeys<F extends readonly [key: string, value: unknown]>(fields: readonly F[]): F[] {
+  return [...fields].sort(([a], [b]) => (a < b ? -1 : 1));
+}
 
 function refuseSymbols(object: object, trail: Trail | undefined): void {
   const [symbol] = Object.getOwnPropertySymbols(object);

@@ -1,6 +1,6 @@
 import { systemClock } from '../clock/system-clock.js';
 import type { Codec } from '../codec/codec.js';
-import { decodeDefault, digestText } from '../codec/default-encoding.js';
+import { canonicalText, decodeDefault } from '../codec/default-encoding.js';
 import { decodeErrorText } from '../codec/error-codec.js';
 import { LeakedFuturesError } from '../errors/errors.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
@@ -50,18 +50,18 @@ export function otherEnd(what: string, expected: string, actual: string): Replay
   return { message: `${what}\n  expected: ${expected}\n  actual:   ${actual}`, expected, actual };
 }
 
-/** How a run ended, as a text that can be compared: its status, and its encoded value, or its error; without the stacks of errors. */
+/** How a run ended, as a text that can be compared: its status, and its value or its error; without the stacks of errors, and whatever the order of keys. */
 export function endText({ status, outcome }: Pick<RunRecord, 'status' | 'outcome'>): string {
   if (outcome === null) return `${status}: `;
-  if (status === 'SUCCEEDED') return `${status}: ${withoutStacks(outcome)}`;
+  if (status === 'SUCCEEDED') return `${status}: ${valueText(outcome)}`;
   const { name, message } = decodeErrorText(outcome);
   return `${status}: ${name}: ${name === LeakedFuturesError.name ? withoutCircumstances(message) : message}`;
 }
 
-/** The text of a value without the stacks of errors in it; that of a serdes as it is. */
-function withoutStacks(text: string): string {
+/** The text of a value, the same for equal ones; that of a serdes as it is. */
+function valueText(text: string): string {
   try {
-    return digestText(decodeDefault(text), text);
+    return canonicalText(decodeDefault(text));
   } catch {
     return text;
   }

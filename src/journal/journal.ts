@@ -2,7 +2,7 @@ import type { NonDeterminismError } from '../errors/errors.js';
 import { isOperation, type OperationRecord } from '../model/records.js';
 import { insideEndedBranch } from './branch-notes.js';
 import { CANCEL_ENTRY_ID, NOT_PATCHED } from './numbering.js';
-import { mismatch, missing, type OperationIdentity, type ReplayedRun } from './replay-check.js';
+import { type InputCheck, mismatch, missing, type OperationIdentity, type ReplayedRun } from './replay-check.js';
 
 /** Never changed. */
 const NOTHING = new Map<string, never>();
@@ -92,10 +92,10 @@ export class Journal {
   }
 
   /** The flow asks for this operation: what is recorded of it, if anything, or how that differs (J3). */
-  start(actual: OperationIdentity): OperationRecord | NonDeterminismError | undefined {
+  start(actual: OperationIdentity, check?: InputCheck): OperationRecord | NonDeterminismError | undefined {
     const recorded = this.#recorded.get(actual.id);
     if (recorded === undefined) return undefined;
-    const difference = mismatch(this.#run, recorded, actual);
+    const difference = mismatch(this.#run, recorded, actual, check);
     if (difference !== undefined) return difference;
     this.#recorded.delete(actual.id);
     return recorded;

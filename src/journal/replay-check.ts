@@ -12,6 +12,13 @@ export interface OperationIdentity {
   readonly digest: string;
   /** Of a child run: its id. */
   readonly childRunId: string | null;
+  /** Encoded; `null` where the kind has none. */
+  readonly input?: string | null;
+}
+
+/** Tells whether a recorded input stands for the same value as the input that is asked for now. Asked only where their digests differ. */
+export interface InputCheck {
+  sameInput(recorded: string): boolean;
 }
 
 /** The run in whose name a difference is reported. */
@@ -24,19 +31,28 @@ export interface ReplayedRun {
 const CURE =
   'Nothing was executed and nothing is lost: mend the code so that it asks for what was recorded (or register the old code as its own version), then call engine.retry(runId).';
 
+/** Characters of an input that are shown. */
+const SHOWN = 200;
+/** Of these, how many come before the first difference. */
+const SHOWN_BEFORE = 60;
+
 /** The flow asks for something else under this id; `undefined` when it matches. */
-export function mismatch(run: ReplayedRun, recorded: OperationRecord, actual: OperationIdentity): NonDeterminismError | undefined {
+export function mismatch(
+  run: ReplayedRun,
+  recorded: OperationRecord,
+  actual: OperationIdentity,
+  check?: InputCheck,
+): NonDeterminismError | undefined {
   const sameChild = actual.kind !== 'flow' || isSameChild(recorded.childRunId, actual.childRunId, actual.id);
-  if (recorded.kind === actual.kind && recorded.name === actual.name && recorded.digest === actual.digest && sameChild) return undefined;
-  const differs =
-    recorded.kind !== actual.kind || recorded.name !== actual.name
-      ? 'another operation'
-      : `the same operation with another ${sameChild ? 'input' : 'id or input'}`;
+  const sameOperation = recorded.kind === actual.kind && recorded.name === actual.name;
+  if (sameOperation && sameChild && (recorded.digest === actual.digest || sameInput(recorded, actual, check))) return undefined;
+  const differs = sameOperation ? `the same operation with another ${sameChild ? 'input' : 'id or input'}` : 'another operation';
+  const from = shownFrom(contentOf(recorded), contentOf(actual));
   return new NonDeterminismError(
     [
       `${title(run)} asked for ${differs} than its journal has recorded as operation ${actual.id}.`,
-      `  expected: ${recorded.kind} "${recorded.name}" (input digest ${recorded.digest}${childOf(recorded)}${inputOf(recorded)})`,
-      `  actual:   ${actual.kind} "${actual.name}" (input digest ${actual.digest}${childOf(actual)})`,
+      `  expected: ${recorded.kind} "${recorded.name}" (input digest ${recorded.digest}${childOf(recorded)}${inputOf(recorded, from)})`,
+      `  actual:   ${actual.kind} "${actual.name}" (input digest ${actual.digest}${childOf(actual)}${inputOf(actual, from)})`,
       CURE,
     ].join('\n'),
   );
@@ -62,9 +78,36 @@ function childOf({ childRunId }: { readonly childRunId: string | null }): string
   return childRunId === null ? '' : `, child run ${childRunId}`;
 }
 
-/** The first part of a recorded input, to recognise it by. */
-function inputOf(recorded: OperationRecord): string {
-  if (recorded.input === null) return '';
-  const input = isBatch(recorded.kind) ? splitBatchInput(recorded.input).content : recorded.input;
-  return `, input ${input.length > 200 ? `${input.slice(0, 200)}…` : input}`;
+/**
+ * Digests differ with the order of keys, which means nothing. An input that cannot be read is another, and so is one whose text is the same: there a
+ * serdes has left out what differs.
+ */
+function sameInput({ input }: OperationRecord, actual: OperationIdentity, check: InputCheck | undefined): boolean {
+  if (input === null || input === actual.input || check === undefined) return false;
+  try {
+    return check.sameInput(input);
+  } catch {
+    return false;
+  }
+}
+
+/** A part of an input, to recognise it by. */
+function inputOf(operation: OperationIdentity, from = 0): string {
+  const content = contentOf(operation);
+  if (content === null) return '';
+  const shown = content.slice(from, from + SHOWN);
+  return `, input ${from > 0 ? '…' : ''}${shown}${from + SHOWN < content.length ? '…' : ''}`;
+}
+
+/** What an input says of the operation; of a batch, its policy is left out, as it may change in the code. */
+function contentOf({ kind, input = null }: OperationIdentity): string | null {
+  return input !== null && isBatch(kind) ? splitBatchInput(input).content : input;
+}
+
+/** From where on two inputs are shown, so that what differs is seen. */
+function shownFrom(a: string | null, b: string | null): number {
+  if (a === null || b === null || (a.length <= SHOWN && b.length <= SHOWN)) return 0;
+  let same = 0;
+  while (same < a.length && a[same] === b[same]) same += 1;
+  return Math.max(0, same - SHOWN_BEFORE);
 }

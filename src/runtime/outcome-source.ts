@@ -1,5 +1,5 @@
 import type { NonDeterminismError } from '../errors/errors.js';
-import type { OperationIdentity } from '../journal/replay-check.js';
+import type { InputCheck, OperationIdentity } from '../journal/replay-check.js';
 import type { OperationRecord } from '../model/records.js';
 
 /**
@@ -17,7 +17,7 @@ export interface OutcomeSource {
   /** Whether any outcome waits for delivery. */
   readonly hasNext: boolean;
   /** Announces an operation: what is recorded of it, or how that differs from what is asked for. */
-  start(operation: OperationIdentity): OperationRecord | NonDeterminismError | undefined;
+  start(operation: OperationIdentity, check: InputCheck): OperationRecord | NonDeterminismError | undefined;
   /** The next outcome in order, if one is there; the difference, when it belongs to an operation that a waiting flow never asked for. */
   next(): OperationRecord | NonDeterminismError | undefined;
   /** Whether the run has a change of code; `undefined` when nothing is recorded of it. */

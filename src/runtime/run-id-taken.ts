@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Codec } from '../codec/codec.js';
 import { UsageError } from '../errors/errors.js';
 import type { RunRecord } from '../model/records.js';
@@ -20,5 +19,5 @@ export function runIdTaken(wanted: Wanted, taken: RunRecord, codec: Codec): Usag
 /** Digests differ with the order of keys, which means nothing to the caller. */
 function sameInput(wanted: Wanted, taken: RunRecord, codec: Codec): boolean {
   const first = runOptions(taken).generation?.firstInput ?? taken.input;
-  return wanted.digest === taken.digest || isDeepStrictEqual(codec.decode(wanted.input), codec.decode(first));
+  return wanted.digest === taken.digest || codec.sameValue(wanted.input, first);
 }

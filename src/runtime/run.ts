@@ -326,7 +326,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   }
 
   register(operation: Operation): boolean {
-    const recorded = this.#outcomes.start(operation.entry);
+    const recorded = this.#outcomes.start(operation.entry, operation);
     if (recorded instanceof NonDeterminismError) {
       this.#disagree(recorded);
       return false;

@@ -3,6 +3,7 @@ import { type CancelledError, UsageError } from '../../errors/errors.js';
 import { type BatchResult, readBatchResult } from '../../futures/batch-result.js';
 import { reasonToComplete } from '../../futures/completion-policy.js';
 import { cancellation } from '../../futures/future.js';
+import { splitBatchInput } from '../../journal/batch-input.js';
 import { operationId } from '../../journal/numbering.js';
 import { disown } from '../../model/disowned.js';
 import { whatIs } from '../../model/named.js';
@@ -20,6 +21,8 @@ export interface BatchShape {
   readonly content: string;
   readonly digest: string;
   readonly total: number;
+  /** Whether what was recorded stands for the same branches. */
+  isSame(content: string): boolean;
   /** What the branches are found by in the result, where that is not their names. */
   readonly keys?: readonly string[] | undefined;
   nameOf(index: number): string;
@@ -68,6 +71,10 @@ export class Batch extends Operation {
     super(init);
     this.#shape = init.shape;
     this.#settings = init.settings;
+  }
+
+  override sameInput(recorded: string): boolean {
+    return this.#shape.isSame(splitBatchInput(recorded).content);
   }
 
   override adopt(recorded: OperationRecord): void {

@@ -17,6 +17,7 @@ export function mapShape(request: Extract<OperationRequest, { kind: 'map' }>, co
     content,
     digest: codec.digest(items, content),
     total: items.length,
+    isSame: (recorded) => codec.sameValue(content, recorded),
     nameOf: itemName,
     run: (index) => {
       if (list === undefined) {

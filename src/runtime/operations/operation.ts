@@ -2,6 +2,7 @@ import type { Codec } from '../../codec/codec.js';
 import { type CancelledError, UsageError } from '../../errors/errors.js';
 import { type Abortable, Future, type FutureOwner, type OnExpired, type Standpoint } from '../../futures/future.js';
 import { type Entry, newEntry } from '../../journal/group-commit.js';
+import type { InputCheck } from '../../journal/replay-check.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus, OperationKind } from '../../model/statuses.js';
 import type { FlowPlace } from '../current-scope.js';
@@ -75,7 +76,7 @@ export interface OperationInit {
  *   O1  `dispatch` is called at most once, when the whole journal has been delivered and none of it was this operation's outcome.
  *   O2  After `stop` or `leave`, no outcome of the operation reaches the journal.
  */
-export abstract class Operation implements FutureOwner, ScopeMember {
+export abstract class Operation implements FutureOwner, ScopeMember, InputCheck {
   readonly run: OperationRun;
   readonly place: FlowPlace;
   readonly codec: Codec;
@@ -104,6 +105,11 @@ export abstract class Operation implements FutureOwner, ScopeMember {
       this.#future = new Future<unknown>({ id: childRunId ?? id, name, kind: kind as OperationKind, startedAtMs, owner: this });
     }
     return this.#future;
+  }
+
+  /** Whether an input that an earlier execution recorded stands for the same value. */
+  sameInput(recorded: string): boolean {
+    return this.codec.sameValue(this.entry.input as string, recorded);
   }
 
   /** What an earlier execution recorded of it. */

@@ -11,6 +11,7 @@ export function parallelShape({ branches }: Extract<OperationRequest, { kind: 'p
     content,
     digest: codec.own.digest(names, content),
     total: branches.length,
+    isSame: (recorded) => recorded === content,
     keys: renamed ? branches.map(({ name, key = name }) => key) : undefined,
     nameOf: (index) => names[index] as string,
     run: (index) => branches[index]?.run(),

@@ -5,7 +5,7 @@ const rooms = {
   model: [],
   realm: [],
   errors: ['realm', 'model'],
-  clock: ['model'],
+  clock: ['realm', 'model'],
   codec: ['errors', 'realm', 'model'],
   store: ['codec', 'clock', 'errors', 'realm', 'model'],
   journal: ['store', 'codec', 'clock', 'errors', 'realm', 'model'],

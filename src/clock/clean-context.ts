@@ -1,7 +1,8 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
+import { shared } from '../realm/realm.js';
 
-/** The async context in which the library was loaded. */
-const loaded = new AsyncResource('perdure', { requireManualDestroy: true });
+/** The async context in which the library was first loaded: a second copy may be loaded in the midst of a request. */
+const loaded = shared('clean context', () => new AsyncResource('perdure', { requireManualDestroy: true }));
 
 /**
  * Whether what code sets with `enterWith` stays with the resource it ran in, and would be seen by the next that runs there: so it is where Node keeps

@@ -1,4 +1,5 @@
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
+import { shared } from '../realm/realm.js';
 
 /** What the library uses of Node's time, timers and tasks. */
 interface ProcessTimers {
@@ -11,14 +12,14 @@ interface ProcessTimers {
 }
 
 /**
- * Node's own, as they were when the library was loaded. A test runner may put fake ones in their places later, which stand still until the test moves
+ * Node's own, as they were when the library was first loaded. A test runner may put fake ones in their places later, which stand still until the test moves
  * them: with those, runs would wait for ever.
  */
-export const processTimers: ProcessTimers = {
+export const processTimers: ProcessTimers = shared('process timers', () => ({
   now: Date.now,
   setTimeout,
   clearTimeout,
   setImmediate,
   queueMicrotask: globalThis.queueMicrotask,
   nextTick: process.nextTick,
-};
+}));

@@ -35,6 +35,10 @@ test('a copy that is required and one that is imported have the same flows and e
   expect((await repo.run('app/required.cjs')).lines).toStrictEqual([[42, 'plugin.child true 2']]);
 });
 
+test('a copy that is loaded in the midst of a request, or of fake time, has neither', async () => {
+  expect((await repo.run('app/request.js')).lines).toStrictEqual([[true, 'no request', 'no request', true]]);
+});
+
 test('a copy of another version is refused when it is used, and not when it is loaded', async () => {
   const [[refused, inAction]] = (await repo.run('app/conflict.js', 'both')).lines as [[string[][], string]];
   expect(inAction).toBe('VERSION_CONFLICT');

@@ -55,10 +55,15 @@ export class Codec {
    * (`VALUE_TOO_LARGE`), and when the serdes made no text (`INVALID_OPTION`).
    */
   encode(value: unknown, describe: () => string): string {
-    const text = this.#serdes === undefined ? encodeOwn(value, describe) : this.#encodeWith(this.#serdes, value, describe);
-    // No character takes more than three bytes, so most texts need no counting.
-    if (text.length * 3 > this.#maxValueBytes) this.#checkSize(text, describe);
-    return text;
+    try {
+      const text = this.#serdes === undefined ? encodeOwn(value, describe) : this.#encodeWith(this.#serdes, value, describe);
+      // No character takes more than three bytes, so most texts need no counting.
+      if (text.length * 3 > this.#maxValueBytes) this.#checkSize(text, describe);
+      return text;
+    } catch (refusal) {
+      disown(value);
+      throw refusal;
+    }
   }
 
   /**

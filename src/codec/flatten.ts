@@ -1,3 +1,4 @@
+import { disown } from '../model/disowned.js';
 import { type ErrorParts, type ErrorProperty, takeApart, thrownError } from './error-parts.js';
 import { ownClassName } from './own-classes.js';
 import { isPlainPrimitive } from './plain-json.js';
@@ -233,7 +234,7 @@ class Flattener {
   /** The slot of a value, or `LEFT_OUT` with nothing left behind. */
   #attempt(value: unknown, trail: Trail | undefined): unknown {
     if (isPlainPrimitive(value)) return value;
-    if (this.#errorDepth >= MAX_ERROR_DEPTH && typeof value === 'object') return LEFT_OUT;
+    if (this.#errorDepth >= MAX_ERROR_DEPTH && typeof value === 'object') return leftOut(value);
     const before = this.nodes.length;
     this.#errorDepth++;
     try {
@@ -241,7 +242,7 @@ class Flattener {
     } catch {
       this.nodes.length = before;
       for (const object of this.#objects.splice(before)) this.#numbers.delete(object);
-      return LEFT_OUT;
+      return leftOut(value);
     } finally {
       this.#errorDepth--;
     }
@@ -253,6 +254,11 @@ const LEFT_OUT = Symbol('left out');
 /** Fields in an order that does not depend on how their object was made. */
 export function inOrderOfKeys<F extends readonly [key: string, value: unknown]>(fields: readonly F[]): F[] {
   return [...fields].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function leftOut(value: unknown): typeof LEFT_OUT {
+  disown(value);
+  return LEFT_OUT;
 }
 
 function refuseSymbols(object: object, trail: Trail | undefined): void {

@@ -1,5 +1,6 @@
 import { InterruptedError, TimeoutError } from '../errors/errors.js';
 import { type AttemptNotes, decodeAttempts, NO_ATTEMPTS, withFailure } from '../journal/attempt-notes.js';
+import { disown } from '../model/disowned.js';
 import { Attempt, type AttemptSubject } from './attempt.js';
 import { runBody } from './body-end.js';
 import type { AttemptPolicy } from './definitions.js';
@@ -140,8 +141,8 @@ export class Attempts {
     runBody(attempt, body, (end) => {
       ended();
       release();
-      if (this.#current !== attempt) return;
-      if (end.ok) this.#returned(end.value);
+      if (this.#current !== attempt) disown(end.ok ? end.value : end.error);
+      else if (end.ok) this.#returned(end.value);
       else this.#failed(end.error);
     });
   }

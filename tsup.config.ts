@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { defineConfig, type Options } from 'tsup';
 import manifest from './package.json' with { type: 'json' };
 
@@ -33,8 +34,16 @@ export default defineConfig([
     // Some of the dependencies are ES modules only.
     noExternal: Object.keys(manifest.dependencies),
     shims: true,
-    async onSuccess() {
-      for (const name of COMMONJS_ENTRIES) writeFileSync(`dist/${name}.cjs`, `module.exports = require('./commonjs.cjs').${name};\n`);
-    },
+    plugins: [
+      {
+        name: 'commonjs-entries',
+        buildEnd() {
+          const { outDir } = this.options;
+          for (const name of COMMONJS_ENTRIES) {
+            writeFileSync(join(outDir, `${name}.cjs`), `module.exports = require('./commonjs.cjs').${name};\n`);
+          }
+        },
+      },
+    ],
   },
 ]);

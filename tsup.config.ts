@@ -31,6 +31,7 @@ export default defineConfig([
     ...shared,
     entry: ['src/commonjs.ts'],
     format: ['cjs'],
+    dts: { entry: Object.fromEntries(COMMONJS_ENTRIES.map((name) => [name, `src/${name}.ts`])) },
     // Some of the dependencies are ES modules only.
     noExternal: Object.keys(manifest.dependencies),
     shims: true,

@@ -1,5 +1,6 @@
 import { enterEngine, openedByProgram, refuseCalls } from '../engine/current.js';
 import { Engine } from '../engine/engine.js';
+import { jsonLogger } from '../engine/json-logger.js';
 import { type EngineOptions, readEngineOptions } from '../engine/options.js';
 import { UsageError } from '../errors/errors.js';
 import { currentPlace } from '../runtime/current-scope.js';
@@ -31,7 +32,7 @@ function makeEngine(options: EngineOptions | undefined): Engine {
     if (takesCalls(given)) enterEngine(engine);
     return engine;
   } catch (error) {
-    if (takesCalls(given)) refuseCalls(error as Error);
+    if (takesCalls(given)) refuseCalls(error as Error, jsonLogger);
     throw error;
   }
 }

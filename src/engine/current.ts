@@ -1,7 +1,9 @@
 import { UsageError } from '../errors/errors.js';
 import type { DurableFuture } from '../futures/durable-future.js';
+import type { Logger } from '../model/logger.js';
 import { shared } from '../realm/realm.js';
 import type { FlowDefinition } from '../runtime/definitions.js';
+import { jsonLogger } from './json-logger.js';
 import { refusedStart } from './refused-start.js';
 import type { FlowCallOptions } from './startables.js';
 
@@ -27,7 +29,7 @@ const place = shared<Place>('current engine', () => ({ holder: undefined, standI
 
 /** The program opens an engine, be it one that takes no such calls. */
 export function openedByProgram(): void {
-  place.holder ??= refusing(noCurrentEngine);
+  place.holder ??= refusing(noCurrentEngine, jsonLogger);
 }
 
 /** The engine takes the calls from now on. */
@@ -35,9 +37,9 @@ export function enterEngine(engine: CurrentEngine): void {
   place.holder = engine;
 }
 
-/** The calls are refused from now on: the engine that was to take them cannot. */
-export function refuseCalls(error: Error): void {
-  place.holder = refusing(() => error);
+/** The calls are refused from now on: the engine that was to take them cannot. `logger` is told of those that nobody waits for. */
+export function refuseCalls(error: Error, logger: Logger): void {
+  place.holder = refusing(() => error, logger);
 }
 
 /** An engine of the testing kit takes the calls while it is open. */
@@ -46,10 +48,10 @@ export function standIn(engine: CurrentEngine): void {
 }
 
 /** The engine takes no more calls, and those that it would have taken get the error. */
-export function leaveEngine(engine: CurrentEngine, error: Error): void {
+export function leaveEngine(engine: CurrentEngine, error: Error, logger: Logger): void {
   const index = place.standIns.lastIndexOf(engine);
   if (index >= 0) place.standIns.splice(index, 1);
-  if (place.holder === engine) refuseCalls(error);
+  if (place.holder === engine) refuseCalls(error, logger);
 }
 
 /** Who takes a call now. @param openOne - Opens the engine of a program that opens none. */
@@ -57,8 +59,8 @@ export function currentEngine(openOne: () => CurrentEngine): CurrentEngine {
   return place.standIns.at(-1) ?? place.holder ?? openOne();
 }
 
-function refusing(errorOf: (definition: FlowDefinition) => Error): CurrentEngine {
-  return { startRun: (definition, _args, options) => refusedStart(definition, options, errorOf(definition)) };
+function refusing(errorOf: (definition: FlowDefinition) => Error, logger: Logger): CurrentEngine {
+  return { startRun: (definition, _args, options) => refusedStart({ definition, options, error: errorOf(definition), logger }) };
 }
 
 function noCurrentEngine({ name }: FlowDefinition): UsageError {

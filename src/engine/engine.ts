@@ -443,7 +443,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   /** The first reason stays. */
   #refuse(reason: Error): void {
     this.#refusal ??= reason;
-    leaveEngine(this, this.#refusal);
+    leaveEngine(this, this.#refusal, this.#logger);
   }
 
   #releaseAll(abandon: (root: RootFuture) => void): void {

@@ -38,6 +38,7 @@ export class RootFuture implements FutureOwner {
   /** Who waits for the start to be recorded; nobody any more once that is settled. */
   #onRecorded: (() => void)[] | undefined = [];
   #recordedError: Error | undefined;
+  #recordedAsked = false;
 
   constructor({ runId, name, codec, host }: RootFutureInit) {
     this.runId = runId;
@@ -50,6 +51,11 @@ export class RootFuture implements FutureOwner {
   known(name: string, codec: Codec): void {
     this.future.rename(name);
     this.#codec = codec;
+  }
+
+  /** Whether somebody has asked, or waits, for what becomes of the start or the run. */
+  get attended(): boolean {
+    return this.#recordedAsked || this.future.attended;
   }
 
   isRecorded(): void {
@@ -107,6 +113,7 @@ export class RootFuture implements FutureOwner {
 
   async recorded(): Promise<void> {
     requireOutside(`a flow cannot ask whether run ${this.runId} is recorded`);
+    this.#recordedAsked = true;
     if (this.#onRecorded !== undefined) await new Promise<void>((resolve) => this.#onRecorded?.push(resolve));
     if (this.#recordedError !== undefined) throw this.#recordedError;
   }

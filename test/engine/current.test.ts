@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { action, type DurableFuture, type Engine, type EngineOptions, flow, memoryStore, open, type Store, startable } from 'perdure';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { withCommit } from '../../src/testing/wrapped-store.js';
-import { deferred, thrownBy, unique } from '../api/with-engine.js';
+import { collectingLogger, deferred, settle, thrownBy, unique } from '../api/with-engine.js';
 import { tempDirectory } from '../store/temp-directory.js';
 import { testEngine } from '../testing/with-test-engine.js';
 import { implicitEngine } from './implicit-engine.js';
@@ -187,6 +187,22 @@ test('an open() with default: false that fails takes the calls from nobody', asy
   expect(await codeOf(() => opens({ store: path, default: false }))).toBe('STORE_DIRECTORY_MISSING');
   expect(await codeOf(() => opens({ default: false, leaseMs: -1 }))).toBe('INVALID_OPTION');
   expect(await taker(engine)).toBe(0);
+});
+
+test('a start that is refused is logged where nobody asks for its outcome', async () => {
+  const { logger, lines } = collectingLogger();
+  const engine = await opens({ logger });
+  await engine.close();
+  echo.start('unheard');
+  for (const start of Object.values(WAYS)) await thrownBy(() => start('heard'));
+  await settle();
+  expect(lines).toStrictEqual([
+    {
+      level: 'warn',
+      message: `flow "${echo.name}" was not started, and nobody waits for it: the engine is closed; open() another`,
+      fields: { flow: echo.name },
+    },
+  ]);
 });
 
 test('a refused future has the id and the name of its call, and is done', async () => {

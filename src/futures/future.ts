@@ -83,6 +83,7 @@ const settled = shared('settled futures', () => ({ count: 0 }));
  *   F1  Its owner settles it at most once; that resumes waiters in the order in which they came.
  *   F2  Nobody gets a promise unless they asked for one, so a failure that nobody listens to is no unhandled rejection.
  *   F3  The owner's `accountedFor` is called at most once: when the future is cancelled, detached, or both delivered and observed.
+ *       Not when its scope has ended before it was done.
  *   F4  It is observed when somebody gets the outcome: who has stopped waiting before takes delivery of nothing. A timer is observed when somebody waits
  *       for it, and only then: it has no outcome to lose.
  */
@@ -99,6 +100,7 @@ export class Future<T> implements DurableFuture<T> {
   #promise: Promise<T> | undefined;
   #observed = false;
   #released = false;
+  #leaked = false;
 
   constructor(init: FutureInit) {
     this.id = init.id;
@@ -208,6 +210,11 @@ export class Future<T> implements DurableFuture<T> {
     this.#release();
   }
 
+  /** Its scope has ended before it was done: it needs attention for ever, whoever gets an outcome from now on. */
+  leak(): void {
+    this.#leaked = true;
+  }
+
   /** Whether somebody has taken delivery of it, or waits for it. */
   get attended(): boolean {
     return this.#observed || (this.#waiters !== undefined && this.#waiters.length > 0);
@@ -263,7 +270,7 @@ export class Future<T> implements DurableFuture<T> {
   }
 
   #release(): void {
-    if (this.#released) return;
+    if (this.#released || this.#leaked) return;
     this.#released = true;
     this.#owner.accountedFor();
   }

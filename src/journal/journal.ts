@@ -4,6 +4,12 @@ import { insideEndedBranch } from './branch-notes.js';
 import { CANCEL_ENTRY_ID, NOT_PATCHED } from './numbering.js';
 import { type InputCheck, mismatch, missing, type OperationIdentity, type ReplayedRun } from './replay-check.js';
 
+/**
+ * How a journal is replayed. `short`: without the bodies of branches that have ended. `whole`: with them. `late`: with them, and as releases did it whose
+ * branches went on while a shield of their ended scope was open.
+ */
+export type ReplayMode = 'short' | 'whole' | 'late';
+
 /** Never changed. */
 const NOTHING = new Map<string, never>();
 
@@ -25,11 +31,12 @@ const NOTHING = new Map<string, never>();
 export class Journal {
   readonly #run: ReplayedRun;
   /** Whether the run has ended: then its end lies ahead of all its code. */
-  readonly #ended: boolean;
+  readonly ended: boolean;
   /** Whether the run's cancellation was recorded. */
   readonly cancelRecorded: boolean = false;
   /** Whether there are branches whose bodies are not run again. */
   readonly skipsBranches: boolean = false;
+  readonly goesOnLate: boolean;
   /** The changes of code that are recorded, and whether the run has them. */
   readonly #patches: ReadonlyMap<string, boolean> | undefined;
   readonly #recorded: Map<string, OperationRecord> = NOTHING;
@@ -47,13 +54,12 @@ export class Journal {
   #lastTold = 0;
   #nextSeq = 1;
 
-  /**
-   * @param options.whole - The bodies of branches that have ended are run again as well.
-   * @param options.ended - The run has ended, and is replayed only to see whether it would come to the same end.
-   */
-  constructor(run: ReplayedRun, loaded: readonly OperationRecord[], options?: { readonly whole: boolean; readonly ended?: boolean }) {
+  /** @param options.ended - The run has ended, and is replayed only to see whether it would come to the same end. */
+  constructor(run: ReplayedRun, loaded: readonly OperationRecord[], options?: { readonly mode: ReplayMode; readonly ended?: boolean }) {
+    const mode = options?.mode ?? 'short';
     this.#run = run;
-    this.#ended = options?.ended === true;
+    this.ended = options?.ended === true;
+    this.goesOnLate = mode === 'late';
     // So it is with most, and their number is large.
     if (loaded.length === 0) return;
     this.#queue = loaded.filter((record) => record.seq !== null);
@@ -63,7 +69,7 @@ export class Journal {
     this.#takers = takers;
     this.#lastTold = this.#queue.findLast(({ kind, id }) => kind !== 'message' || takers.has(id))?.seq ?? 0;
     this.cancelRecorded = loaded.some((record) => record.id === CANCEL_ENTRY_ID);
-    const skipped = options?.whole === true ? undefined : insideEndedBranch(loaded);
+    const skipped = mode === 'short' ? insideEndedBranch(loaded) : undefined;
     this.#skipped = skipped;
     this.skipsBranches = skipped !== undefined;
     const expected = loaded.filter((record) => isOperation(record) && skipped?.(record) !== true);
@@ -78,7 +84,7 @@ export class Journal {
    */
   get replaying(): boolean {
     // Once an outcome of this process is delivered, all that an unchanged flow was to ask for again lies behind.
-    return this.#ended || this.#delivered < this.#lastTold || (this.#recorded.size > 0 && this.#delivered <= this.#lastLoaded);
+    return this.ended || this.#delivered < this.#lastTold || (this.#recorded.size > 0 && this.#delivered <= this.#lastLoaded);
   }
 
   /** Whether something is recorded that the flow has not asked for. */

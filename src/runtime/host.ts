@@ -1,6 +1,7 @@
 import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
 import type { GroupCommit } from '../journal/group-commit.js';
+import type { ReplayMode } from '../journal/journal.js';
 import type { Logger } from '../model/logger.js';
 import type { InboxMessage, OperationRecord, RunRecord, RunRestart } from '../model/records.js';
 import type { BlockedCode, EndStatus } from '../model/statuses.js';
@@ -94,8 +95,8 @@ export interface RunHost {
   /** Writes that the run is blocked, and why. */
   block(runId: string, blocking: Blocking, committed: () => void): void;
 
-  /** Replays a run from the beginning, the bodies of branches that have ended included: without them its code cannot go on. */
-  startOver(record: RunRecord): void;
+  /** Replays a run from the beginning in another way: in this one its code cannot go on. */
+  startOver(record: RunRecord, mode: ReplayMode): void;
 
   /** Sends a message to a run: at once when this worker has it, else through its inbox. */
   send(message: InboxMessage): void;

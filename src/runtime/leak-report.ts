@@ -12,7 +12,8 @@ export function leaksOf({ ledger }: Scope, nowMs: number): LeakedFuture[] {
       id: future.id,
       name: future.name,
       kind: future.kind,
-      state: future.done() ? 'UNOBSERVED' : 'RUNNING',
+      // An open one was cancelled by the end of its scope.
+      state: future.done() && future.status !== 'CANCELLED' ? 'UNOBSERVED' : 'RUNNING',
       ageMs: nowMs - future.startedAtMs,
       ...(callSite === undefined ? {} : { callSite }),
       ...(future.status === 'FAILED' ? { error: plainError(errorOf(future)) } : {}),

@@ -12,6 +12,10 @@ export interface OutcomeSource {
   readonly cancelRecorded: boolean;
   /** Whether there are branches whose bodies are not run again, as they have ended. */
   readonly skipsBranches: boolean;
+  /** Whether the run has ended, and is replayed only to see whether it would come to the same end. */
+  readonly ended: boolean;
+  /** Whether code of a scope that has ended goes on with what is recorded while a shield of it is open. */
+  readonly goesOnLate: boolean;
   /** Whether something is recorded that the flow has not asked for. */
   readonly expectsMore: boolean;
   /** Whether any outcome waits for delivery. */

@@ -4,6 +4,7 @@ import type { WaitPlace } from '../futures/conditions.js';
 import { type Abortable, cancellation, type Future, type OnExpired } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Entry, OutcomeOwner } from '../journal/group-commit.js';
+import type { ReplayMode } from '../journal/journal.js';
 import { childRunId, generationId, idempotencyKey, ROOT_SCOPE } from '../journal/numbering.js';
 import type { Logger } from '../model/logger.js';
 import { whatIs } from '../model/named.js';
@@ -114,6 +115,8 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
       leaks: this.#options.leaks ?? definition.leaks ?? host.leaks,
       notices: this.notices,
       clock: host.clock,
+      admission: this.#admission,
+      outcomes,
     });
     this.#scope = new Scope({ path: ROOT_SCOPE, seed: record.seed, run: this.notices });
     this.#place = { kind: 'flow', run: this, scope: this.#scope, shielded: false };
@@ -164,20 +167,26 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
       return;
     }
     // In the flow's place: a promise that rejects here belongs to the flow.
-    runAt(this.#place, () => this.#deliverUntilResumed());
+    runAt(this.#place, () => {
+      if (!this.#scopeEnds.turnBegan()) this.#deliverUntilResumed();
+    });
   }
 
   #deliverUntilResumed(): void {
     while (this.#state === 'running' && (this.#bodyEnd === undefined || this.#scope.shields > 0)) {
       const record = this.#outcomes.next();
-      if (record instanceof NonDeterminismError) this.#disagree(record);
-      else if (record === undefined || this.#deliver(record)) return;
+      if (record instanceof NonDeterminismError) {
+        // Where it went on late, it was told here at the latest.
+        if (this.#outcomes.goesOnLate && this.#scopeEnds.turnBegan(true)) return;
+        this.#disagree(record);
+      } else if (record === undefined || this.#deliver(record)) return;
     }
   }
 
   endTurn(): boolean {
     this.#admission.endTurn();
     if (this.#state !== 'running') return false;
+    if (this.#bodyEnd !== undefined && this.#scope.runsCode) return true;
     if (this.#bodyEnd !== undefined && this.#scope.shields === 0) {
       // Node tells of unhandled rejections when this macrotask is over: they belong to the run as well.
       if (!this.#ending) {
@@ -193,7 +202,12 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     if (this.inbox.cancelUnderWay) return false;
     const catchesUp = this.#recovered && !this.#caughtUp;
     if (catchesUp && this.skipsBranches && (this.#outcomes.expectsMore || this.#somethingStandsStill())) {
-      this.#startOver();
+      this.#startOver('whole');
+      return false;
+    }
+    // Its clean-up is not in its journal: an earlier release did none.
+    if (this.#bodyEnd !== undefined && this.#outcomes.ended) {
+      this.#end(this.#bodyEnd);
       return false;
     }
     this.#takeSteps();
@@ -202,7 +216,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
       this.host.caughtUp(this.id);
     }
     if (this.#pending.working === 0 && this.#inFlight === 0) {
-      if (this.skipsBranches) this.#startOver();
+      if (this.skipsBranches) this.#startOver('whole');
       else this.notices.standstill(this.#lastStarted === undefined ? null : whatIs(this.#lastStarted));
     }
     return false;
@@ -219,6 +233,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
 
   #bodyEnded(end: BodyEnd): void {
     this.#bodyEnd = end;
+    this.#scopeEnds.bodyEnded(this.#scope);
     this.#wake();
   }
 
@@ -489,14 +504,15 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   }
 
   #disagree(error: NonDeterminismError): void {
-    if (this.skipsBranches) this.#startOver();
+    if (this.skipsBranches) this.#startOver('whole');
+    else if (this.#scopeEnds.toldAhead) this.#startOver('late');
     else this.#block('NON_DETERMINISM', error);
   }
 
   /** Another execution takes this one's place. */
-  #startOver(): void {
+  #startOver(mode: ReplayMode): void {
     this.#halt('halted', new CancelledError(`${this.notices.what} is replayed from the beginning`));
-    this.host.startOver(this.#record);
+    this.host.startOver(this.#record, mode);
   }
 
   #halt(state: 'halted' | 'left', reason: Error): void {

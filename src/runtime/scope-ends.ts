@@ -1,11 +1,13 @@
 import type { Clock } from '../clock/clock.js';
-import type { LeakedFuturesError } from '../errors/errors.js';
+import type { CancelledError, LeakedFuturesError } from '../errors/errors.js';
 import { isCancelledError } from '../errors/is-cancelled.js';
 import { cancellation } from '../futures/future.js';
+import type { Admission } from './admission.js';
 import type { LeakPolicy } from './definitions.js';
 import type { LeakedFuture } from './events.js';
 import { leakError, leakedRejection, leaksOf } from './leak-report.js';
 import type { EndedBranch } from './operations/operation.js';
+import type { OutcomeSource } from './outcome-source.js';
 import type { RunNotices } from './run-notices.js';
 import type { Scope } from './scope.js';
 
@@ -14,6 +16,13 @@ interface ScopeRules {
   readonly leaks: LeakPolicy;
   readonly notices: RunNotices;
   readonly clock: Clock;
+  readonly admission: Pick<Admission, 'resumes'>;
+  readonly outcomes: Pick<OutcomeSource, 'hasNext' | 'goesOnLate'>;
+}
+
+interface HeldRejection {
+  readonly reason: unknown;
+  readonly scope: Scope;
 }
 
 /**
@@ -21,17 +30,29 @@ interface ScopeRules {
  *
  * Owns: how far each end is. Does not own: when there are turns.
  *
- *   V1  A branch ends when its body and its shields have; what it left behind is stopped in that turn, and its outcome is made in the next.
+ * States of a scope: open; its body has ended, and code that it runs is told; closed, when no shield is open and everybody is told; reported, a turn later.
+ *
+ *   V1  What a scope has left behind is stopped when it is closed, and the outcome of a branch is made a turn later.
  *   V2  A rejection is reported with its scope, whose end may be cut short by that of the run, or with the run when the scope had ended by then; only in
  *       the first case can it fail anything, so that a replay, which does not run that branch again, comes to the same end.
  */
 export class ScopeEnds {
   readonly #rules: ScopeRules;
+  /** The run's own scope, when its body has ended. */
+  #root: Scope | undefined;
   #branches: Map<EndedBranch, ScopeEnd | undefined> | undefined;
-  #rejections: Map<Promise<unknown>, { readonly reason: unknown; readonly scope: Scope }> | undefined;
+  #rejections: Map<Promise<unknown>, HeldRejection> | undefined;
+  /** The errors that code of ended scopes was told: those of what nobody waits for any more. */
+  #told: Set<unknown> | undefined;
+  /** Code was told while outcomes of an earlier execution lay ahead. */
+  #toldAhead = false;
 
   constructor(rules: ScopeRules) {
     this.#rules = rules;
+  }
+
+  bodyEnded(root: Scope): void {
+    this.#root = root;
   }
 
   branchEnded(branch: EndedBranch): void {
@@ -49,6 +70,37 @@ export class ScopeEnds {
   }
 
   /**
+   * A turn begins: code of scopes that have ended is told. Returns whether that resumed any.
+   *
+   * @param now - Also if what is recorded goes on otherwise.
+   */
+  turnBegan(now = false): boolean {
+    let resumed = false;
+    if (this.#branches !== undefined) for (const { scope } of this.#branches.keys()) if (this.#windUp(scope, now)) resumed = true;
+    return (this.#root !== undefined && this.#windUp(this.#root, now)) || resumed;
+  }
+
+  /** Whether code was told that may have gone on when the journal was written: an earlier release did not tell it. */
+  get toldAhead(): boolean {
+    return this.#toldAhead;
+  }
+
+  #windUp(scope: Scope, now: boolean): boolean {
+    if (!scope.runsCode) return false;
+    const { outcomes } = this.#rules;
+    if (outcomes.hasNext) {
+      if (outcomes.goesOnLate && scope.shields > 0 && !now) return false;
+      this.#toldAhead = !outcomes.goesOnLate;
+    }
+    const error = overOf(scope);
+    this.#told ??= new Set();
+    this.#told.add(error);
+    const resumed = scope.windUp(error);
+    if (resumed) this.#rules.admission.resumes(scope);
+    return resumed;
+  }
+
+  /**
    * A turn is over: takes the branches that have ended a step further.
    *
    * @param conclude - Given what makes the outcome of a branch.
@@ -59,6 +111,10 @@ export class ScopeEnds {
     let goesOn = false;
     for (const [branch, end] of this.#branches) {
       const { scope } = branch;
+      if (scope.runsCode) {
+        goesOn = true;
+        continue;
+      }
       if (scope.shields > 0) continue;
       if (end === undefined) {
         this.#branches.set(branch, new ScopeEnd(scope, this.#rules, branch.awaited));
@@ -82,7 +138,7 @@ export class ScopeEnds {
       end?.report(this.#take(branch.scope));
     }
     const rejections = this.#take(scope);
-    const ofBranches = this.#rejections === undefined ? [] : [...this.#rejections.values()].map(({ reason }) => reason);
+    const ofBranches = [...(this.#rejections?.values() ?? [])].filter(isNotable).map(({ reason }) => reason);
     return new ScopeEnd(scope, this.#rules, true).report(rejections, ofBranches);
   }
 
@@ -92,7 +148,7 @@ export class ScopeEnds {
     for (const [promise, rejection] of this.#rejections) {
       if (rejection.scope !== scope) continue;
       this.#rejections.delete(promise);
-      taken.push(rejection.reason);
+      if (this.#told?.has(rejection.reason) !== true) taken.push(rejection.reason);
     }
     return taken;
   }
@@ -114,7 +170,7 @@ class ScopeEnd {
     this.#rules = rules;
     this.#awaited = awaited;
     this.#leaks = rules.leaks === 'ignore' || !awaited ? [] : leaksOf(scope, rules.clock.now());
-    scope.close(() => cancellation(scope.what, 'it has ended, and nothing outlives it unnoticed'));
+    scope.close(() => overOf(scope));
   }
 
   /**
@@ -132,4 +188,14 @@ class ScopeEnd {
     if (all.length > 0) notices.leaked(this.#scope, all);
     return leaks === 'error' && own.length > 0 ? leakError(this.#scope.what, own) : undefined;
   }
+}
+
+/** What code is told whose scope has ended. */
+function overOf(scope: Scope): CancelledError {
+  return cancellation(scope.what, 'it has ended, and nothing outlives it unnoticed');
+}
+
+/** Whether a rejection of a branch tells anything: code that was cancelled rejects with that. */
+function isNotable({ reason, scope }: HeldRejection): boolean {
+  return scope.cancelled === undefined || !isCancelledError(reason);
 }

@@ -19,6 +19,10 @@ export interface ScopeMember {
   cancelWith(error: CancelledError): boolean;
   /** Ends it with its scope: nobody is told. */
   end(reason: CancelledError): void;
+  /** Whether it runs code that is to be told that its scope has ended. @param shielded - What was started in a shield as well. */
+  runsCode(shielded: boolean): boolean;
+  /** Its scope has ended: cancels the code that it runs. Returns whether that resumed any. */
+  windUp(error: CancelledError): boolean;
   /** Its scope has ended, and it goes on by itself. */
   outlive(): void;
 }
@@ -49,6 +53,8 @@ interface ScopeInit {
  *
  *   C1  Ordinals and draws are taken synchronously, so the same code takes the same ones on every replay.
  *   C2  A branch that is not over belongs to the scope of its batch, cancelled or not: closing a scope closes everything within.
+ *   C3  When its body has ended, the code within is cancelled, and cleans up, before the scope is closed: in the next turn, or, if it was started in a
+ *       shield, when no shield is open.
  */
 export class Scope {
   readonly path: string;
@@ -191,6 +197,23 @@ export class Scope {
     for (const member of this.#members.present) {
       // One may take others with it.
       if (member.pending && !member.spared && member.cancelWith(error)) resumed = true;
+    }
+    return resumed;
+  }
+
+  /** Whether it runs code that is to be told that the scope has ended (C3). */
+  get runsCode(): boolean {
+    const unshielded = this.shields === 0;
+    return this.#members.present.some((member) => member.pending && member.runsCode(unshielded));
+  }
+
+  /** Its body has ended: cancels the code that it runs (C3). Returns whether that resumed any. */
+  windUp(error: CancelledError): boolean {
+    const unshielded = this.shields === 0;
+    let resumed = false;
+    for (const member of this.#members.present) {
+      // One may take others with it.
+      if (member.pending && member.runsCode(unshielded) && member.windUp(error)) resumed = true;
     }
     return resumed;
   }

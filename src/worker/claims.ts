@@ -1,5 +1,6 @@
 import type { Clock } from '../clock/clock.js';
 import type { GroupCommit } from '../journal/group-commit.js';
+import type { ReplayMode } from '../journal/journal.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import type { Store } from '../store/store.js';
 import type { Alarms } from './alarms.js';
@@ -18,8 +19,8 @@ interface ClaimsOptions {
   workerId(): string;
   /** Whether runs may be claimed. */
   may(): boolean;
-  /** Executes a run from where its journal ends. @param whole - The bodies of branches that have ended are run again as well. */
-  begin(record: RunRecord, loaded: readonly OperationRecord[], whole?: boolean): void;
+  /** Executes a run from where its journal ends. */
+  begin(record: RunRecord, loaded: readonly OperationRecord[], mode?: ReplayMode): void;
   /** Something may lie in the inboxes of runs that have just begun. */
   readInbox(): Promise<void>;
   /** No flow for this run is registered anywhere. */
@@ -70,14 +71,14 @@ export class Claims {
   }
 
   /** Replays a run of this worker from the beginning. */
-  async startOver(record: RunRecord): Promise<void> {
+  async startOver(record: RunRecord, mode: ReplayMode): Promise<void> {
     const { store, group, workerId, begin, readInbox } = this.#options;
     const owner = workerId();
     await group.flush();
     const loaded = await store.loadJournal(record.id);
     // Another owner loads it for itself.
     if (workerId() !== owner) return;
-    begin(record, loaded, true);
+    begin(record, loaded, mode);
     await readInbox();
   }
 

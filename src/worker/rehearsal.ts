@@ -2,7 +2,7 @@ import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
 import { CancelledError } from '../errors/errors.js';
 import { GroupCommit } from '../journal/group-commit.js';
-import { Journal } from '../journal/journal.js';
+import { Journal, type ReplayMode } from '../journal/journal.js';
 import type { Logger } from '../model/logger.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
@@ -43,7 +43,7 @@ const never: Body = () => new Promise(nothing);
 export async function rehearse(init: RehearsalInit): Promise<Rehearsed> {
   const release = holdRejections();
   try {
-    return await new Promise<Rehearsed>((resolve) => new Rehearsal(init, resolve).replay(false));
+    return await new Promise<Rehearsed>((resolve) => new Rehearsal(init, resolve).replay('short'));
   } finally {
     release();
   }
@@ -78,15 +78,15 @@ class Rehearsal implements RunHost {
     this.group = new GroupCommit({ store: { commit: async () => [] }, clock: init.clock, onFailure: nothing });
   }
 
-  replay(whole: boolean): void {
+  replay(mode: ReplayMode): void {
     const { record, journal, definition } = this.#init;
-    const outcomes = new Journal(record, journal, { whole, ended: isEnded(record.status) });
+    const outcomes = new Journal(record, journal, { mode, ended: isEnded(record.status) });
     this.#run = new Run({ record, definition, outcomes, recovered: true, host: this });
     this.delivery.wake(this.#run);
   }
 
-  startOver(): void {
-    if (!this.#over) this.replay(true);
+  startOver(_record: RunRecord, mode: ReplayMode): void {
+    if (!this.#over) this.replay(mode);
   }
 
   caughtUp(): void {

@@ -3,7 +3,7 @@ import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
 import { CancelledError, StorageError } from '../errors/errors.js';
 import { GroupCommit } from '../journal/group-commit.js';
-import { Journal } from '../journal/journal.js';
+import { Journal, type ReplayMode } from '../journal/journal.js';
 import type { Logger } from '../model/logger.js';
 import type { InboxMessage, OperationRecord, RunRecord, RunRestart } from '../model/records.js';
 import type { LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
@@ -104,7 +104,7 @@ export class Worker implements RunHost {
       alarms: this.#alarms,
       workerId: () => this.#id,
       may: () => this.#state === 'working' && this.#executes,
-      begin: (record, loaded, whole) => this.begin(record, loaded, whole),
+      begin: (record, loaded, mode) => this.begin(record, loaded, mode),
       readInbox: () => this.#readInbox(),
       unregistered: (record) => this.#reportUnregistered(record),
       // Who was woken before its time needs no timer any more.
@@ -223,11 +223,8 @@ export class Worker implements RunHost {
 
   // What its runs ask for.
 
-  /**
-   * @param loaded - The journal of a run that was claimed; left out for one that was just created.
-   * @param whole - The bodies of branches that have ended are run again as well.
-   */
-  begin(record: RunRecord, loaded?: readonly OperationRecord[], whole = false): void {
+  /** @param loaded - The journal of a run that was claimed; left out for one that was just created. */
+  begin(record: RunRecord, loaded?: readonly OperationRecord[], mode: ReplayMode = 'short'): void {
     const definition = this.#flows.find(record.flow, record.version);
     // A creation that was reported as failed may be durable all the same: then the run may have been claimed by now.
     const known = this.#residents.has(record.id);
@@ -238,7 +235,7 @@ export class Worker implements RunHost {
     const run = new Run({
       record,
       definition,
-      outcomes: new Journal(record, loaded ?? [], { whole }),
+      outcomes: new Journal(record, loaded ?? [], { mode }),
       recovered: loaded !== undefined,
       host: this,
     });
@@ -246,9 +243,9 @@ export class Worker implements RunHost {
     this.delivery.wake(run);
   }
 
-  startOver(record: RunRecord): void {
+  startOver(record: RunRecord, mode: ReplayMode): void {
     this.#residents.delete(record.id);
-    this.#claims.startOver(record).catch((error: unknown) => this.#storeFailed(error));
+    this.#claims.startOver(record, mode).catch((error: unknown) => this.#storeFailed(error));
   }
 
   adopt(runId: string, resident: Resident): void {

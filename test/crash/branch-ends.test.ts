@@ -29,7 +29,7 @@ test('a child run in a branch of a detached batch is cancelled when the run ends
   });
   expect(await engine.start(of, [], { id: 'run' })).toEqual(['quick', 'quick']);
   await atRest(engine);
-  expect(await engine.get('run/0.0.0')).toMatchObject({ status: 'CANCELLED' });
+  expect(await engine.get('run//0.0.0')).toMatchObject({ status: 'CANCELLED' });
   await expectWellFormed(store);
 });
 
@@ -104,9 +104,9 @@ test.each(WAYS)('an action that was detached in a branch $way goes on as a run o
     return [await quick(), await quick()];
   });
   expect(await engine.start(of, [], { id: 'run' })).toEqual(['quick', 'quick']);
-  expect((await store.loadJournal('run')).find(({ name }) => name === detached.name)?.childRunId).toBe('run/0.1.0');
+  expect((await store.loadJournal('run')).find(({ name }) => name === detached.name)?.childRunId).toBe('run//0.1.0');
   release();
-  expect(await engine.future('run/0.1.0')).toBe('done');
+  expect(await engine.future('run//0.1.0')).toBe('done');
   await expectWellFormed(store);
 });
 
@@ -134,7 +134,7 @@ test('a child run that was detached in a branch is not followed once that has en
     return [await quick(), await quick(), await quick()];
   });
   await engine.start(of, [], { id: 'run' });
-  await engine.future('run/0.0.0');
+  await engine.future('run//0.0.0');
   await atRest(engine);
   await expectWellFormed(store);
 });

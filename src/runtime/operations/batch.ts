@@ -104,6 +104,16 @@ export class Batch extends Operation {
     super.end(reason);
   }
 
+  override runsCode(shielded: boolean): boolean {
+    return shielded || !this.place.shielded;
+  }
+
+  override windUp(error: CancelledError): boolean {
+    // Whoever waits for it takes no delivery by that.
+    this.future.leak();
+    return this.cancelWith(error);
+  }
+
   protected release(): void {}
 
   /** Its branches begin before it is dispatched, and what they do may be recorded: so is the batch. */

@@ -108,6 +108,15 @@ export class Branch extends Operation implements EndedBranch {
     this.scope.handOver();
   }
 
+  /** One that was told may have been left with what it has started in shields: its body comes to no end. */
+  override runsCode(shielded: boolean): boolean {
+    return this.stopped ? shielded && this.scope.runsCode : shielded || !this.place.shielded;
+  }
+
+  override windUp(error: CancelledError): boolean {
+    return this.stopped ? this.scope.windUp(error) : this.cancelWith(error);
+  }
+
   /** Its place in the journal is its outcome. */
   protected dispatch(): void {}
 

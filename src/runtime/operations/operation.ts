@@ -220,6 +220,14 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
     run.host.group.entry(entry);
   }
 
+  runsCode(_shielded: boolean): boolean {
+    return false;
+  }
+
+  windUp(_error: CancelledError): boolean {
+    return false;
+  }
+
   /** The operation was cancelled, or its scope has ended: stops what runs, wherever that is (O2). */
   stop(reason: Error): void {
     this.leave(reason);

@@ -107,6 +107,10 @@ export class RootFuture implements FutureOwner {
     return () => {};
   }
 
+  tellsAtOnce(): boolean {
+    return true;
+  }
+
   detach(): void {
     requireOutside(`a flow cannot detach run ${this.runId}`);
   }

@@ -17,8 +17,11 @@ export const RETURN_WHEN: readonly ReturnWhen[] = [FIRST_COMPLETED, FIRST_EXCEPT
 /** What a wait needs of the place it stands in: a flow's scope, or the world outside. */
 export interface WaitPlace extends Standpoint {
   readonly limit: FutureOwner['limit'];
-  /** Whoever waits here is made to stop when the place is cancelled; throws if it is already. Returns what ends the wait. */
-  enter(wait: Abortable): () => void;
+  /**
+   * Whoever waits here is made to stop when the place is cancelled; throws if it is already. Returns what ends the wait; `undefined` if it is refused later:
+   * then `wait` is made to stop.
+   */
+  enter(wait: Abortable): (() => void) | undefined;
   /** Whoever stands here takes delivery of a future. */
   attend(future: Future<unknown>): void;
 }
@@ -54,7 +57,7 @@ export function waitFor<F>(
           result.notDone.add(future);
         }
       }
-      leave();
+      leave?.();
       callOff?.();
       resolve(result);
       return true;
@@ -77,6 +80,7 @@ export function waitFor<F>(
       },
     };
     const leave = place.enter(waiter);
+    if (leave === undefined) return;
     for (const future of futures) future.waitedFor();
     if (met || pending === 0) {
       finish();
@@ -117,6 +121,8 @@ export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, cu
   let remaining = futures.size;
   let returned = false;
   let leave = (): void => {};
+  /** The next step is refused, and hears of that later. */
+  let refused = false;
   let next: { readonly place: WaitPlace; resolve(result: IteratorResult<F, undefined>): void; reject(error: Error): void } | undefined;
 
   const take = (place: WaitPlace): IteratorResult<F, undefined> => {
@@ -131,7 +137,7 @@ export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, cu
     scope: currentPlace().scope,
     onSettled(future) {
       ready.push(future as F & Future<unknown>);
-      if (next === undefined) return false;
+      if (next === undefined || refused) return false;
       const { resolve, place } = next;
       next = undefined;
       leave();
@@ -141,6 +147,7 @@ export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, cu
     abort(error) {
       const { reject } = next as { reject(error: Error): void };
       next = undefined;
+      refused = false;
       reject(error);
       return true;
     },
@@ -155,8 +162,10 @@ export function completionOrder<F>(futures: ReadonlySet<F & Future<unknown>>, cu
       }
       if (returned) return { done: true, value: undefined };
       const place = currentPlace();
-      leave = place.enter(waiter);
-      if (remaining > 0 && position === ready.length) {
+      const entered = place.enter(waiter);
+      refused = entered === undefined;
+      if (entered !== undefined) leave = entered;
+      if (refused || (remaining > 0 && position === ready.length)) {
         return new Promise<IteratorResult<F, undefined>>((resolve, reject) => {
           next = { place, resolve, reject };
         });

@@ -56,8 +56,13 @@ export interface FutureOwner {
   /** Somebody lets the future go; throws when they may not where they stand. Asked of every future, as it may not be known on replay who took delivery. */
   detach(): void;
   recorded(): Promise<void>;
-  /** Somebody waits for the future here, and may be made to stop; throws if waiting is refused already. Returns what ends the wait. */
-  enterWait(wait: Abortable): () => void;
+  /**
+   * Somebody waits for the future here, and may be made to stop; throws if waiting is refused already. Returns what ends the wait; `undefined` if it is
+   * refused later: then `wait` is made to stop.
+   */
+  enterWait(wait: Abortable): (() => void) | undefined;
+  /** Somebody asks for the outcome of the future, which was cancelled. Returns whether they are told at once; if not, `tell` is called later. */
+  tellsAtOnce(tell: () => void): boolean;
   /** The future needs no more attention: it was delivered and observed, cancelled or detached. */
   accountedFor(): void;
 }
@@ -137,6 +142,8 @@ export class Future<T> implements DurableFuture<T> {
   promise(options?: WaitLimit): Promise<T> {
     const limitMs = readLimit(options);
     const place = this.#owner.admit();
+    const later = this.#later(unwrap, place);
+    if (later !== undefined) return later;
     // One promise for everybody, but for those who can be made to stop waiting.
     const shared = this.done() || (limitMs === undefined && this.#owner.settledWith(place));
     if (!shared) return this.#whenDelivered(unwrap, place, limitMs);
@@ -148,7 +155,7 @@ export class Future<T> implements DurableFuture<T> {
     const limitMs = readLimit(options);
     const place = this.#owner.admit();
     this.waitedFor();
-    return this.#whenDelivered(errorOf, place, limitMs);
+    return this.#later(errorOf, place) ?? this.#whenDelivered(errorOf, place, limitMs);
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a future is thenable by design
@@ -215,6 +222,11 @@ export class Future<T> implements DurableFuture<T> {
     this.#leaked = true;
   }
 
+  /** It needs no attention: what it stands for is refused. */
+  disclaim(): void {
+    this.#released = true;
+  }
+
   /** Whether somebody has taken delivery of it, or waits for it. */
   get attended(): boolean {
     return this.#observed || (this.#waiters !== undefined && this.#waiters.length > 0);
@@ -275,6 +287,16 @@ export class Future<T> implements DurableFuture<T> {
     this.#owner.accountedFor();
   }
 
+  /** A promise, for code at `place`, of what `read` gives or throws of a cancellation, if that is told later. */
+  #later<R>(read: (future: Future<T>) => R, place: Standpoint): Promise<R> | undefined {
+    if (this.status !== 'CANCELLED') return undefined;
+    let tell = (): void => {};
+    const promise = new Promise<R>((resolve, reject) => {
+      tell = () => void new Wait(this, place.scope, read, resolve, reject).onSettled();
+    });
+    return this.#owner.tellsAtOnce(() => tell()) ? undefined : promise;
+  }
+
   /** A promise, for code at `place`, of what `read` gives or throws when there is an outcome. */
   #whenDelivered<R>(read: (future: Future<T>) => R, place: Standpoint, limitMs?: number): Promise<R> {
     return new Promise<R>((resolve, reject) => {
@@ -283,7 +305,10 @@ export class Future<T> implements DurableFuture<T> {
         wait.onSettled();
         return;
       }
-      if (!this.#owner.settledWith(place)) wait.leave = this.#owner.enterWait(wait);
+      if (!this.#owner.settledWith(place)) {
+        wait.leave = this.#owner.enterWait(wait);
+        if (wait.leave === undefined) return;
+      }
       if (limitMs !== undefined) wait.callOff = this.#owner.limit(limitMs, (older) => wait.expire(limitMs, older));
       this.attach(wait);
     });

@@ -8,6 +8,7 @@ import { ContinueAsNew } from './continue-as-new.js';
 import type { RunHost } from './host.js';
 import { encodeRunOptions, runOptions } from './new-run.js';
 import type { RunInbox } from './run-inbox.js';
+import type { RunNotices } from './run-notices.js';
 import type { Scope } from './scope.js';
 
 interface RunEndInit {
@@ -23,15 +24,28 @@ interface RunEndInit {
   readonly now: number;
   /** What the run fails with for what it left behind. */
   readonly leakFailure: Error | undefined;
+  readonly notices: RunNotices;
 }
 
 /** What becomes of a run whose body has ended: its end, or a new beginning. */
-export type RunEnding =
+type RunEnding =
   | { readonly kind: 'ended'; readonly status: EndStatus; readonly outcome: string; readonly error: unknown }
   | { readonly kind: 'continues'; readonly restart: RunRestart };
 
+/** Ends a run whose body has ended, or lets it begin anew. */
+export function endRun(init: RunEndInit): void {
+  const { record, host, notices } = init;
+  const ending = endingOf(init);
+  if (ending.kind === 'continues') {
+    host.continueAsNew(record, ending.restart);
+    return;
+  }
+  const { status, outcome, error } = ending;
+  host.end(record.id, { status, outcome }, () => notices.finished(status, error));
+}
+
 /** Decides how a run ends: a body that returns has succeeded, one that throws a `CancelledError` was cancelled, all others have failed. */
-export function endingOf(init: RunEndInit): RunEnding {
+function endingOf(init: RunEndInit): RunEnding {
   const { inbox, leakFailure, codec, scope } = init;
   let bodyEnd = inbox.endOf(init.bodyEnd);
   if (bodyEnd.ok && bodyEnd.value instanceof ContinueAsNew && leakFailure === undefined) {

@@ -11,7 +11,7 @@ import { callbackSecret, tokenOf } from './callback-token.js';
 import type { RunHost } from './host.js';
 import { Mailbox } from './mailbox.js';
 import { type CallbackPayload, readCallback, readCancel, readEvent } from './messages.js';
-import type { AwaitEvent } from './operations/event.js';
+import type { AwaitEvent, Callback } from './operations/event.js';
 import type { Operation } from './operations/operation.js';
 import type { OutcomeSource } from './outcome-source.js';
 import type { PendingOperations } from './pending-operations.js';
@@ -25,8 +25,8 @@ interface InboxRun {
   readonly notices: { readonly what: string };
   /** Gives what came from outside its outcome and the next place in the order; once that is durable, it is to be delivered. */
   conclude(entry: Entry, status: EndStatus, text: string): void;
-  /** Whoever is to complete a callback is still at it. */
-  heartbeat(operationId: string): void;
+  /** Does something when the whole journal has been delivered: at once if it has. */
+  whenCurrent(perform: () => void): void;
 }
 
 interface RunInboxInit {
@@ -180,10 +180,18 @@ export class RunInbox {
   }
 
   #takeCallback(id: string, { operationId, secret, end }: CallbackPayload): void {
-    const { record, run } = this.#init;
+    const { record } = this.#init;
     if (secret !== callbackSecret(record, operationId)) return;
-    if (end === undefined) run.heartbeat(operationId);
+    if (end === undefined) this.#heartbeat(operationId);
     else this.#conclude({ id, kind: 'message', name: 'callback', input: operationId }, end.status, end.text);
+  }
+
+  /** Whoever is to complete a callback is still at it. */
+  #heartbeat(operationId: string): void {
+    const { pending, run } = this.#init;
+    const callback = (): Callback | undefined => pending.find(operationId) as Callback | undefined;
+    if (callback() !== undefined) callback()?.heartbeat();
+    else run.whenCurrent(() => callback()?.heartbeat());
   }
 
   #takeCancel(request: CancelRequest): void {

@@ -97,6 +97,14 @@ export class RunNotices {
     );
   }
 
+  /** Code of a scope has swallowed its cancellation until it got no more answers. */
+  givenUp(scope: Scope): void {
+    this.#host.logger.warn(
+      `${scope.what} was cancelled, and went on asking until nothing was answered any more; it is taken for ended. Let a CancelledError through, or leave the loop by flowContext().cancelRequested`,
+      this.#names(),
+    );
+  }
+
   standstill(lastOperation: string | null): void {
     if (this.#toldOfStandstill) return;
     this.#toldOfStandstill = true;

@@ -10,7 +10,7 @@ import type { Logger } from '../model/logger.js';
 import { whatIs } from '../model/named.js';
 import { type InboxMessage, isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
 import type { BlockedCode, EndStatus } from '../model/statuses.js';
-import { Admission, cancellationOf } from './admission.js';
+import { Admission } from './admission.js';
 import { type BodyEnd, runBody } from './body-end.js';
 import { contextLogger } from './context-logger.js';
 import { currentPlace, type FlowPlace, type FlowRun, runAt } from './current-scope.js';
@@ -18,18 +18,20 @@ import type { AttemptPolicy, FlowDefinition, OperationRequest } from './definiti
 import type { TurnTaker } from './delivery.js';
 import type { Resting, RunHost } from './host.js';
 import { beganAt, type RunOptions, runOptions } from './new-run.js';
-import type { Callback } from './operations/event.js';
+import type { Branch } from './operations/branch.js';
 import { openOperation } from './operations/open-operation.js';
 import type { EndedBranch, Operation, OperationRun } from './operations/operation.js';
 import type { Timer } from './operations/timer.js';
 import type { OutcomeSource } from './outcome-source.js';
 import { Patches } from './patches.js';
 import { PendingOperations } from './pending-operations.js';
-import { endingOf } from './run-end.js';
+import type { Refusals } from './refusals.js';
+import { endRun } from './run-end.js';
 import { RunInbox } from './run-inbox.js';
 import { RunNotices } from './run-notices.js';
 import { Scope } from './scope.js';
 import { ScopeEnds } from './scope-ends.js';
+import { Steps } from './steps.js';
 
 interface RunInit {
   readonly record: RunRecord;
@@ -38,11 +40,6 @@ interface RunInit {
   /** Whether an earlier execution of it is being continued. */
   readonly recovered: boolean;
   readonly host: RunHost;
-}
-
-/** Something to do when the whole journal has been delivered. */
-interface Step {
-  perform(): void;
 }
 
 /**
@@ -84,7 +81,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   readonly patches: Patches;
   readonly #pending = new PendingOperations();
   /** What waits for the end of the journal (R3). */
-  #steps: Step[] = [];
+  readonly #steps = new Steps();
   readonly #admission: Admission;
   readonly #scopeEnds: ScopeEnds;
   /** Outcomes that are not durable yet. */
@@ -148,7 +145,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   }
 
   get restUntil(): number | null | undefined {
-    const quiet = this.#state === 'running' && this.#bodyEnd === undefined && this.#steps.length === 0 && this.#inFlight === 0;
+    const quiet = this.#state === 'running' && this.#bodyEnd === undefined && this.#steps.isEmpty && this.#inFlight === 0;
     const arrived = (this.#caughtUp || !this.#recovered) && !this.#outcomes.hasNext && !this.host.delivery.awaits(this);
     return quiet && arrived ? this.#pending.restUntil(this.inbox.dueAt) : undefined;
   }
@@ -168,13 +165,17 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     }
     // In the flow's place: a promise that rejects here belongs to the flow.
     runAt(this.#place, () => {
-      if (!this.#scopeEnds.turnBegan()) this.#deliverUntilResumed();
+      if (this.#scopeEnds.turnBegan() || this.#admission.refusals?.answer() === true) return;
+      this.#deliverUntilResumed();
     });
   }
 
   #deliverUntilResumed(): void {
     while (this.#state === 'running' && (this.#bodyEnd === undefined || this.#scope.shields > 0)) {
       const record = this.#outcomes.next();
+      if (record === undefined || record instanceof NonDeterminismError) {
+        if (this.#isStuck && this.#admission.refusals?.answer(true) === true) return;
+      }
       if (record instanceof NonDeterminismError) {
         // Where it went on late, it was told here at the latest.
         if (this.#outcomes.goesOnLate && this.#scopeEnds.turnBegan(true)) return;
@@ -187,6 +188,8 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     this.#admission.endTurn();
     if (this.#state !== 'running') return false;
     if (this.#bodyEnd !== undefined && this.#scope.runsCode) return true;
+    const { refusals } = this.#admission;
+    if (refusals !== undefined && this.#goesOn(refusals)) return true;
     if (this.#bodyEnd !== undefined && this.#scope.shields === 0) {
       // Node tells of unhandled rejections when this macrotask is over: they belong to the run as well.
       if (!this.#ending) {
@@ -196,7 +199,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
       this.#end(this.#bodyEnd);
       return false;
     }
-    const closing = this.#scopeEnds.turnEnded((perform) => this.#step({ perform }));
+    const closing = this.#scopeEnds.turnEnded((perform) => this.#steps.add({ perform }));
     if (closing || this.#outcomes.hasNext) return true;
     // What it has asked for would be begun for nothing.
     if (this.inbox.cancelUnderWay) return false;
@@ -210,16 +213,31 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
       this.#end(this.#bodyEnd);
       return false;
     }
-    this.#takeSteps();
+    this.#steps.take();
     if (catchesUp) {
       this.#caughtUp = true;
       this.host.caughtUp(this.id);
     }
-    if (this.#pending.working === 0 && this.#inFlight === 0) {
+    if (this.#isStuck) {
       if (this.skipsBranches) this.#startOver('whole');
+      else if (refusals?.waiting === true) return true;
       else this.notices.standstill(this.#lastStarted === undefined ? null : whatIs(this.#lastStarted));
     }
     return false;
+  }
+
+  /** Whether nothing is pending that could come to an outcome by itself. */
+  get #isStuck(): boolean {
+    return this.#pending.working === 0 && this.#inFlight === 0;
+  }
+
+  /** Whether code that was refused something goes on in the next turn. */
+  #goesOn(refusals: Refusals): boolean {
+    if (!refusals.due) return refusals.turnEnded();
+    // What others have asked for need not wait for them, once all that may be recorded was asked for.
+    const current = (this.#caughtUp || !this.#recovered) && !this.#outcomes.hasNext && !this.inbox.cancelUnderWay;
+    if (current && (this.#bodyEnd === undefined || this.#scope.shields > 0)) this.#steps.take();
+    return true;
   }
 
   #begin(): void {
@@ -232,6 +250,8 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   }
 
   #bodyEnded(end: BodyEnd): void {
+    // It was given up, and comes to its end after all.
+    if (this.#bodyEnd !== undefined) return;
     this.#bodyEnd = end;
     this.#scopeEnds.bodyEnded(this.#scope);
     this.#wake();
@@ -260,17 +280,13 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   }
 
   #start(request: OperationRequest, place: FlowPlace): Operation {
-    this.#admission.requireOpen(place, 'starting', request);
-    if (this.#state !== 'halted') this.#admission.requireTurnOf(place.scope, request);
+    const open = this.#admission.requireOpen(place, 'starting', request);
+    if (open && this.#state !== 'halted') this.#admission.requireTurnOf(place.scope, request);
     const operation = openOperation(this, place, request, this.host.codec);
+    if (!open || this.#state === 'halted') return operation;
     this.#lastStarted = operation.entry;
+    if (this.#admission.refusesStart(operation)) return operation;
     this.notices.operationAskedFor();
-    if (this.#state === 'halted') return operation;
-    const cancelled = cancellationOf(place);
-    if (cancelled !== undefined) {
-      operation.future.settleError('CANCELLED', cancelled);
-      return operation;
-    }
     if (this.register(operation)) operation.begin();
     return operation;
   }
@@ -279,7 +295,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     return {
       scope: place.scope,
       limit: (limitMs, expire) => this.limit(limitMs, expire),
-      enter: (wait) => this.#enterWait(wait, place),
+      enter: (wait) => this.#admission.enterWait(wait, place),
       attend: (future) => {
         // What was waited for when a branch ended is noted with it.
         if (!place.scope.closed) runAt(place, () => future.admit());
@@ -288,7 +304,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   }
 
   async shield<T>(place: FlowPlace, body: () => PromiseLike<T> | T): Promise<T> {
-    this.#admission.requireOpen(place, 'entering a shield');
+    if (!this.#admission.requireOpen(place, 'entering a shield')) return new Promise(() => {});
     const leave = place.scope.enterShield();
     try {
       return await runAt({ ...place, shielded: true }, async () => body());
@@ -326,14 +342,27 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     };
   }
 
-  enterWait(wait: Abortable): () => void {
-    return this.#enterWait(wait, currentPlace() as FlowPlace);
+  enterWait(wait: Abortable): (() => void) | undefined {
+    return this.#admission.enterWait(wait, currentPlace() as FlowPlace);
+  }
+
+  tellsAtOnce(future: Future<unknown>, tell: () => void): boolean {
+    return this.#admission.tellsAtOnce(future, tell);
   }
 
   cancel(operation: Operation, reason: string | undefined): void {
     this.#admission.requireOwn(operation, 'cancelled');
+    // It was refused, and is cancelled in a turn to come.
+    if (!operation.pending) return;
     if (operation.cancelsAtOnce) operation.cancelWith(cancellation(whatIs(operation.entry), reason));
     else this.whenCurrent(() => operation.requestCancel(reason));
+  }
+
+  giveUp(scope: Scope): void {
+    const end: BodyEnd = { ok: false, error: scope.cancelled };
+    this.notices.givenUp(scope);
+    if (scope === this.#scope) this.#bodyEnded(end);
+    else (this.#pending.find(scope.path) as Branch).bodyEnded(end);
   }
 
   detach(operation: Operation): void {
@@ -350,7 +379,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     operation.pending = true;
     this.#pending.add(operation);
     operation.place.scope.add(operation);
-    if (recorded?.seq == null) this.#step(operation);
+    if (recorded?.seq == null) this.#steps.add(operation);
     this.#wake();
     return true;
   }
@@ -374,12 +403,6 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   }
 
   // What its inbox and the group commit ask for.
-
-  heartbeat(operationId: string): void {
-    const callback = this.#pending.find(operationId) as Callback | undefined;
-    if (callback !== undefined) callback.heartbeat();
-    else this.whenCurrent(() => (this.#pending.find(operationId) as Callback | undefined)?.heartbeat());
-  }
 
   conclude(entry: Entry, status: EndStatus, text: string): void {
     entry.status = status;
@@ -416,7 +439,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   }
 
   whenCurrent(perform: () => void): void {
-    this.#step({ perform });
+    this.#steps.add({ perform });
     this.#wake();
   }
 
@@ -443,30 +466,9 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     if (!this.#admission.inTurn) this.host.delivery.wake(this);
   }
 
-  #enterWait(wait: Abortable, place: FlowPlace): () => void {
-    this.#admission.requireOpen(place, 'waiting for futures');
-    const cancelled = cancellationOf(place);
-    if (cancelled !== undefined) throw cancelled;
-    return place.scope.enterWait(wait, place.shielded);
-  }
-
   #settled(operation: Operation, status: EndStatus, text: string): void {
     if (this.#state !== 'running' || operation.stopped) return;
     this.conclude(operation.entry, status, text);
-  }
-
-  #step(step: Step): void {
-    // An array that is pushed to has room for many.
-    if (this.#steps.length === 0) this.#steps = [step];
-    else this.#steps.push(step);
-  }
-
-  #takeSteps(): void {
-    while (this.#steps.length > 0) {
-      const steps = this.#steps;
-      this.#steps = [];
-      for (const step of steps) step.perform();
-    }
   }
 
   #deliverCancel(record: OperationRecord): boolean {
@@ -481,21 +483,15 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
       return;
     }
     const leakFailure = this.#scopeEnds.runEnded(this.#scope);
-    this.#takeSteps();
+    this.#steps.take();
     this.#scope.outliveAll();
     this.#state = 'ended';
     this.inbox.disarm();
     this.#admission.close('has ended');
     this.host.delivery.forget(this);
-    const { host, id } = this;
+    const { host } = this;
     const [record, codec, scope, inbox, { undelivered }] = [this.#record, this.#codec, this.#scope, this.inbox, this.#outcomes];
-    const ending = endingOf({ record, host, codec, scope, inbox, undelivered, bodyEnd, leakFailure, now: this.#now });
-    if (ending.kind === 'continues') {
-      host.continueAsNew(record, ending.restart);
-      return;
-    }
-    const { status, outcome, error } = ending;
-    host.end(id, { status, outcome }, () => this.notices.finished(status, error));
+    endRun({ record, host, codec, scope, inbox, undelivered, bodyEnd, leakFailure, notices: this.notices, now: this.#now });
   }
 
   /** Whether code of this run waits for nothing durable. */
@@ -520,7 +516,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     this.inbox.disarm();
     this.host.delivery.forget(this);
     this.#pending.leaveAll(reason);
-    this.#steps = [];
+    this.#steps.drop();
   }
 
   #block(code: BlockedCode, error: Error): void {

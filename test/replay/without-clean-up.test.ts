@@ -6,6 +6,7 @@ import { endText } from '../../src/engine/replay-problem.js';
 import type { OperationRecord, RunRecord } from '../../src/model/records.js';
 import { crashingStore } from '../crash/crashing-store.js';
 import { expectWellFormed, type History } from '../crash/well-formed.js';
+import { workerOf } from '../store/records.js';
 
 /**
  * Releases before this one ended the branches of a scope that had ended without their clean-up; and while a shield of it was open, they let them go on. The
@@ -121,7 +122,7 @@ function recordOf(runId: string, row: readonly unknown[]): OperationRecord {
 async function storeOf({ run, operations }: Snapshot): Promise<Store> {
   const store = memoryStore();
   await store.open();
-  await store.registerWorker('dead', 0);
+  await store.registerWorker(workerOf('dead', 0));
   const nothing = { restarts: [], suspends: [], ends: [], messages: [], taken: [] };
   await store.commit({ workerId: 'dead', creates: [run], operations, ...nothing });
   await store.close();

@@ -60,7 +60,7 @@ export class Branch extends Operation implements EndedBranch {
     runBody(
       { ...this.place, scope: this.scope, shielded: false },
       () => this.#batch.runBranch(this.index),
-      (end) => this.#ended(end),
+      (end) => this.bodyEnded(end),
     );
   }
 
@@ -79,6 +79,13 @@ export class Branch extends Operation implements EndedBranch {
 
   override get standsStill(): boolean {
     return this.runs && !this.stopped && this.#bodyEnd === undefined && this.scope.idle;
+  }
+
+  /** Its body has come to its end, or was given up. */
+  bodyEnded(end: BodyEnd): void {
+    if (this.#bodyEnd !== undefined) return;
+    this.#bodyEnd = end;
+    this.run.branchEnded(this);
   }
 
   conclude(leakFailure: Error | undefined): void {
@@ -143,10 +150,5 @@ export class Branch extends Operation implements EndedBranch {
 
   #takeNotes(): void {
     for (const id of this.#notes.observed) this.place.scope.observe(id);
-  }
-
-  #ended(end: BodyEnd): void {
-    this.#bodyEnd = end;
-    this.run.branchEnded(this);
   }
 }

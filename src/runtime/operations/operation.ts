@@ -20,8 +20,13 @@ export interface OperationRun {
   /** Throws when the calling code may not wait for the operation. Returns where it stands. */
   admit(operation: Operation): FlowPlace;
   limit(limitMs: number, expire: OnExpired): () => void;
-  /** Somebody waits where the calling code stands, and is made to stop when that is cancelled; throws if it is. Returns what ends the wait. */
-  enterWait(wait: Abortable): () => void;
+  /**
+   * Somebody waits where the calling code stands, and is made to stop when that is cancelled; throws if it is. Returns what ends the wait; `undefined`: it
+   * is refused, and `wait` is made to stop in a turn to come.
+   */
+  enterWait(wait: Abortable): (() => void) | undefined;
+  /** The calling code asks for an outcome that is a cancellation. Returns whether it is told at once; if not, `tell` is called in a turn to come. */
+  tellsAtOnce(future: Future<unknown>, tell: () => void): boolean;
   cancel(operation: Operation, reason: string | undefined): void;
   detach(operation: Operation): void;
   /** Makes it pending, with what is recorded of it. Returns whether the journal agrees. */
@@ -288,8 +293,12 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
     );
   }
 
-  enterWait(wait: Abortable): () => void {
+  enterWait(wait: Abortable): (() => void) | undefined {
     return this.run.enterWait(wait);
+  }
+
+  tellsAtOnce(tell: () => void): boolean {
+    return this.run.tellsAtOnce(this.future, tell);
   }
 
   accountedFor(): void {

@@ -2,16 +2,7 @@ import type { Serdes } from '../codec/serdes.js';
 import { SERDES_OPTION } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import { UsageError } from '../errors/errors.js';
-import {
-  isBoolean,
-  isFunction,
-  isPositiveInteger,
-  mergedOptions,
-  NO_OPTIONS,
-  type OptionTable,
-  readOptions,
-  TEXT,
-} from '../errors/options.js';
+import { isBoolean, isFunction, isPositiveInteger, type OptionTable, readOptions, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import type { ActionDefinition } from '../runtime/definitions.js';
 import { ATTEMPT_OPTIONS, type AttemptOptions, attemptPolicy } from './attempt-options.js';
@@ -92,11 +83,8 @@ export function action(...given: readonly unknown[]): unknown {
 }
 
 function makeAction(name: string, body: Body, options: ActionOptions | undefined): Action<unknown[], unknown> {
-  const given = readOptions(`action "${name}"`, options, OPTIONS);
-  const { serdes, concurrency, replace } = given;
-  const { retry, timeoutMs, scheduleTimeoutMs, heartbeatTimeoutMs, execution } = attemptPolicy(`action "${name}"`, given);
-  // Each call reads it: an object of the usual kind is read faster.
-  const policy = { retry, timeoutMs, scheduleTimeoutMs, heartbeatTimeoutMs, execution };
+  const { serdes, concurrency, replace, ...attempts } = readOptions(`action "${name}"`, options, OPTIONS);
+  const policy = attemptPolicy(`action "${name}"`, attempts);
   const definition: ActionDefinition = { kind: 'action', name, body, serdes, concurrency, policy };
   return callableAction(registry.addAction(definition, replace === true));
 }
@@ -118,8 +106,7 @@ function callableAction(definition: ActionDefinition, options?: ActionCall): Act
       return place.run.start({ kind: 'action', definition, args, ...call }, place, entryPoint);
     },
     withOptions(more) {
-      const given = readOptions(`action "${definition.name}".with()`, more, CALL_OPTIONS);
-      return callableAction(definition, mergedOptions(options ?? NO_OPTIONS, given));
+      return callableAction(definition, { ...options, ...readOptions(`action "${definition.name}".with()`, more, CALL_OPTIONS) });
     },
   });
 }

@@ -8,12 +8,17 @@ const LEAST_MS = 1_000;
 export class Calls {
   readonly #clock: Pick<Clock, 'setTimer'>;
   readonly #admit: (caller: string) => void;
+  readonly #explained: (error: unknown) => unknown;
   readonly #underWay = new Set<Promise<unknown>>();
 
-  /** @param admit - Throws when the calling code may not make a call, whose name it is given. */
-  constructor(clock: Pick<Clock, 'setTimer'>, admit: (caller: string) => void) {
+  /**
+   * @param admit - Throws when the calling code may not make a call, whose name it is given.
+   * @param explained - What a caller is told of an error.
+   */
+  constructor(clock: Pick<Clock, 'setTimer'>, admit: (caller: string) => void, explained: (error: unknown) => unknown) {
     this.#clock = clock;
     this.#admit = admit;
+    this.#explained = explained;
   }
 
   /** Makes a call of the user's, if it is admitted. */
@@ -24,7 +29,9 @@ export class Calls {
 
   /** Closing waits for it. It goes on in a clean async context, so that nothing that it leads to is in that of whoever calls. */
   track<T>(call: () => Promise<T>): Promise<T> {
-    const result = inCleanContext(call);
+    const result = inCleanContext(call).catch((error: unknown) => {
+      throw this.#explained(error);
+    });
     this.#underWay.add(result);
     const over = (): void => void this.#underWay.delete(result);
     result.then(over, over);

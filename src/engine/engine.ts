@@ -3,25 +3,24 @@ import type { Clock } from '../clock/clock.js';
 import { systemClock } from '../clock/system-clock.js';
 import type { Codec } from '../codec/codec.js';
 import { thrownError } from '../codec/error-parts.js';
-import { UsageError } from '../errors/errors.js';
+import { StorageError, UsageError } from '../errors/errors.js';
 import { requireOneVersion } from '../errors/one-version.js';
-import { DURATION, isText, mergedOptions, POLICY, readOptions, TEXT } from '../errors/options.js';
+import { checkOptions, DURATION, isText, POLICY, readOptions, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import { givenDuration, requireReason } from '../futures/future.js';
+import { requireDuration, requireReason } from '../futures/future.js';
 import { isReservedId } from '../journal/numbering.js';
 import type { Duration } from '../model/duration.js';
 import type { Logger } from '../model/logger.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
-import { isEnded } from '../model/statuses.js';
 import type { FlowDefinition } from '../runtime/definitions.js';
 import { ENGINE_EVENTS, type EngineEvents, plainError } from '../runtime/events.js';
 import { holdRejections } from '../runtime/held-rejections.js';
 import type { RunHost } from '../runtime/host.js';
 import { newRun, newRunId } from '../runtime/new-run.js';
 import { reservedId } from '../runtime/run-id-errors.js';
-import { runIdTaken } from '../runtime/run-id-taken.js';
 import type { Store } from '../store/store.js';
 import type { ResidentLimits } from '../worker/residency.js';
+import type { Streak } from '../worker/store-failures.js';
 import { Worker } from '../worker/worker.js';
 import { refuseInFlow, requireRunId } from './call-checks.js';
 import { Calls } from './calls.js';
@@ -35,10 +34,11 @@ import { type OperationInfo, type OperationsSource, operationsTree } from './ope
 import { type EngineOptions, engineCodec } from './options.js';
 import { Outbox } from './outbox.js';
 import { flowNotRegistered, registry } from './registry.js';
-import { prune, pruneSome, type Retention, readRetention } from './retention.js';
-import { RootFuture, type RootFutureHost } from './root-future.js';
+import { checkRetention, prune, pruneSome, type Retention } from './retention.js';
+import type { RootFuture } from './root-future.js';
+import { Roots } from './roots.js';
 import { type RunDetails, runDetails } from './run-details.js';
-import { type ListFilter, type RunInfo, readListFilter, runInfo, runNotFound } from './run-info.js';
+import { checkListFilter, type ListFilter, type RunInfo, runInfo, runNotFound } from './run-info.js';
 import { warnOfShortNames } from './short-names.js';
 import { type FlowCallOptions, requireFlow, requireStart } from './startables.js';
 
@@ -52,14 +52,6 @@ export interface StartOptions {
   readonly id?: string;
   /** Default: the flow's own policy, else the engine's. */
   readonly leaks?: 'warn' | 'error' | 'ignore';
-}
-
-interface Creation {
-  readonly root: RootFuture;
-  readonly record: RunRecord;
-  /** The run that has had the id before. */
-  readonly taken: RunRecord | undefined;
-  readonly codec: Codec;
 }
 
 /** What an engine is made of besides its options; the testing kit puts others in their places. */
@@ -76,7 +68,7 @@ export type StartableFlow<A extends readonly unknown[], R> = (...args: A) => Pro
 /**
  * What `open()` returns: a store, the registry of this process, and the runs it executes.
  *
- * Owns: the store's opening and closing, the worker, and the futures of runs seen from outside. Does not own: the registry.
+ * Owns: the store's opening and closing, and the worker. Does not own: the registry.
  *
  * States: opening → open → closing → closed; failed, when the store is lost.
  *
@@ -91,15 +83,17 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #executes: boolean;
-  readonly #roots = new Set<RootFuture>();
-  readonly #rootHost: RootFutureHost;
+  readonly #roots: Roots;
   readonly #outbox: Outbox;
+  readonly #attaching: Streak;
+  readonly #cancelling: Streak;
   readonly #releases: (() => void)[] = [];
   /** Closing waits for them. */
   readonly #calls: Calls;
   #refusal: Error | undefined;
   #storeOpen = false;
   #closing: Promise<void> | undefined;
+  #givingBack: Promise<void> | undefined;
   #opened: Promise<void> | undefined;
 
   /** @param options - Those that were read. @throws {UsageError} `VERSION_CONFLICT`, or `INVALID_OPTION` when there is no such store. */
@@ -111,7 +105,11 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     this.#codec = engineCodec(options);
     this.#emitter = new EngineEmitter(logger);
     this.#clock = parts.clock ?? systemClock;
-    this.#calls = new Calls(this.#clock, (caller) => this.#admit(caller));
+    this.#calls = new Calls(
+      this.#clock,
+      (caller) => this.#admit(caller),
+      (error) => this.#explained(error),
+    );
     this.#executes = options.execute ?? true;
     this.#worker = new Worker({
       store: this.#store,
@@ -141,18 +139,16 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       settled: () => this.#worker.settled(),
       sent: () => this.#worker.checkInbox(),
     });
-    this.#rootHost = {
+    this.#attaching = this.#worker.failures.streak('the look for a run');
+    this.#roots = new Roots({
       clock: this.#clock,
-      requestCancel: (runId, reason) => {
-        const request = this.#calls.track(async () => {
-          await this.#ready();
-          await this.#worker.settled();
-          await this.#outbox.cancel(runId, reason);
-        });
-        request.catch((error: unknown) => logger.warn(`run ${runId} was not cancelled: ${plainError(error).message}`, { runId }));
-      },
-      forget: (root) => this.#roots.delete(root),
-    };
+      worker: this.#worker,
+      requestCancel: (runId, reason) =>
+        void this.#requestCancel(runId, reason).catch((error: unknown) =>
+          logger.warn(`run ${runId} was not cancelled: ${plainError(error).message}`, { runId }),
+        ),
+    });
+    this.#cancelling = this.#worker.failures.streak('a cancellation');
   }
 
   /** Opens the store, and recovers what others left unfinished. Idempotent. */
@@ -170,7 +166,10 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   start<A extends readonly unknown[], R>(flow: StartableFlow<A, R>, args: A, options?: StartOptions): DurableFuture<R> {
     const startable = requireStart(flow, args, 'engine.start(flow, args)');
     const given = readOptions('engine.start()', options, { id: TEXT, leaks: POLICY });
-    return this.startRun(registry.toStart(startable), args, mergedOptions(startable.options, given)) as DurableFuture<R>;
+    return this.startRun(registry.toStart(startable), args, {
+      ...startable.options,
+      ...given,
+    }) as DurableFuture<R>;
   }
 
   /** As `start`, for a definition that is known already. */
@@ -193,10 +192,10 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       leaks: options.leaks,
       timeoutMs: options.timeoutMs,
     });
-    const root = this.#newRoot(runId, options.name ?? definition.name, codec);
+    const root = this.#roots.make(runId, options.name ?? definition.name, codec);
     if (isReservedId(runId))
       this.#calls.track(() => this.#attachTo(root, record, codec)).catch((error: unknown) => root.abandon(error as Error));
-    else this.#worker.group.create(record, (taken) => this.#created({ root, record, taken, codec }));
+    else this.#worker.group.create(record, (taken) => this.#roots.created({ root, record, taken, codec }));
     return root.future;
   }
 
@@ -212,7 +211,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     requireRunId(runId, 'engine.fork(runId, operationId)');
     if (!isText(operationId))
       throw new UsageError('INVALID_ARGUMENT', 'engine.fork(runId, operationId): the operation has an id, such as "3"');
-    const root = this.#newRoot(newRunId(this.#clock.now()), '', this.#codec);
+    const root = this.#roots.make(newRunId(this.#clock.now()), '', this.#codec);
     this.#calls.track(() => this.#fork(root, runId, operationId)).catch((error: unknown) => root.abandon(error as Error));
     return root.future as unknown as DurableFuture<T>;
   }
@@ -220,7 +219,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   /** The future of a run, whoever started it and executes it. It rejects with `RUN_NOT_FOUND` when there is none of this id. */
   future<T = unknown>(runId: string): DurableFuture<T> {
     this.#admit('engine.future()');
-    const root = this.#newRoot(requireRunId(runId, 'engine.future(runId)'), '', this.#codec);
+    const root = this.#roots.make(requireRunId(runId, 'engine.future(runId)'), '', this.#codec);
     this.#calls.track(() => this.#attach(root)).catch((error: unknown) => root.abandon(error as Error));
     return root.future as unknown as DurableFuture<T>;
   }
@@ -244,9 +243,9 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   /** The runs that meet all conditions, newest first. */
   list(filter: ListFilter = {}): Promise<RunInfo[]> {
     return this.#calls.make('engine.list()', async () => {
-      const given = readListFilter(filter);
+      checkListFilter(filter);
       await this.#ready();
-      return (await this.#store.listRuns(given)).map((record) => runInfo(record, this.#codecOf(record)));
+      return (await this.#store.listRuns(filter)).map((record) => runInfo(record, this.#codecOf(record)));
     });
   }
 
@@ -351,9 +350,9 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    */
   prune(retention: Retention): Promise<number> {
     return this.#calls.make('engine.prune()', async () => {
-      const given = readRetention('engine.prune()', retention);
+      checkRetention('engine.prune()', retention);
       await this.#ready();
-      return prune({ prune: (query) => this.#openStore('engine.prune()').prune(query) }, given, this.#clock);
+      return prune({ prune: (query) => this.#openStore('engine.prune()').prune(query) }, retention, this.#clock);
     });
   }
 
@@ -375,8 +374,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    */
   close(options?: { timeout?: Duration }): Promise<void> {
     refuseInFlow('engine.close()');
-    const given = readOptions('engine.close()', options, { timeout: DURATION });
-    const timeout = givenDuration(given.timeout, 'close(): timeout') ?? DEFAULT_CLOSE_MS;
+    checkOptions('engine.close()', options, { timeout: DURATION });
+    const timeout = options?.timeout === undefined ? DEFAULT_CLOSE_MS : requireDuration(options.timeout, 'close(): timeout');
     this.#closing ??= inCleanContext(() => this.#close(timeout));
     return this.#closing;
   }
@@ -399,7 +398,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       );
     } catch (error) {
       this.#failed(error);
-      await this.#closeStore();
+      await this.#givingBack;
       throw error;
     }
   }
@@ -408,6 +407,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     const failed = this.#refusal !== undefined;
     this.#refuse(new UsageError('ENGINE_CLOSED', 'the engine is closed; open() another'));
     await this.#opened?.catch(() => undefined);
+    await this.#givingBack;
     try {
       if (!failed) await this.#worker.stop(timeoutMs);
     } finally {
@@ -435,6 +435,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     const reason = thrownError(error);
     this.#refuse(reason);
     this.#releaseAll((root) => root.abandon(reason));
+    this.#givingBack = this.#giveBack();
   }
 
   /** The first reason stays. */
@@ -443,25 +444,23 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     leaveEngine(this, this.#refusal, this.#logger);
   }
 
+  /** A call that was under way when the store was lost hears of that, and not of a store that is closed. */
+  #explained(error: unknown): unknown {
+    const lost = this.#givingBack !== undefined && error instanceof StorageError && error.code === 'STORE_CLOSED';
+    return lost ? this.#refusal : error;
+  }
+
+  /** Gives back what the store keeps for this engine: others go on with its runs at once, in this process as well. */
+  async #giveBack(): Promise<void> {
+    await this.#worker.release();
+    await this.#closeStore().catch((error: unknown) =>
+      this.#logger.warn(`the store was not closed in good order: ${plainError(error).message}`),
+    );
+  }
+
   #releaseAll(abandon: (root: RootFuture) => void): void {
-    for (const root of this.#roots) abandon(root);
+    this.#roots.abandonAll(abandon);
     for (const release of this.#releases.splice(0)) release();
-  }
-
-  #newRoot(runId: string, name: string, codec: Codec): RootFuture {
-    const root = new RootFuture({ runId, name, codec, host: this.#rootHost });
-    this.#roots.add(root);
-    return root;
-  }
-
-  #created({ root, record, taken, codec }: Creation): void {
-    const error = taken && runIdTaken(record, taken, codec);
-    if (error !== undefined) {
-      root.abandon(error);
-      return;
-    }
-    if (taken === undefined) this.#worker.begin(record);
-    this.#followRun(root, taken ?? record);
   }
 
   async #fork(root: RootFuture, runId: string, operationId: string): Promise<void> {
@@ -474,7 +473,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     root.known(run.flow, codec);
     const created = (): void => {
       this.#worker.begin(fork.record, fork.journal);
-      this.#followRun(root, fork.record);
+      this.#roots.follow(root, fork.record);
     };
     group.create(fork.record, created, fork.journal);
   }
@@ -484,23 +483,21 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     await this.#ready();
     const [taken] = await this.#store.getRuns([record.id]);
     if (taken === undefined) throw reservedId(record.id, `flow "${record.flow}"`);
-    this.#created({ root, record, taken, codec });
+    this.#roots.created({ root, record, taken, codec });
   }
 
   async #attach(root: RootFuture): Promise<void> {
-    const record = await this.recordOf(root.runId, 'engine.future()');
+    const record = await this.#worker.failures.insist(this.#attaching, () => this.recordOf(root.runId, 'engine.future()'));
     root.known(record.flow, this.#codecOf(record));
-    this.#followRun(root, record);
+    this.#roots.follow(root, record);
   }
 
-  #followRun(root: RootFuture, { id, status, outcome }: RunRecord): void {
-    if (isEnded(status)) {
-      root.ended({ status, outcome: outcome as string });
-      return;
-    }
-    // Where runs come faster than they go, this holds up whoever starts them.
-    this.#worker.whenRoom(() => root.isRecorded());
-    this.#worker.followCommitted(id, (end) => (end === undefined ? root.abandon(runNotFound(id)) : root.ended(end)));
+  #requestCancel(runId: string, reason: string | undefined): Promise<boolean> {
+    return this.#calls.track(async () => {
+      await this.#ready();
+      await this.#worker.settled();
+      return this.#worker.failures.insist(this.#cancelling, () => this.#outbox.cancel(runId, reason));
+    });
   }
 
   /** What the store has of a run, with what was started and asked for here before. @throws {UsageError} `RUN_NOT_FOUND` */

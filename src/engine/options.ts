@@ -7,7 +7,6 @@ import {
   isFunction,
   isPositiveInteger,
   isText,
-  mergedOptions,
   type OptionRule,
   type OptionTable,
   POLICY,
@@ -17,7 +16,7 @@ import type { Logger } from '../model/logger.js';
 import type { LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
 import type { RetryStrategy } from '../runtime/retry-strategy.js';
 import type { Store } from '../store/store.js';
-import { type Retention, readRetention } from './retention.js';
+import { checkRetention, type Retention } from './retention.js';
 
 /** How an engine is opened. */
 export interface EngineOptions {
@@ -99,8 +98,8 @@ export function readEngineOptions<T extends EngineOptions>(
   table: OptionTable = ENGINE_OPTIONS,
 ): Partial<T> {
   const given = readOptions(caller, options, table);
-  if (given.retention === undefined) return given;
-  return mergedOptions<Partial<T>>(given, { retention: readRetention(`${caller}: retention`, given.retention) } as Partial<T>);
+  if (given.retention !== undefined) checkRetention(`${caller}: retention`, given.retention);
+  return given;
 }
 
 const DEFAULT_MAX_VALUE_BYTES = 4 * 1024 * 1024;

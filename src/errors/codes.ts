@@ -50,6 +50,7 @@ export const ERROR_CODES = {
   STORE_CORRUPT: 'the database is damaged',
   STORE_TOO_NEW: 'the store was written by a newer version of perdure',
   STORE_BUSY: 'another process kept the store locked for too long',
+  STORE_NO_DESCRIPTORS: 'the process has no file descriptors left to open the store with',
   STORE_CLOSED: 'the store is closed',
   SQLITE_DRIVER_MISSING: 'no SQLite driver is available',
   FENCED: 'this worker was marked dead, and its runs may belong to another',

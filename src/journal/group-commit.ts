@@ -67,8 +67,10 @@ interface Batch {
 interface GroupCommitOptions {
   readonly store: Pick<Store, 'commit'>;
   readonly clock: Clock;
-  /** The store refused a batch: nothing of it was written. */
-  readonly onFailure: (error: unknown) => void;
+  /** The store failed: milliseconds until the same is to be written again, or `undefined` when this worker writes no more. */
+  readonly onFailure: (error: unknown) => number | undefined;
+  /** The store has written what was to be written again. */
+  readonly onRepeated: () => void;
 }
 
 /**
@@ -76,12 +78,14 @@ interface GroupCommitOptions {
  *
  * Owns: the batch being gathered and the one being written. Does not own: the order of outcomes within a run (the journal gives it).
  *
- * States: held, while no worker may write; idle → gathering → writing (and gathering the next) → …
+ * States: held, while no worker may write; idle → gathering → writing (and gathering the next) → …, or → postponed → writing, after a failure that passes.
  *
  *   G1  At most one commit is under way; while it is, everything else waits in the next batch.
  *   G2  After the transaction come creations, then outcomes, then the `committed` callbacks, each in the order in which they were handed in.
  *   G3  An entry that changes before its batch is sent is written once, in its last state.
- *   G4  After a failure nothing is written until `resume`; creations of runs without a parent are kept for that, everything else is dropped.
+ *   G4  After a failure that passes, the same is written again, together with what was gathered since, so that entries are in their last state. The failed
+ *       commit may be durable all the same: then the store takes what it has for the same, or the fence is in the way.
+ *   G5  After one that does not, nothing is written until `resume`; creations of runs without a parent are kept for that, everything else is dropped.
  */
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
@@ -89,6 +93,7 @@ export class GroupCommit {
   #scheduled = false;
   #writing: Promise<void> | undefined;
   #workerId: string | undefined;
+  #postponed: Postponed | undefined;
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
@@ -103,9 +108,10 @@ export class GroupCommit {
     if (this.#batch.creations.length > 0) this.#schedule();
   }
 
-  /** Nothing is written until `resume`. What was gathered is dropped, but for new runs that nobody but their starter knows (G4). */
+  /** Nothing is written until `resume`. What was gathered is dropped, but for new runs that nobody but their starter knows (G5). */
   hold(): void {
     this.#workerId = undefined;
+    this.#endPostponement();
     const { creations } = this.#batch;
     this.#batch = emptyBatch();
     this.#keep(creations);
@@ -166,22 +172,40 @@ export class GroupCommit {
 
   /** Whether anything is being written, or waits for that. */
   get busy(): boolean {
-    return this.#writing !== undefined || this.#scheduled;
+    return this.#writing !== undefined || this.#scheduled || this.#postponed !== undefined;
   }
 
-  /** Resolves when everything handed in so far is durable or was dropped. */
+  /** Resolves when everything handed in so far is durable, was dropped, or is put off since the store has failed. */
   async flush(): Promise<void> {
     if (this.#writing !== undefined) await this.#writing;
     if (this.#writing !== undefined) await this.#writing;
-    else if (this.#workerId !== undefined && !isEmpty(this.#batch)) await this.#write();
+    else if (this.#mayWrite && !isEmpty(this.#batch)) await this.#write();
+  }
+
+  /** As `flush`, and waits for what is put off. */
+  async settled(): Promise<void> {
+    do {
+      await this.#postponed?.promise;
+      await this.flush();
+    } while (this.#postponed !== undefined);
+  }
+
+  /** Writes what is put off without waiting any longer. */
+  hurry(): void {
+    this.#postponed?.hurry();
+    this.#schedule();
+  }
+
+  get #mayWrite(): boolean {
+    return this.#writing === undefined && this.#workerId !== undefined && this.#postponed?.resting !== true;
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#writing !== undefined || this.#workerId === undefined) return;
+    if (this.#scheduled || !this.#mayWrite) return;
     this.#scheduled = true;
     this.#options.clock.macrotask(() => {
       this.#scheduled = false;
-      if (this.#writing === undefined && this.#workerId !== undefined && !isEmpty(this.#batch)) void this.#write();
+      if (this.#mayWrite && !isEmpty(this.#batch)) void this.#write();
     });
   }
 
@@ -212,6 +236,7 @@ export class GroupCommit {
 
   #succeeded(batch: Batch, made: ReadonlyMap<string, Creation>, taken: readonly RunRecord[]): void {
     this.#writing = undefined;
+    if (this.#endPostponement()) this.#options.onRepeated();
     const takenById = new Map(taken.map((record) => [record.id, record]));
     for (const creation of batch.creations) {
       const { id, seed } = creation.record;
@@ -228,14 +253,63 @@ export class GroupCommit {
 
   #failed(batch: Batch, error: unknown): void {
     this.#writing = undefined;
-    this.hold();
     for (const creation of batch.creations) creation.failed = true;
-    this.#keep(batch.creations);
-    this.#options.onFailure(error);
+    this.#batch = joined(batch, this.#batch);
+    const delayMs = this.#options.onFailure(error);
+    if (delayMs === undefined) this.hold();
+    else this.#postpone(delayMs);
+  }
+
+  #postpone(delayMs: number): void {
+    this.#postponed ??= new Postponed();
+    if (delayMs > 0) this.#postponed.wait(this.#options.clock, delayMs, () => this.#schedule());
+    this.#schedule();
+  }
+
+  #endPostponement(): boolean {
+    const postponed = this.#postponed;
+    this.#postponed = undefined;
+    postponed?.end();
+    return postponed !== undefined;
   }
 
   #keep(creations: readonly Creation[]): void {
     this.#batch.creations.unshift(...creations.filter(({ record }) => record.parentRunId === null));
+  }
+}
+
+/** From a failure of the store until the same is written, or dropped. */
+class Postponed {
+  readonly promise: Promise<void>;
+  #resolve: () => void = () => {};
+  #callOff: (() => void) | undefined;
+
+  constructor() {
+    this.promise = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  /** Whether it is too early for another try. */
+  get resting(): boolean {
+    return this.#callOff !== undefined;
+  }
+
+  wait(clock: Clock, delayMs: number, over: () => void): void {
+    this.#callOff = clock.setTimer(delayMs, () => {
+      this.#callOff = undefined;
+      over();
+    });
+  }
+
+  hurry(): void {
+    this.#callOff?.();
+    this.#callOff = undefined;
+  }
+
+  end(): void {
+    this.hurry();
+    this.#resolve();
   }
 }
 
@@ -251,6 +325,22 @@ function emptyBatch(): Batch {
     messages: [],
     taken: [],
     committed: [],
+  };
+}
+
+/** What was to be written before, and what has come since. */
+function joined(before: Batch, since: Batch): Batch {
+  return {
+    creations: [...before.creations, ...since.creations],
+    entries: new Set([...before.entries, ...since.entries]),
+    outcomes: [...before.outcomes, ...since.outcomes],
+    owners: [...before.owners, ...since.owners],
+    restarts: [...before.restarts, ...since.restarts],
+    suspends: [...before.suspends, ...since.suspends],
+    ends: [...before.ends, ...since.ends],
+    messages: [...before.messages, ...since.messages],
+    taken: [...before.taken, ...since.taken],
+    committed: [...before.committed, ...since.committed],
   };
 }
 

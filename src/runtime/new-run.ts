@@ -1,5 +1,4 @@
 import { nanoid } from 'nanoid';
-import { mergedOptions, NO_OPTIONS } from '../errors/options.js';
 import type { RunRecord } from '../model/records.js';
 import type { AttemptPolicy, LeakPolicy } from './definitions.js';
 import type { RunHost } from './host.js';
@@ -85,5 +84,5 @@ export function beganAt(record: RunRecord): number {
 }
 
 export function runOptions(record: RunRecord): RunOptions {
-  return record.options === null ? NO_OPTIONS : mergedOptions(JSON.parse(record.options) as RunOptions);
+  return record.options === null ? {} : (JSON.parse(record.options) as RunOptions);
 }

@@ -45,7 +45,8 @@ export function crashingStore(store: Store, { at = 'commit', number, when }: Cra
   let calls = 0;
   let crashed = false;
   const dead = (): never => {
-    throw new StorageError('STORE_FAILED', `the process has ended ${when} ${at} ${number}`);
+    // The one failure after which nothing is tried again: time is not to move.
+    throw new StorageError('STORE_CLOSED', `the process has ended ${when} ${at} ${number}`);
   };
   const crash = (): never => {
     crashed = true;

@@ -4,21 +4,24 @@ import type { ReplayMode } from '../journal/journal.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import type { Store } from '../store/store.js';
 import type { Alarms } from './alarms.js';
+import type { StoreFailures, Streak } from './store-failures.js';
 import type { FlowSource } from './worker-options.js';
 
 /** Runs that are claimed in one transaction. */
 const CLAIM_LIMIT = 500;
 
 interface ClaimsOptions {
-  readonly store: Pick<Store, 'claimRuns' | 'loadJournal'>;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly store: Pick<Store, 'claimRuns' | 'loadJournal' | 'listRuns'>;
+  readonly clock: Pick<Clock, 'setTimer' | 'now'>;
   readonly flows: FlowSource;
-  readonly group: Pick<GroupCommit, 'flush'>;
+  readonly group: Pick<GroupCommit, 'settled'>;
   readonly alarms: Pick<Alarms, 'hold' | 'release'>;
   /** Who claims, by now. */
   workerId(): string;
   /** Whether runs may be claimed. */
   may(): boolean;
+  /** Whether this worker knows what becomes of a run: it is in memory, or is about to leave it. */
+  knows(runId: string): boolean;
   /** Executes a run from where its journal ends. */
   begin(record: RunRecord, loaded: readonly OperationRecord[], mode?: ReplayMode): void;
   /** Something may lie in the inboxes of runs that have just begun. */
@@ -27,25 +30,42 @@ interface ClaimsOptions {
   unregistered(record: RunRecord): void;
   /** Runs were claimed. */
   claimedSome(): Promise<void>;
-  onFailure(error: unknown): void;
+  readonly failures: Pick<StoreFailures, 'look' | 'streak'>;
+}
+
+/** A run of this worker whose journal is to be read. */
+interface Unread {
+  readonly record: RunRecord;
+  readonly mode?: ReplayMode;
+  /** What has to be durable before. */
+  readonly after?: Promise<void>;
 }
 
 /**
  * How runs of the store come into the memory of this process.
  *
- * Owns: the claim under way, and which of the claimed runs have not come to where they were. Does not own: the runs (the worker does).
+ * Owns: the claim under way, whose journals are to be read, and which of the claimed runs have not come to where they were. Does not own: the runs (the
+ * worker does).
  *
  *   K1  Claims do not overlap.
- *   K2  Alarms wait for the runs that were claimed to come to where they were, so that timers fire in due order across runs.
+ *   K2  Alarms wait for the runs that were claimed to come to where they were, so that timers fire in due order across runs; not for one whose journal
+ *       cannot be read.
+ *   K3  A claim that fails is made again. It may be durable all the same: then the worker looks for runs that it owns and knows nothing of.
  */
 export class Claims {
   readonly #options: ClaimsOptions;
+  readonly #streak: Streak;
   readonly #catchingUp = new Set<string>();
+  readonly #unread = new Map<string, Unread>();
+  /** A claim has failed that may be durable. */
+  #doubtful = false;
+  #callOff: (() => void) | undefined;
   #claiming: Promise<void> | undefined;
   #again = false;
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
+    this.#streak = options.failures.streak('the claim of runs');
   }
 
   /** The claim under way. */
@@ -55,14 +75,18 @@ export class Claims {
 
   /** Takes runs that nobody owns, as far as their flows are registered here. */
   async claim(): Promise<void> {
-    const { may, onFailure } = this.#options;
-    if (!may()) return;
+    if (!this.#options.may()) return;
     if (this.#claiming !== undefined) {
       this.#again = true;
       return this.#claiming;
     }
+    this.#callOff?.();
+    this.#callOff = undefined;
     this.#claiming = this.#claimAll()
-      .catch(onFailure)
+      .then(
+        () => this.#streak.worked(),
+        (error: unknown) => this.#failed(error),
+      )
       .finally(() => {
         this.#claiming = undefined;
         if (this.#again) void this.claim();
@@ -71,15 +95,9 @@ export class Claims {
   }
 
   /** Replays a run of this worker from the beginning. */
-  async startOver(record: RunRecord, mode: ReplayMode): Promise<void> {
-    const { store, group, workerId, begin, readInbox } = this.#options;
-    const owner = workerId();
-    await group.flush();
-    const loaded = await store.loadJournal(record.id);
-    // Another owner loads it for itself.
-    if (workerId() !== owner) return;
-    begin(record, loaded, mode);
-    await readInbox();
+  startOver(record: RunRecord, mode: ReplayMode): void {
+    this.#unread.set(record.id, { record, mode, after: this.#options.group.settled() });
+    void this.claim();
   }
 
   /** The run has come to where it was, or has left. */
@@ -89,31 +107,86 @@ export class Claims {
 
   /** All runs have left this process. */
   allLeft(): void {
+    this.#callOff?.();
+    this.#callOff = undefined;
+    this.#doubtful = false;
+    this.#unread.clear();
     this.#catchingUp.clear();
     this.#options.alarms.release();
   }
 
   async #claimAll(): Promise<void> {
-    const { store, clock, flows, alarms, workerId, may, begin, readInbox, unregistered, claimedSome } = this.#options;
+    const { may, unregistered, claimedSome } = this.#options;
     this.#again = false;
-    let claimed: RunRecord[];
     let any = false;
+    let full: boolean;
     do {
-      const claim = await store.claimRuns({ workerId: workerId(), nowMs: clock.now(), flows: flows.all(), limit: CLAIM_LIMIT });
-      claimed = claim.claimed;
-      if (claimed.length > 0) alarms.hold();
-      for (const { id } of claimed) this.#catchingUp.add(id);
-      for (const record of claimed) {
-        const loaded = await store.loadJournal(record.id);
-        if (record.workerId === workerId()) begin(record, loaded);
-        else this.caughtUp(record.id);
-      }
-      for (const record of claim.blocked) unregistered(record);
-      if (claimed.length > 0) {
-        any = true;
-        await readInbox();
-      }
-    } while (claimed.length === CLAIM_LIMIT && may());
+      const { claimed, blocked } = await this.#claimSome();
+      for (const record of blocked) unregistered(record);
+      any ||= claimed.length > 0;
+      full = claimed.length >= CLAIM_LIMIT;
+      if (this.#unread.size > 0) await this.#beginUnread();
+    } while (full && may());
     if (any) await claimedSome();
+  }
+
+  async #claimSome(): ReturnType<Store['claimRuns']> {
+    const { store, clock, flows, workerId } = this.#options;
+    const owner = workerId();
+    const doubtful = this.#doubtful;
+    this.#doubtful = true;
+    const { claimed, blocked } = await store.claimRuns({ workerId: owner, nowMs: clock.now(), flows: flows.all(), limit: CLAIM_LIMIT });
+    const all = doubtful ? await this.#ownedUnknown(owner) : claimed;
+    this.#doubtful = false;
+    // What was claimed for a worker that is lost is claimed again.
+    if (workerId() === owner) for (const record of all) this.#claimed(record);
+    return { claimed, blocked };
+  }
+
+  #claimed(record: RunRecord): void {
+    this.#options.alarms.hold();
+    this.#catchingUp.add(record.id);
+    this.#unread.set(record.id, { record });
+  }
+
+  /** Those claimed just now are among them. */
+  async #ownedUnknown(owner: string): Promise<RunRecord[]> {
+    const { store, knows } = this.#options;
+    const running = await store.listRuns({ status: 'RUNNING', limit: Number.MAX_SAFE_INTEGER });
+    return running.reverse().filter(({ id, workerId }) => workerId === owner && !this.#unread.has(id) && !knows(id));
+  }
+
+  /** Lets all begin whose journals can be read. */
+  async #beginUnread(): Promise<void> {
+    let failure: { readonly error: unknown } | undefined;
+    for (const unread of [...this.#unread.values()]) {
+      try {
+        await this.#beginOne(unread);
+      } catch (error) {
+        failure ??= { error };
+        this.caughtUp(unread.record.id);
+      }
+    }
+    await this.#options.readInbox();
+    if (failure !== undefined) throw failure.error;
+  }
+
+  async #beginOne(unread: Unread): Promise<void> {
+    const { store, begin } = this.#options;
+    const { record, mode, after } = unread;
+    await after;
+    const loaded = await store.loadJournal(record.id);
+    // Its worker may have been lost meanwhile.
+    if (this.#unread.get(record.id) !== unread) return;
+    this.#unread.delete(record.id);
+    begin(record, loaded, mode);
+  }
+
+  #failed(error: unknown): void {
+    const { clock, failures } = this.#options;
+    const againMs = failures.look(this.#streak, error);
+    if (againMs === undefined) return;
+    this.#callOff?.();
+    this.#callOff = clock.setTimer(againMs, () => void this.claim());
   }
 }

@@ -1,3 +1,4 @@
+import type { RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
 import type { EndOfRun, OnEnd } from '../runtime/host.js';
 import type { Store } from '../store/store.js';
@@ -84,7 +85,7 @@ export class Following {
     const runIds = changed ? [...this.#elsewhere, ...this.#asleep] : [...this.#elsewhere];
     if (runIds.length === 0) return;
     const gone = new Set(runIds);
-    for (const { id, status, outcome, wakeAt } of await this.#options.store.getRuns(runIds)) {
+    for (const { id, status, outcome, wakeAt } of await this.#read(runIds)) {
       gone.delete(id);
       // Meanwhile it may have come here.
       if (!this.#isAway(id)) continue;
@@ -107,6 +108,15 @@ export class Following {
 
   #isAway(runId: string): boolean {
     return this.#elsewhere.has(runId) || this.#asleep.has(runId);
+  }
+
+  async #read(runIds: readonly string[]): Promise<RunRecord[]> {
+    try {
+      return await this.#options.store.getRuns(runIds);
+    } catch (error) {
+      this.#lookupDue = true;
+      throw error;
+    }
   }
 
   #isElsewhere(runId: string): void {

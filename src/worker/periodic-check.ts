@@ -1,4 +1,5 @@
 import type { Clock } from '../clock/clock.js';
+import type { StoreFailures, Streak } from './store-failures.js';
 
 /** How often a worker looks whether others wrote something for it. */
 const CHECK_MS = 50;
@@ -18,7 +19,16 @@ interface PeriodicCheckOptions {
   readonly heartbeat: () => Promise<void>;
   /** Tidies up some of what there is; returns whether more is left. Left out where nothing is to be tidied up. */
   readonly tidy?: (() => Promise<boolean>) | undefined;
-  readonly onFailure: (error: unknown) => void;
+  readonly failures: Pick<StoreFailures, 'look' | 'streak'>;
+}
+
+/** Something that is done now and then. */
+interface Duty {
+  /** Resolves to `true` when more is left of it to do soon. */
+  readonly work: (asOfMs: number) => Promise<unknown>;
+  readonly everyMs: number;
+  readonly streak: Streak;
+  nextMs: number;
 }
 
 /**
@@ -31,6 +41,7 @@ interface PeriodicCheckOptions {
  *   P3  While draining there are heartbeats only.
  *   P4  Where the clock has jumped forward, or all processes stood still together, others are judged by the time before that: they may not have come
  *       to their heartbeats yet.
+ *   P5  What fails keeps nothing else from being done, and is tried again sooner than it would be due.
  */
 export class PeriodicCheck {
   readonly #options: PeriodicCheckOptions;
@@ -38,12 +49,26 @@ export class PeriodicCheck {
   #cancel: (() => void) | undefined;
   #background = true;
   #lastMs = 0;
-  #nextReapMs = 0;
-  #nextHeartbeatMs = 0;
-  #nextTidyMs = 0;
+  /** In the order in which they are done: who was taken for dead is to find out first. */
+  readonly #duties: readonly Duty[];
+  readonly #heartbeat: Duty;
+  readonly #reaping: Duty;
+  readonly #tidying: Duty | undefined;
 
   constructor(options: PeriodicCheckOptions) {
     this.#options = options;
+    const { leaseMs, look, reap, heartbeat, tidy, failures } = options;
+    const duty = (what: string, everyMs: number, work: Duty['work']): Duty => ({
+      work,
+      everyMs,
+      streak: failures.streak(what),
+      nextMs: 0,
+    });
+    this.#heartbeat = duty('the heartbeat', leaseMs / 3, heartbeat);
+    const looking = duty('the look for changes', 0, look);
+    this.#reaping = duty('the search for dead workers', Math.min(REAP_MS, leaseMs / 3), reap);
+    this.#tidying = tidy && duty('the deletion of old runs', TIDY_MS, tidy);
+    this.#duties = [this.#heartbeat, looking, this.#reaping, ...(this.#tidying === undefined ? [] : [this.#tidying])];
   }
 
   start(): void {
@@ -51,8 +76,7 @@ export class PeriodicCheck {
     this.#state = 'running';
     const now = this.#options.clock.now();
     this.#lastMs = now;
-    this.#nextReapMs = now + this.#reapMs();
-    this.#nextHeartbeatMs = now + this.#heartbeatMs();
+    for (const duty of this.#duties) duty.nextMs = duty === this.#tidying ? now : now + duty.everyMs;
     this.#schedule();
   }
 
@@ -82,36 +106,25 @@ export class PeriodicCheck {
 
   async #check(): Promise<void> {
     this.#cancel = undefined;
-    const { clock, look, reap, heartbeat, tidy, onFailure } = this.#options;
-    const now = clock.now();
-    if (now < this.#lastMs) [this.#nextHeartbeatMs, this.#nextReapMs, this.#nextTidyMs] = [now, now, now];
-    const asOfMs = now - this.#lastMs > this.#reapMs() ? this.#lastMs : now;
+    const now = this.#options.clock.now();
+    if (now < this.#lastMs) for (const duty of this.#duties) duty.nextMs = now;
+    const asOfMs = now - this.#lastMs > this.#reaping.everyMs ? this.#lastMs : now;
     this.#lastMs = now;
-    try {
-      if (now >= this.#nextHeartbeatMs) {
-        this.#nextHeartbeatMs = now + this.#heartbeatMs();
-        await heartbeat();
-      }
-      if (this.#state === 'running') await look();
-      if (this.#state === 'running' && now >= this.#nextReapMs) {
-        this.#nextReapMs = now + this.#reapMs();
-        await reap(asOfMs);
-      }
-      if (this.#state === 'running' && tidy !== undefined && now >= this.#nextTidyMs) {
-        this.#nextTidyMs = now + TIDY_MS;
-        if (await tidy()) this.#nextTidyMs = now;
-      }
-    } catch (error) {
-      onFailure(error);
+    for (const duty of this.#duties) {
+      if (this.#state === 'stopped' || (this.#state === 'draining' && duty !== this.#heartbeat)) break;
+      if (now >= duty.nextMs) await this.#do(duty, now, asOfMs);
     }
     if (this.#state !== 'stopped') this.#schedule();
   }
 
-  #heartbeatMs(): number {
-    return this.#options.leaseMs / 3;
-  }
-
-  #reapMs(): number {
-    return Math.min(REAP_MS, this.#options.leaseMs / 3);
+  async #do(duty: Duty, now: number, asOfMs: number): Promise<void> {
+    duty.nextMs = now + duty.everyMs;
+    try {
+      if ((await duty.work(asOfMs)) === true) duty.nextMs = now;
+      duty.streak.worked();
+    } catch (error) {
+      const againMs = this.#options.failures.look(duty.streak, error);
+      if (againMs !== undefined) duty.nextMs = now + againMs;
+    }
   }
 }

@@ -75,7 +75,7 @@ class Rehearsal implements RunHost {
     this.codec = init.codec;
     this.leaks = init.leaks;
     this.delivery = new Delivery(init.clock);
-    this.group = new GroupCommit({ store: { commit: async () => [] }, clock: init.clock, onFailure: nothing });
+    this.group = new GroupCommit({ store: { commit: async () => [] }, clock: init.clock, onFailure: () => undefined, onRepeated: nothing });
   }
 
   replay(mode: ReplayMode): void {

@@ -1,31 +1,37 @@
 import type { Clock } from '../clock/clock.js';
 import type { Store } from '../store/store.js';
+import type { StoreFailures, Streak } from './store-failures.js';
 
 interface WakeupsOptions {
   readonly clock: Clock;
   readonly store: Pick<Store, 'listRuns' | 'nextWakeAt'>;
   /** Claims runs: those that are due are among them. */
   claim(): Promise<void>;
-  onFailure(error: unknown): void;
+  readonly failures: Pick<StoreFailures, 'look' | 'streak'>;
 }
 
 /**
  * Wakes runs that have left memory, when they are due. One timer stands for all of them.
  *
  *   K1  The timer is set for the first that is known; after it has rung the store is asked for the next.
- *   K2  After a stop no timer is set any more, whatever is still being written or looked up then.
+ *   K2  Where the store cannot be asked, it is asked again.
+ *   K3  After a stop no timer is set any more, whatever is still being written or looked up then.
  */
 export class Wakeups {
   readonly #options: WakeupsOptions;
+  readonly #streak: Streak;
   #armedFor = Number.POSITIVE_INFINITY;
   #callOff: (() => void) | undefined;
   #stopped = false;
   #any = false;
+  /** The store could not be asked the last time. */
+  #failed = false;
   /** The first that was noted since the store was asked. */
   #notedSince = Number.POSITIVE_INFINITY;
 
   constructor(options: WakeupsOptions) {
     this.#options = options;
+    this.#streak = options.failures.streak('the look who sleeps');
   }
 
   /** Whether any run may sleep, as far as this process knows. */
@@ -37,36 +43,44 @@ export class Wakeups {
   note(wakeAt: number | null): void {
     this.#any = true;
     this.#notedSince = Math.min(this.#notedSince, wakeAt ?? Number.POSITIVE_INFINITY);
-    if (this.#stopped || wakeAt === null || wakeAt >= this.#armedFor) return;
-    this.#disarm();
-    this.#armedFor = wakeAt;
-    const { clock, onFailure } = this.#options;
-    this.#callOff = clock.setTimer(wakeAt - clock.now(), () => {
-      this.#disarm();
-      this.#wake().catch(onFailure);
-    });
+    if (wakeAt !== null) this.#armFor(wakeAt);
   }
 
   /** Asks the store who sleeps: some may do so since an earlier process, or since a suspension that was reported as failed. */
   async look(): Promise<void> {
     const { store } = this.#options;
-    const asleep = await store.listRuns({ status: 'SUSPENDED', limit: 1 });
-    if (asleep.length > 0) this.note(await store.nextWakeAt());
+    await this.#ask(async () => {
+      const asleep = await store.listRuns({ status: 'SUSPENDED', limit: 1 });
+      if (asleep.length > 0) this.note(await store.nextWakeAt());
+    });
   }
 
-  /** As `look`, when some may have been woken before their time. */
+  /** Asks again who sleeps, when some may have been woken before their time. */
   async renew(): Promise<void> {
     this.#notedSince = Number.POSITIVE_INFINITY;
-    const next = await this.#options.store.nextWakeAt();
-    const first = Math.min(next ?? Number.POSITIVE_INFINITY, this.#notedSince);
-    this.#disarm();
-    if (first !== Number.POSITIVE_INFINITY) this.note(first);
+    await this.#ask(async () => {
+      const next = await this.#options.store.nextWakeAt();
+      const first = Math.min(next ?? Number.POSITIVE_INFINITY, this.#notedSince);
+      this.#disarm();
+      if (first !== Number.POSITIVE_INFINITY) this.note(first);
+    });
   }
 
   /** For good. */
   stop(): void {
     this.#stopped = true;
     this.#disarm();
+  }
+
+  #armFor(wakeAt: number): void {
+    if (this.#stopped || wakeAt >= this.#armedFor) return;
+    this.#disarm();
+    this.#armedFor = wakeAt;
+    const { clock } = this.#options;
+    this.#callOff = clock.setTimer(wakeAt - clock.now(), () => {
+      this.#disarm();
+      void this.#wake();
+    });
   }
 
   #disarm(): void {
@@ -77,6 +91,19 @@ export class Wakeups {
 
   async #wake(): Promise<void> {
     await this.#options.claim();
-    await this.renew();
+    await (this.#failed ? this.look() : this.renew());
+  }
+
+  async #ask(question: () => Promise<void>): Promise<void> {
+    const { clock, failures } = this.#options;
+    try {
+      await question();
+      this.#failed = false;
+      this.#streak.worked();
+    } catch (error) {
+      this.#failed = true;
+      const againMs = failures.look(this.#streak, error);
+      if (againMs !== undefined) this.#armFor(clock.now() + againMs);
+    }
   }
 }

@@ -1,7 +1,7 @@
 import { nanoid } from 'nanoid';
 import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
-import { CancelledError, StorageError } from '../errors/errors.js';
+import { CancelledError } from '../errors/errors.js';
 import { GroupCommit } from '../journal/group-commit.js';
 import { Journal, type ReplayMode } from '../journal/journal.js';
 import type { Logger } from '../model/logger.js';
@@ -20,12 +20,10 @@ import { Following } from './following.js';
 import { PeriodicCheck } from './periodic-check.js';
 import { Residency } from './residency.js';
 import { RunLookup } from './run-lookup.js';
+import { StoreFailures, type Streak } from './store-failures.js';
 import { Wakeups } from './wakeups.js';
 import { workerInfo } from './worker-info.js';
 import type { FlowSource, WorkerOptions } from './worker-options.js';
-
-/** Between two tries to register anew while the store is busy. */
-const RETRY_MS = 250;
 
 /**
  * Executes runs: those started here, and those it claims from the dead.
@@ -56,6 +54,8 @@ export class Worker implements RunHost {
   readonly #store: Store;
   readonly #flows: FlowSource;
   readonly #claims: Claims;
+  readonly failures: StoreFailures;
+  readonly #reading: Streak;
   readonly #leaseMs: number;
   readonly #executes: boolean;
   readonly #onFailure: (error: unknown) => void;
@@ -73,6 +73,10 @@ export class Worker implements RunHost {
   #onIdle: (() => void) | undefined;
   #restarting: Promise<void> | undefined;
   #endPause: (() => void) | undefined;
+  /** A look has failed, and others may have written before it. */
+  #missed = false;
+  /** Runs that have left memory, until that is durable. */
+  readonly #leaving = new Set<string>();
   /** Messages that runs of this worker have, and that lie in their inbox until the next commit. */
   readonly #taken = new Set<number>();
 
@@ -95,7 +99,20 @@ export class Worker implements RunHost {
     this.#onFailure = options.onFailure;
     this.#alarms = new Alarms(this.clock);
     this.delivery = new Delivery(this.clock);
-    this.group = new GroupCommit({ store: this.#store, clock: this.clock, onFailure: (error) => this.#storeFailed(error) });
+    this.failures = new StoreFailures({
+      clock: this.clock,
+      logger: this.logger,
+      onLost: (error) => this.#lost(error),
+      onEnd: (error) => this.#fail(error),
+    });
+    this.#reading = this.failures.streak('the look for messages');
+    const writing = this.failures.streak('the write');
+    this.group = new GroupCommit({
+      store: this.#store,
+      clock: this.clock,
+      onFailure: (error) => this.failures.write(writing, error),
+      onRepeated: () => writing.worked(),
+    });
     this.#claims = new Claims({
       store: this.#store,
       clock: this.clock,
@@ -104,22 +121,23 @@ export class Worker implements RunHost {
       alarms: this.#alarms,
       workerId: () => this.#id,
       may: () => this.#state === 'working' && this.#executes,
+      knows: (runId) => this.#residents.has(runId) || this.#leaving.has(runId),
       begin: (record, loaded, mode) => this.begin(record, loaded, mode),
       readInbox: () => this.#readInbox(),
       unregistered: (record) => this.#reportUnregistered(record),
       // Who was woken before its time needs no timer any more.
       claimedSome: async () => (this.#wakeups.any ? this.#wakeups.renew() : undefined),
-      onFailure: (error) => this.#storeFailed(error),
+      failures: this.failures,
     });
     this.#check = new PeriodicCheck({
       clock: this.clock,
       leaseMs: this.#leaseMs,
-      keepsAlive: () => this.#following.anyElsewhere,
+      keepsAlive: () => this.#following.anyElsewhere || this.#missed,
       look: () => this.#look(),
       reap: (asOfMs) => this.#reap(asOfMs),
       heartbeat: () => this.#store.heartbeat(this.#id, this.clock.now()),
-      tidy: options.tidy && (() => this.#tidy(options.tidy as () => Promise<boolean>)),
-      onFailure: (error) => this.#storeFailed(error),
+      tidy: options.tidy,
+      failures: this.failures,
     });
     this.#following = new Following({
       store: this.#store,
@@ -127,7 +145,7 @@ export class Worker implements RunHost {
       onElsewhere: () => this.#check.keepAlive(),
       onAsleep: (wakeAt) => this.#wakeups.note(wakeAt),
     });
-    this.#lookup = new RunLookup({ store: this.#store, clock: this.clock, onFailure: (error) => this.#storeFailed(error) });
+    this.#lookup = new RunLookup({ store: this.#store, clock: this.clock, failures: this.failures });
     this.#residency = new Residency({
       clock: this.clock,
       ...options.residents,
@@ -140,7 +158,7 @@ export class Worker implements RunHost {
       clock: this.clock,
       store: this.#store,
       claim: () => this.claim(),
-      onFailure: (error) => this.#storeFailed(error),
+      failures: this.failures,
     });
     // Who executes nothing wakes nobody.
     if (!options.executes) this.#wakeups.stop();
@@ -158,8 +176,9 @@ export class Worker implements RunHost {
   async start(): Promise<void> {
     await this.#register();
     this.#check.start();
-    await this.claim();
-    await this.#wakeups.look().catch((error: unknown) => this.#storeFailed(error));
+    await this.#reap(this.clock.now());
+    await this.#wakeups.look();
+    this.failures.opened();
   }
 
   /** Takes runs that nobody owns, as far as their flows are registered here. */
@@ -172,9 +191,11 @@ export class Worker implements RunHost {
    * Actions that run longer than `timeoutMs` are told to stop, and will be run again.
    */
   async stop(timeoutMs: number): Promise<void> {
-    if (this.#state === 'stopped' || this.#state === 'failed') return;
+    if (this.#state === 'stopped') return;
+    if (this.#state === 'failed') return this.release();
     const registered = this.#state === 'working';
     this.#state = 'draining';
+    this.failures.limitWrites(this.clock.now() + timeoutMs);
     this.limiter.close();
     this.#endPause?.();
     await this.#restarting;
@@ -184,15 +205,21 @@ export class Worker implements RunHost {
     this.#residency.stop();
     this.delivery.pause();
     await this.#claims.underWay;
-    await this.group.flush();
-    await this.#readInbox().catch((error: unknown) => this.#storeFailed(error));
+    this.group.hurry();
+    await this.group.settled();
+    await this.#readInbox().catch((error: unknown) => this.failures.look(this.#reading, error));
     await this.#idle(timeoutMs);
-    await this.group.flush();
+    await this.group.settled();
     this.#check.stop();
     this.#leaveAll('the engine is closed');
     this.group.hold();
     this.#state = 'stopped';
     if (registered) await this.#store.retireWorker(this.#id);
+  }
+
+  /** Gives back what the store keeps for this worker, as far as it answers: after a failure, so that others need not wait out the lease. */
+  async release(): Promise<void> {
+    if (this.#id !== '') await this.#store.retireWorker(this.#id).catch(() => undefined);
   }
 
   /** Resolves when everything handed in so far is durable or was dropped: after a loss of the worker, when it has registered anew. */
@@ -201,7 +228,7 @@ export class Worker implements RunHost {
     do {
       restarting = this.#restarting;
       await restarting;
-      await this.group.flush();
+      await this.group.settled();
     } while (restarting !== this.#restarting);
   }
 
@@ -212,7 +239,10 @@ export class Worker implements RunHost {
 
   /** Messages may have been written, for runs of this worker or for such as sleep. */
   checkInbox(): void {
-    this.#readInbox().catch((error: unknown) => this.#storeFailed(error));
+    this.#readInbox().catch((error: unknown) => {
+      this.#missed = this.failures.look(this.#reading, error) !== undefined;
+      this.#check.keepAlive();
+    });
     if (this.#wakeups.any) void this.claim();
   }
 
@@ -245,7 +275,7 @@ export class Worker implements RunHost {
 
   startOver(record: RunRecord, mode: ReplayMode): void {
     this.#residents.delete(record.id);
-    this.#claims.startOver(record, mode).catch((error: unknown) => this.#storeFailed(error));
+    this.#claims.startOver(record, mode);
   }
 
   adopt(runId: string, resident: Resident): void {
@@ -312,8 +342,10 @@ export class Worker implements RunHost {
     const { id: runId, awaitedRuns: children } = run;
     run.leave(new CancelledError(`run ${runId} has left memory, and goes on when something is due`));
     this.#residents.delete(runId);
+    this.#leaving.add(runId);
     this.#following.sleeps(runId);
     this.group.suspend({ runId, wakeAt, children }, () => {
+      this.#leaving.delete(runId);
       this.#wakeups.note(wakeAt);
       this.#residency.left();
       // Something may have come for it meanwhile.
@@ -334,12 +366,17 @@ export class Worker implements RunHost {
 
   async #register(): Promise<void> {
     const id = nanoid();
-    await this.#store.registerWorker({ id, nowMs: this.clock.now(), leaseMs: this.#leaseMs, info: workerInfo() });
+    try {
+      await this.#store.registerWorker({ id, nowMs: this.clock.now(), leaseMs: this.#leaseMs, info: workerInfo() });
+    } catch (error) {
+      // It may be registered all the same, and would look alive.
+      await this.#store.retireWorker(id).catch(() => undefined);
+      throw error;
+    }
     if (this.#state === 'draining') return this.#store.retireWorker(id);
     this.#id = id;
     this.#state = 'working';
     this.group.resume(id);
-    await this.#store.reapWorkers({ workerId: id, nowMs: this.clock.now() });
   }
 
   #reportUnregistered({ id: runId, flow, version }: RunRecord): void {
@@ -353,20 +390,19 @@ export class Worker implements RunHost {
     });
   }
 
-  /** What cannot be done now is done the next time. */
-  #tidy(tidy: () => Promise<boolean>): Promise<boolean> {
-    return tidy().catch((error: unknown) => {
-      this.logger.warn(`old runs were not deleted: ${plainError(error).message}`);
-      return false;
-    });
-  }
-
   async #look(): Promise<void> {
     this.#alarms.look();
-    const changed = await this.#store.changedElsewhere();
-    if (changed) await this.#readInbox();
-    if (changed && this.#wakeups.any) await this.claim();
-    await this.#following.look(changed);
+    const missed = this.#missed;
+    this.#missed = false;
+    try {
+      const changed = (await this.#store.changedElsewhere()) || missed;
+      if (changed) await this.#readInbox();
+      if (changed && this.#wakeups.any) await this.claim();
+      await this.#following.look(changed);
+    } catch (error) {
+      this.#missed = true;
+      throw error;
+    }
   }
 
   async #readInbox(): Promise<void> {
@@ -377,11 +413,15 @@ export class Worker implements RunHost {
       this.#taken.add(id);
       this.group.take(id, () => this.#taken.delete(id));
     }
+    this.#reading.worked();
   }
 
   async #reap(asOfMs: number): Promise<void> {
-    await this.#store.reapWorkers({ workerId: this.#id, nowMs: asOfMs });
-    await this.claim();
+    try {
+      await this.#store.reapWorkers({ workerId: this.#id, nowMs: asOfMs });
+    } finally {
+      await this.claim();
+    }
   }
 
   #idle(timeoutMs: number): Promise<void> {
@@ -401,23 +441,24 @@ export class Worker implements RunHost {
     for (const resident of this.#residents.values()) resident.leave(reason);
     this.#residents.clear();
     this.#taken.clear();
+    this.#leaving.clear();
+    this.#lookup.forget();
     this.#alarms.clear();
     this.#claims.allLeft();
     this.#following.allLeft();
     this.#residency.left();
   }
 
-  #storeFailed(error: unknown): void {
-    if (this.#state === 'draining') this.logger.error(`the store failed while the engine was closing: ${plainError(error).message}`);
+  #lost(error: unknown): void {
     if (this.#state !== 'working') return;
     this.group.hold();
-    if (passes(error)) this.#restarting = this.#restart(error);
-    else this.#fail(error);
+    this.#restarting = this.#restart(error);
   }
 
   async #restart(error: unknown): Promise<void> {
     this.#state = 'restarting';
     const workerId = this.#id;
+    const streak = this.failures.streak('the new registration');
     this.logger.warn(`worker ${workerId} lost its runs and registers anew: ${plainError(error).message}`);
     this.events.emit('engine:fenced', { workerId });
     this.#leaveAll('its worker was taken for dead');
@@ -425,19 +466,21 @@ export class Worker implements RunHost {
       try {
         await this.#store.retireWorker(workerId);
         await this.#register();
-        await this.claim();
-        await this.#wakeups.look();
+        streak.worked();
       } catch (failure) {
-        if (!passes(failure)) this.#fail(failure);
-        else await this.#pause();
+        const againMs = this.failures.write(streak, failure);
+        if (againMs !== undefined) await this.#pause(againMs);
       }
     }
+    if (this.#state !== 'working') return;
+    await this.claim();
+    await this.#wakeups.look();
   }
 
   /** Some time between two tries, unless the worker is to stop. */
-  #pause(): Promise<void> {
+  #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const callOff = this.clock.setTimer(RETRY_MS, resolve);
+      const callOff = this.clock.setTimer(ms, resolve);
       this.#endPause = () => {
         callOff();
         resolve();
@@ -446,19 +489,16 @@ export class Worker implements RunHost {
   }
 
   #fail(error: unknown): void {
-    if (this.#state === 'draining' || this.#state === 'stopped') return;
+    if (this.#state === 'draining') this.logger.error(`the store failed while the engine was closing: ${plainError(error).message}`);
+    if (this.#state === 'draining' || this.#state === 'stopped' || this.#state === 'failed') return;
     this.#state = 'failed';
     this.#check.stop();
     this.#wakeups.stop();
     this.#residency.stop();
+    this.group.hold();
     this.#leaveAll('its store failed');
     this.logger.error(`the engine has stopped: ${plainError(error).message}`);
     this.events.emit('engine:failed', { error: plainError(error) });
     this.#onFailure(error);
   }
-}
-
-/** Whether a failure of the store is one that registering anew overcomes. */
-function passes(error: unknown): boolean {
-  return error instanceof StorageError && (error.code === 'FENCED' || error.code === 'STORE_BUSY');
 }

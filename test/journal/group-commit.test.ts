@@ -34,14 +34,19 @@ interface Given {
   readonly failures: unknown[];
 }
 
-function given(workerId: string | undefined = 'w1'): Given {
+/** @param postponedMs - When a failed commit is to be made again. */
+function given(workerId: string | undefined = 'w1', postponedMs?: number): Given {
   const store = new PendingStore();
   const clock = new ManualClock();
   const failures: unknown[] = [];
   const group = new GroupCommit({
     store: store as unknown as Store,
     clock,
-    onFailure: (error) => failures.push(error),
+    onFailure: (error) => {
+      failures.push(error);
+      return postponedMs;
+    },
+    onRepeated: () => failures.push('repeated'),
   });
   if (workerId !== '') group.resume(workerId);
   return { store, clock, group, failures };
@@ -180,7 +185,7 @@ test('of two creations of one id in one batch the first makes the run', async ()
   expect(heard).toEqual([undefined, 'first']);
 });
 
-test('after a failure nothing is written until it is resumed, and nobody is called back (G4)', async () => {
+test('after a failure nothing is written until it is resumed, and nobody is called back (G5)', async () => {
   const { store, clock, group, failures } = given();
   const heard: string[] = [];
   const failure = new StorageError('FENCED', 'dead');
@@ -194,7 +199,7 @@ test('after a failure nothing is written until it is resumed, and nobody is call
   expect([store.sent.length, heard]).toEqual([1, []]);
 });
 
-test('after a failure what was gathered or in flight is dropped, but for new runs without a parent (G4)', async () => {
+test('after a failure what was gathered or in flight is dropped, but for new runs without a parent (G5)', async () => {
   const { store, clock, group } = given();
   const heard: string[] = [];
   group.create(runOf('in flight'), () => heard.push('in flight'));
@@ -225,6 +230,71 @@ test('a run whose creation was durable although it was reported as failed is mad
   await clock.turn();
   await store.succeed(runOf('run', { seed: 'mine' }));
   expect(heard).toEqual([undefined]);
+});
+
+test('after a failure that passes the same is written again with what has come since, and all hear of it once (G4)', async () => {
+  const { store, clock, group, failures } = given('w1', 100);
+  const heard: unknown[] = [];
+  const [first, second] = [entryOf('0'), entryOf('1')];
+  group.create(runOf('new', { seed: 'mine' }), (taken) => heard.push(['created', taken]));
+  group.entry(first, () => heard.push('started'));
+  group.message(messageTo('another'), () => heard.push('sent'));
+  group.take(7, () => heard.push('taken'));
+  await clock.turn();
+  group.outcome(succeeded(first, 1), { outcomeCommitted: ({ id }) => heard.push(`outcome of ${id}`) });
+  group.entry(second);
+  group.end(endOf('other'), () => heard.push('ended'));
+  await store.fail(new StorageError('STORE_BUSY', 'locked'));
+  await clock.turn();
+  expect([store.sent.length, heard, group.busy]).toEqual([1, [], true]);
+  await clock.advance(100);
+  await clock.turn();
+  expect(store.sent[1]).toMatchObject({
+    workerId: 'w1',
+    creates: [{ id: 'new' }],
+    operations: [
+      { id: '0', status: 'SUCCEEDED', seq: 1, finishedAt: clock.now() },
+      { id: '1', status: 'STARTED' },
+    ],
+    ends: [{ runId: 'other' }],
+    messages: [{ runId: 'another' }],
+    taken: [7],
+  });
+  // The first commit was durable all the same.
+  await store.succeed(runOf('new', { seed: 'mine' }));
+  expect(heard).toEqual([['created', undefined], 'outcome of 0', 'started', 'sent', 'taken', 'ended']);
+  expect(failures.slice(1)).toEqual(['repeated']);
+});
+
+test('a flush does not wait for what is put off, what settles does, and whoever hurries does not wait for its time', async () => {
+  const { store, clock, group } = given('w1', 100);
+  const heard: string[] = [];
+  group.entry(entryOf('0'), () => heard.push('written'));
+  const settled = group.settled().then(() => heard.push('settled'));
+  await microtasks();
+  await store.fail(new StorageError('STORE_BUSY', 'locked'));
+  await group.flush();
+  expect([store.sent.length, heard]).toEqual([1, []]);
+  group.hurry();
+  await clock.turn();
+  expect([store.sent.length, clock.pending]).toEqual([2, []]);
+  await store.succeed();
+  await settled;
+  expect(heard).toEqual(['written', 'settled']);
+});
+
+test('what is put off is dropped when nothing may be written any more, and leaves no timer behind', async () => {
+  const { store, clock, group } = given('w1', 100);
+  group.entry(entryOf('0'));
+  await clock.turn();
+  await store.fail(new StorageError('STORE_BUSY', 'locked'));
+  const settled = group.settled();
+  group.hold();
+  await settled;
+  expect([clock.pending, group.busy]).toEqual([[], false]);
+  group.resume('w2');
+  await clock.turn();
+  expect(store.sent).toHaveLength(1);
 });
 
 test('new runs wait for a worker', async () => {

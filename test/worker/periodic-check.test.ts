@@ -1,13 +1,15 @@
+import { StorageError } from 'perdure';
 import { expect, test } from 'vitest';
 import { PeriodicCheck } from '../../src/worker/periodic-check.js';
-import { ManualClock } from './manual-clock.js';
+import { ManualClock, microtasks } from './manual-clock.js';
+import { RecordedFailures } from './recorded-failures.js';
 
 interface Checked {
   readonly clock: ManualClock;
   readonly check: PeriodicCheck;
   /** When each thing was done, in milliseconds from the start. */
   readonly done: { look: number[]; reap: number[]; heartbeat: number[] };
-  readonly failures: unknown[];
+  readonly failures: RecordedFailures;
 }
 
 /** The machine's clock is ahead of its timers, until it is put right. */
@@ -22,7 +24,7 @@ class HourAhead extends ManualClock {
 function checked(options: { clock?: ManualClock; leaseMs?: number; keepsAlive?: () => boolean; look?: () => Promise<void> } = {}): Checked {
   const { clock = new ManualClock(0) } = options;
   const done: Checked['done'] = { look: [], reap: [], heartbeat: [] };
-  const failures: unknown[] = [];
+  const failures = new RecordedFailures(clock);
   const note = (what: keyof typeof done) => async (): Promise<void> => void done[what].push(clock.now());
   const check = new PeriodicCheck({
     clock,
@@ -31,7 +33,7 @@ function checked(options: { clock?: ManualClock; leaseMs?: number; keepsAlive?: 
     look: options.look ?? note('look'),
     reap: note('reap'),
     heartbeat: note('heartbeat'),
-    onFailure: (error) => failures.push(error),
+    failures,
   });
   return { clock, check, done, failures };
 }
@@ -70,7 +72,7 @@ test('after a jump of the clock, or a long stand, others are judged by the time 
     look: nothing,
     heartbeat: nothing,
     reap,
-    onFailure: nothing,
+    failures: new RecordedFailures(clock),
   });
   clock.aheadMs = 0;
   check.start();
@@ -116,7 +118,7 @@ test('a heartbeat comes before the look and the search, so that a worker taken f
   const order: string[] = [];
   const clock = new ManualClock(0);
   const note = (what: string) => async (): Promise<void> => void order.push(what);
-  const options = { clock, leaseMs: 300, keepsAlive: () => false, onFailure: () => {} };
+  const options = { clock, leaseMs: 300, keepsAlive: () => false, failures: new RecordedFailures(clock) };
   const check = new PeriodicCheck({ ...options, look: note('look'), reap: note('reap'), heartbeat: note('heartbeat') });
   check.start();
   await clock.advance(100);
@@ -141,7 +143,7 @@ test('it tidies up every ten minutes, and goes on with the next check as long as
       left -= 1;
       return left >= 0;
     },
-    onFailure: () => {},
+    failures: new RecordedFailures(clock),
   });
   check.start();
   await clock.advance(300);
@@ -149,30 +151,6 @@ test('it tidies up every ten minutes, and goes on with the next check as long as
   await clock.advance(600_000);
   check.stop();
   expect(done.filter((what) => what.startsWith('tidy')).slice(3)).toEqual(['tidy 600150']);
-});
-
-test('what fails while it tidies up is left until the next time', async () => {
-  const clock = new ManualClock(0);
-  const failures: unknown[] = [];
-  let tries = 0;
-  const nothing = async (): Promise<void> => {};
-  const check = new PeriodicCheck({
-    clock,
-    leaseMs: 30_000,
-    keepsAlive: () => false,
-    look: nothing,
-    reap: nothing,
-    heartbeat: nothing,
-    tidy: async () => {
-      tries += 1;
-      throw new Error('full');
-    },
-    onFailure: (error) => failures.push(error),
-  });
-  check.start();
-  await clock.advance(599_000);
-  check.stop();
-  expect([tries, failures.length]).toEqual([1, 1]);
 });
 
 test('one check at a time: the next is timed when the last has ended (P1)', async () => {
@@ -188,7 +166,7 @@ test('one check at a time: the next is timed when the last has ended (P1)', asyn
   await clock.advance(1_000);
   expect([looks, clock.pending]).toEqual([1, []]);
   end();
-  await clock.advance(0);
+  await microtasks();
   expect(clock.pending).toHaveLength(1);
   await clock.advance(1_000);
   expect(looks).toBe(2);
@@ -196,18 +174,46 @@ test('one check at a time: the next is timed when the last has ended (P1)', asyn
   end();
 });
 
-test('a check that fails is reported, and the next comes all the same', async () => {
-  let looks = 0;
-  const { clock, check, failures } = checked({
+test('what fails is tried again after growing delays, is logged once, and keeps nothing else from being done (P4)', async () => {
+  const looks: number[] = [];
+  let broken = true;
+  const clock = new ManualClock(0);
+  const { check, done, failures } = checked({
+    clock,
+    leaseMs: 3_000,
     look: async () => {
-      looks += 1;
-      throw new Error(`look ${looks}`);
+      looks.push(clock.now());
+      if (broken) throw new Error('no descriptors');
     },
   });
   check.start();
-  await clock.advance(150);
+  await clock.advance(6_000);
+  expect(looks).toEqual([50, 100, 150, 250, 450, 850, 1_650, 2_650, 3_650, 4_650, 5_650]);
+  expect(done.reap.length).toBeGreaterThanOrEqual(5);
+  expect(done.heartbeat).toHaveLength(6);
+  expect(failures.logged).toEqual(['the store failed: no descriptors; the look for changes is tried again']);
+  broken = false;
+  await clock.advance(700);
+  expect(looks.slice(11)).toEqual([6_650, 6_700]);
+  expect(failures.logged[1]).toBe('the store works again: the look for changes had failed 11 times in 6600 ms');
+  expect(failures.ended).toEqual([]);
   check.stop();
-  expect(failures.map(String)).toEqual(['Error: look 1', 'Error: look 2', 'Error: look 3']);
+});
+
+test('a heartbeat that fails is tried again soon, not only when the next is due', async () => {
+  const clock = new ManualClock(0);
+  const beats: number[] = [];
+  const nothing = async (): Promise<void> => {};
+  const heartbeat = async (): Promise<void> => {
+    beats.push(clock.now());
+    if (beats.length <= 3) throw new StorageError('STORE_BUSY', 'locked');
+  };
+  const failures = new RecordedFailures(clock);
+  const check = new PeriodicCheck({ clock, leaseMs: 30_000, keepsAlive: () => false, look: nothing, reap: nothing, heartbeat, failures });
+  check.start();
+  await clock.advance(25_000);
+  check.stop();
+  expect(beats).toEqual([10_000, 10_050, 10_100, 10_200, 20_200]);
 });
 
 test('nothing is timed after a stop, not even by a check that was under way', async () => {
@@ -257,7 +263,7 @@ test('what is worth keeping alive for, asked during a check, counts from the nex
   check.keepAlive();
   expect(clock.pending).toEqual([]);
   end();
-  await clock.advance(0);
+  await microtasks();
   expect(clock.keepsAlive).toBe(true);
   check.stop();
 });

@@ -3,6 +3,7 @@ import { Wakeups } from '../../src/worker/wakeups.js';
 import { deferred } from '../api/with-engine.js';
 import { runOf } from '../store/records.js';
 import { ManualClock, microtasks } from './manual-clock.js';
+import { RecordedFailures } from './recorded-failures.js';
 
 interface World {
   readonly clock: ManualClock;
@@ -11,14 +12,14 @@ interface World {
   readonly asleep: number[];
   /** When it was claimed, and what was due by then. */
   readonly claims: (readonly [atMs: number, due: readonly number[]])[];
-  readonly failures: unknown[];
+  readonly failures: RecordedFailures;
 }
 
 function world(options: { claim?: () => Promise<void>; nextWakeAt?: () => Promise<number | null> } = {}): World {
   const clock = new ManualClock(0);
   const asleep: number[] = [];
   const claims: (readonly [number, readonly number[]])[] = [];
-  const failures: unknown[] = [];
+  const failures = new RecordedFailures(clock);
   const wakeups = new Wakeups({
     clock,
     store: {
@@ -31,7 +32,7 @@ function world(options: { claim?: () => Promise<void>; nextWakeAt?: () => Promis
       claims.push([clock.now(), due]);
       asleep.splice(0, asleep.length, ...asleep.filter((wakeAt) => wakeAt > clock.now()));
     },
-    onFailure: (error) => failures.push(error),
+    failures,
   });
   onTestFinished(() => wakeups.stop());
   return { clock, wakeups, asleep, claims, failures };
@@ -127,16 +128,43 @@ test('a clock that is put back while the timer rings wakes nobody too soon, and 
   ]);
 });
 
-test('a failure of the store is reported', async () => {
-  const { clock, wakeups, asleep, failures } = world({ nextWakeAt: () => Promise.reject(new Error('lost')) });
-  asleep.push(5_000);
+test('a store that cannot be asked is asked again, and nobody is forgotten (K2)', async () => {
+  let asked = 0;
+  const { clock, wakeups, asleep, claims, failures } = world({
+    nextWakeAt: async () => {
+      asked += 1;
+      if (asked <= 4) throw new Error('lost');
+      return Math.min(...asleep);
+    },
+  });
+  asleep.push(1_000, 5_000);
   wakeups.note(1_000);
-  await clock.advance(1_000);
-  expect(failures.map(String)).toEqual(['Error: lost']);
-  await expect(wakeups.look()).rejects.toThrow('lost');
+  await clock.advance(5_000);
+  expect(asked).toBeGreaterThan(4);
+  expect(claims.filter(([, due]) => due.length > 0)).toEqual([
+    [1_000, [1_000]],
+    [5_000, [5_000]],
+  ]);
+  expect(failures.logged.map((line) => line.split(':')[0])).toEqual(['the store failed', 'the store works again']);
+  expect(failures.ended).toEqual([]);
 });
 
-test('nothing is timed after a stop, not even for what is noted then (K2)', async () => {
+test('those who slept before this process are found although the store cannot be asked at first (K2)', async () => {
+  let asked = 0;
+  const { clock, wakeups, asleep, claims } = world({
+    nextWakeAt: async () => {
+      asked += 1;
+      if (asked === 1) throw new Error('lost');
+      return Math.min(...asleep);
+    },
+  });
+  asleep.push(5_000);
+  await wakeups.look();
+  await clock.advance(5_000);
+  expect([claims.at(-1), wakeups.any]).toEqual([[5_000, [5_000]], true]);
+});
+
+test('nothing is timed after a stop, not even for what is noted then (K3)', async () => {
   const { clock, wakeups, asleep, claims } = world();
   asleep.push(3_000);
   wakeups.note(3_000);
@@ -149,7 +177,7 @@ test('nothing is timed after a stop, not even for what is noted then (K2)', asyn
   expect(claims).toEqual([]);
 });
 
-test('a stop while runs are being claimed leaves no timer behind (K2)', async () => {
+test('a stop while runs are being claimed leaves no timer behind (K3)', async () => {
   const claiming = deferred();
   const { clock, wakeups, asleep } = world({ claim: () => claiming.promise });
   asleep.push(3_000, 9_000);

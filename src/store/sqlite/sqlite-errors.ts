@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../errors/codes.js';
 import { StorageError } from '../../errors/errors.js';
+import { descriptorsUsedUp, saysDescriptorsUsedUp } from './descriptors.js';
 
 /** A result of SQLite that perdure tells apart from others. */
 interface SqliteResult {
@@ -121,6 +122,13 @@ export function isBusy(error: unknown): boolean {
 export function storageError(error: unknown, doing: string, path: string): StorageError {
   if (error instanceof StorageError) return error;
   const meaning = resultOf(error);
+  if (saysDescriptorsUsedUp(error) || (meaning?.name === 'SQLITE_CANTOPEN' && descriptorsUsedUp())) {
+    return new StorageError(
+      'STORE_NO_DESCRIPTORS',
+      `could not ${doing} in ${path}: no file descriptors are left. Close files and connections that nobody needs, or raise the limit (ulimit -n)`,
+      { cause: error },
+    );
+  }
   const detail = error instanceof Error ? error.message : String(error);
   if (meaning === undefined) {
     return new StorageError('STORE_FAILED', `could not ${doing} in ${path}: ${detail}. Nothing was changed; see the cause`, {

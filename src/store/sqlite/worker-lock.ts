@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { StorageError } from '../../errors/errors.js';
 import { shared } from '../../realm/realm.js';
@@ -55,7 +55,7 @@ export function takeWorkerLock(driver: SqliteDriver, store: string, workerId: st
 /** Looks whether a worker lives: `held`, or `missing`, or a lock on its file, which is then to be released. */
 export function probeWorkerLock(driver: SqliteDriver, store: string, workerId: string): WorkerLock | 'held' | 'missing' {
   const file = sideFile(store, workerId);
-  if (!heldHere.has(file) && !existsSync(file)) return 'missing';
+  if (!heldHere.has(file) && !isThere(file)) return 'missing';
   return tryLock(driver, file) ?? 'held';
 }
 
@@ -72,6 +72,15 @@ export function sweepWorkerLocks(driver: SqliteDriver, store: string, isLeft: (w
     const file = join(dirname(store), name);
     if (statSync(file, { throwIfNoEntry: false })?.size !== 0) continue;
     if (isLeft(decodeName(name.slice(prefix.length))) ?? modifiedMs(file) < forgotten) tryLock(driver, file)?.release();
+  }
+}
+
+/** A file that cannot be looked at is not missing: a worker must not be taken for dead for that. */
+function isThere(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    throw storageError(error, 'look at the lock of a worker', file);
   }
 }
 
@@ -107,9 +116,12 @@ function tryLock(driver: SqliteDriver, file: string): WorkerLock | undefined {
   const held = database;
   heldHere.add(file);
   const abandon = (): void => {
-    held.exec('ROLLBACK');
-    held.close();
-    heldHere.delete(file);
+    try {
+      held.exec('ROLLBACK');
+    } finally {
+      held.close();
+      heldHere.delete(file);
+    }
   };
   return {
     abandon,

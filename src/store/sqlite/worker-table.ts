@@ -10,6 +10,14 @@ import { probeWorkerLock, sweepWorkerLocks, takeWorkerLock } from './worker-lock
 
 const RELEASE_RUNS = `UPDATE perdure_runs SET status = 'PENDING', worker_id = NULL WHERE worker_id = ? AND ${AWAKE}`;
 
+interface LivingWorker {
+  readonly id: string;
+  readonly heartbeatAt: number;
+  readonly leaseMs: number;
+  /** Whether its lock may be looked at. */
+  readonly probed: boolean;
+}
+
 /**
  * Who lives, and what becomes of the runs of those who do not.
  *
@@ -56,13 +64,21 @@ export class WorkerTable {
     }
   }
 
+  /** Where the table cannot be written, the lock is given back all the same: whoever looks next finds the worker dead. */
   retire(workerId: string): void {
-    this.#connection.write('retire a worker', () => {
-      this.#connection.statement(RELEASE_RUNS).run([workerId]);
-      this.#connection.statement(`DELETE FROM perdure_workers WHERE id = ? AND status = 'ALIVE'`).run([workerId]);
-    });
-    this.#locks.get(workerId)?.release();
-    this.#locks.delete(workerId);
+    const lock = this.#locks.get(workerId);
+    try {
+      this.#connection.write('retire a worker', () => {
+        this.#connection.statement(RELEASE_RUNS).run([workerId]);
+        this.#connection.statement(`DELETE FROM perdure_workers WHERE id = ? AND status = 'ALIVE'`).run([workerId]);
+      });
+    } catch (error) {
+      lock?.abandon();
+      throw error;
+    } finally {
+      this.#locks.delete(workerId);
+    }
+    lock?.release();
   }
 
   heartbeat(workerId: string, nowMs: number): void {
@@ -74,20 +90,31 @@ export class WorkerTable {
 
   reap({ workerId, nowMs }: { workerId: string; nowMs: number }): string[] {
     const dead: string[] = [];
+    let failure: { readonly error: unknown } | undefined;
     for (const other of this.#living()) {
       if (other.id === workerId) continue;
-      const oldest = nowMs - other.leaseMs;
-      const lock = other.probed ? probeWorkerLock(this.#driver, this.#connection.realPath, other.id) : 'held';
-      // Only the lease can be renewed meanwhile: a lock that was given up is never taken again.
-      const olderThan = lock === 'held' ? oldest : Number.MAX_SAFE_INTEGER;
-      const suspect = lock !== 'held' || other.heartbeatAt < oldest;
       try {
-        if (suspect && this.#markDead(other.id, olderThan)) dead.push(other.id);
-      } finally {
-        if (typeof lock === 'object') lock.release();
+        if (this.#reapOne(other, nowMs)) dead.push(other.id);
+      } catch (error) {
+        // One whose lock cannot be looked at keeps none of the others.
+        failure ??= { error };
       }
     }
+    if (failure !== undefined) throw failure.error;
     return dead;
+  }
+
+  #reapOne({ id, heartbeatAt, leaseMs, probed }: LivingWorker, nowMs: number): boolean {
+    const oldest = nowMs - leaseMs;
+    const lock = probed ? probeWorkerLock(this.#driver, this.#connection.realPath, id) : 'held';
+    // Only the lease can be renewed meanwhile: a lock that was given up is never taken again.
+    const olderThan = lock === 'held' ? oldest : Number.MAX_SAFE_INTEGER;
+    const suspect = lock !== 'held' || heartbeatAt < oldest;
+    try {
+      return suspect && this.#markDead(id, olderThan);
+    } finally {
+      if (typeof lock === 'object') lock.release();
+    }
   }
 
   /** Ends this process's locks as its death would. */
@@ -121,7 +148,7 @@ export class WorkerTable {
     });
   }
 
-  #living(): { readonly id: string; readonly heartbeatAt: number; readonly leaseMs: number; readonly probed: boolean }[] {
+  #living(): LivingWorker[] {
     return this.#connection
       .statement(`SELECT id, heartbeat_at, lease_ms, info FROM perdure_workers WHERE status = 'ALIVE'`)
       .all([])

@@ -1,0 +1,70 @@
+import type { Clock } from '../clock/clock.js';
+import type { Codec } from '../codec/codec.js';
+import type { RunRecord } from '../model/records.js';
+import { isEnded } from '../model/statuses.js';
+import { runIdTaken } from '../runtime/run-id-taken.js';
+import type { Worker } from '../worker/worker.js';
+import { RootFuture, type RootFutureHost } from './root-future.js';
+import { runNotFound } from './run-info.js';
+
+interface RootsOptions {
+  readonly clock: Clock;
+  readonly worker: Pick<Worker, 'begin' | 'whenRoom' | 'followCommitted'>;
+  readonly requestCancel: RootFutureHost['requestCancel'];
+}
+
+/** A start that is durable. */
+interface Creation {
+  readonly root: RootFuture;
+  readonly record: RunRecord;
+  /** The run that has had the id before. */
+  readonly taken: RunRecord | undefined;
+  readonly codec: Codec;
+}
+
+/**
+ * The futures of runs, seen from outside of them.
+ *
+ * Owns: those that are pending. Does not own: the runs.
+ */
+export class Roots {
+  readonly #worker: RootsOptions['worker'];
+  readonly #host: RootFutureHost;
+  readonly #pending = new Set<RootFuture>();
+
+  constructor({ clock, worker, requestCancel }: RootsOptions) {
+    this.#worker = worker;
+    this.#host = { clock, requestCancel, forget: (root) => this.#pending.delete(root) };
+  }
+
+  make(runId: string, name: string, codec: Codec): RootFuture {
+    const root = new RootFuture({ runId, name, codec, host: this.#host });
+    this.#pending.add(root);
+    return root;
+  }
+
+  created({ root, record, taken, codec }: Creation): void {
+    const error = taken && runIdTaken(record, taken, codec);
+    if (error !== undefined) {
+      root.abandon(error);
+      return;
+    }
+    if (taken === undefined) this.#worker.begin(record);
+    this.follow(root, taken ?? record);
+  }
+
+  follow(root: RootFuture, { id, status, outcome }: RunRecord): void {
+    if (isEnded(status)) {
+      root.ended({ status, outcome: outcome as string });
+      return;
+    }
+    // Where runs come faster than they go, this holds up whoever starts them.
+    this.#worker.whenRoom(() => root.isRecorded());
+    this.#worker.followCommitted(id, (end) => (end === undefined ? root.abandon(runNotFound(id)) : root.ended(end)));
+  }
+
+  /** Nothing more will be heard of the runs here. */
+  abandonAll(abandon: (root: RootFuture) => void): void {
+    for (const root of this.#pending) abandon(root);
+  }
+}

@@ -277,9 +277,10 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   }
 
   /**
-   * Completes a callback with a value, from any process, as soon as its token exists. The first answer counts: later ones change nothing.
+   * Completes a callback with a value, from any process, as soon as its token exists. The first answer counts: the same again is welcome, another is
+   * refused.
    *
-   * @throws {UsageError} `INVALID_TOKEN`, `RUN_FINISHED` or `VALUE_NOT_SERIALIZABLE`.
+   * @throws {UsageError} `INVALID_TOKEN`, `CALLBACK_CLOSED`, `RUN_FINISHED` or `VALUE_NOT_SERIALIZABLE`.
    */
   complete(token: string, value?: unknown): Promise<void> {
     return this.#calls.make('engine.complete()', async () => {
@@ -290,7 +291,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   /**
    * Lets a callback fail with an error; otherwise as `complete`.
    *
-   * @throws {UsageError} `INVALID_TOKEN` or `RUN_FINISHED`.
+   * @throws {UsageError} `INVALID_TOKEN`, `CALLBACK_CLOSED` or `RUN_FINISHED`.
    */
   fail(token: string, error: unknown): Promise<void> {
     return this.#calls.make('engine.fail()', async () => {
@@ -301,7 +302,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   /**
    * Says that whoever is to complete a callback is still at it: its `heartbeatTimeout` begins anew.
    *
-   * @throws {UsageError} `INVALID_TOKEN` or `RUN_FINISHED`.
+   * @throws {UsageError} `INVALID_TOKEN`, `CALLBACK_CLOSED` or `RUN_FINISHED`.
    */
   heartbeat(token: string): Promise<void> {
     return this.#calls.make('engine.heartbeat()', async () => {

@@ -1,14 +1,16 @@
 import type { Codec } from '../codec/codec.js';
 import { UsageError } from '../errors/errors.js';
+import { decodeAttempts } from '../journal/attempt-notes.js';
 import type { InboxMessage, RunRecord } from '../model/records.js';
 import { isEnded, type RunStatus } from '../model/statuses.js';
-import { callbackSecret, invalidToken, readCallbackToken } from '../runtime/callback-token.js';
-import { type CallbackPayload, callbackMessage, cancelMessage, eventMessage } from '../runtime/messages.js';
+import { type CallbackAddress, callbackSecret, invalidToken, readCallbackToken } from '../runtime/callback-token.js';
+import { type CallbackAnswer, callbackMessage, cancelMessage, eventMessage } from '../runtime/messages.js';
 import type { Store } from '../store/store.js';
+import { type ClosedBy, callbackClosed, closedBy, isThat } from './closed-callback.js';
 import { runNotFound } from './run-info.js';
 
 interface OutboxOptions {
-  readonly store: Pick<Store, 'send' | 'getRuns'>;
+  readonly store: Pick<Store, 'send' | 'getRuns' | 'operation' | 'inbox'>;
   readonly codec: Codec;
   /** The store is open, and has what was started here before, unless the worker is registering anew. */
   ready(): Promise<void>;
@@ -49,18 +51,37 @@ export class Outbox {
     await this.#answer(caller, token);
   }
 
-  async #answer(caller: string, token: string, end?: CallbackPayload['end']): Promise<void> {
-    const { runId, operationId, secret } = readCallbackToken(token, caller);
-    await this.#options.ready();
-    const [record]: (RunRecord | undefined)[] = await this.#options.store.getRuns([runId]);
-    if (record === undefined || callbackSecret(record, operationId) !== secret) throw invalidToken(caller);
-    await this.#sendToLiving(callbackMessage(runId, { operationId, secret, ...(end === undefined ? {} : { end }) }));
+  /** Sends an answer, or a sign of life where there is none. What is closed is refused before, and also when it turns out after that it was. */
+  async #answer(caller: string, token: string, answer?: CallbackAnswer): Promise<void> {
+    const address = readCallbackToken(token, caller);
+    const { runId, operationId, secret } = address;
+    const found = await this.#look(address);
+    if (found === undefined) throw invalidToken(caller);
+    requireLiving(runId, found.status);
+    const { codec } = this.#options;
+    const { closed } = found;
+    if (closed === undefined) await this.#sendToLiving(callbackMessage(runId, { operationId, secret, ...(answer && { end: answer }) }));
+    const by = closed ?? (answer && (await this.#look(address))?.closed);
+    if (by !== undefined && !isThat(by, answer, codec)) throw callbackClosed(caller, address, by);
+  }
+
+  /** What is known of a callback by now; `undefined` when there is none of this address. */
+  async #look(address: CallbackAddress): Promise<{ readonly status: RunStatus; readonly closed: ClosedBy | undefined } | undefined> {
+    const { store, ready } = this.#options;
+    const { runId, operationId, secret } = address;
+    await ready();
+    // In this order a message that is taken out of the inbox meanwhile is not missed; and a run that has begun a new generation is another.
+    const inbox = await store.inbox(runId);
+    const operation = await store.operation(runId, operationId);
+    const answeredBy = operation && decodeAttempts(operation.attempts).answer;
+    const answer = answeredBy === undefined ? undefined : await store.operation(runId, answeredBy);
+    const [record]: (RunRecord | undefined)[] = await store.getRuns([runId]);
+    if (record === undefined || callbackSecret(record, operationId) !== secret) return undefined;
+    return { status: record.status, closed: closedBy(address, { operation, answer, inbox }) };
   }
 
   async #sendToLiving(message: InboxMessage): Promise<void> {
-    const status = await this.#send(message);
-    if (isEnded(status))
-      throw new UsageError('RUN_FINISHED', `run ${message.runId} is ${status}: nothing can be sent to it any more; start another run`);
+    requireLiving(message.runId, await this.#send(message));
   }
 
   async #send(message: InboxMessage): Promise<RunStatus> {
@@ -71,4 +92,10 @@ export class Outbox {
     sent();
     return status;
   }
+}
+
+/** @throws {UsageError} `RUN_FINISHED` when the run has ended. */
+function requireLiving(runId: string, status: RunStatus): void {
+  if (!isEnded(status)) return;
+  throw new UsageError('RUN_FINISHED', `run ${runId} is ${status}: nothing can be sent to it any more; start another run`);
 }

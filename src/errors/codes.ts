@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   RUN_ENDED: 'code of a run went on after the run had ended or left memory',
   NON_DURABLE_AWAIT: 'a flow awaited something that is not durable',
   INVALID_TOKEN: 'the text is not the token of a callback',
+  CALLBACK_CLOSED: 'the callback has another answer, or takes none any more',
   RUN_FINISHED: 'the run has ended, so nothing can be sent to it',
   RUN_NOT_FOUND: 'no run has this id',
   RUN_ID_TAKEN: 'the id belongs to a run of another flow or with other arguments',

@@ -29,6 +29,8 @@ export interface AttemptNotes {
   readonly late?: true;
   /** Of a callback: when its last sign of life came. */
   readonly heartbeatAt?: number | undefined;
+  /** Of a callback: the entry of the message that is its answer, from when its run has that. */
+  readonly answer?: string | undefined;
   /** What was last said by `heartbeat`, encoded. */
   readonly heartbeat?: string | undefined;
   /** Of a condition that is waited for: how often it was looked at, and the encoded state that was found last. */

@@ -19,7 +19,13 @@ export interface CallbackPayload {
   readonly operationId: string;
   readonly secret: string;
   /** Left out for a sign of life. */
-  readonly end?: { readonly status: 'SUCCEEDED' | 'FAILED'; readonly text: string };
+  readonly end?: CallbackAnswer;
+}
+
+/** What a callback is to come to; the text is encoded. */
+export interface CallbackAnswer {
+  readonly status: 'SUCCEEDED' | 'FAILED';
+  readonly text: string;
 }
 
 /** The request to cancel a run, as it lies in the run's inbox. */

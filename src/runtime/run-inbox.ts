@@ -183,15 +183,22 @@ export class RunInbox {
     const { record } = this.#init;
     if (secret !== callbackSecret(record, operationId)) return;
     if (end === undefined) this.#heartbeat(operationId);
-    else this.#conclude({ id, kind: 'message', name: 'callback', input: operationId }, end.status, end.text);
+    else {
+      // In one commit: an answer is never out of the inbox without a trace that another sender can see.
+      this.#callback(operationId)?.isAnsweredBy(id);
+      this.#conclude({ id, kind: 'message', name: 'callback', input: operationId }, end.status, end.text);
+    }
   }
 
   /** Whoever is to complete a callback is still at it. */
   #heartbeat(operationId: string): void {
-    const { pending, run } = this.#init;
-    const callback = (): Callback | undefined => pending.find(operationId) as Callback | undefined;
-    if (callback() !== undefined) callback()?.heartbeat();
-    else run.whenCurrent(() => callback()?.heartbeat());
+    const callback = this.#callback(operationId);
+    if (callback !== undefined) callback.heartbeat();
+    else this.#init.run.whenCurrent(() => this.#callback(operationId)?.heartbeat());
+  }
+
+  #callback(operationId: string): Callback | undefined {
+    return this.#init.pending.find(operationId) as Callback | undefined;
   }
 
   #takeCancel(request: CancelRequest): void {

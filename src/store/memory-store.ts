@@ -145,6 +145,12 @@ class MemoryStore implements Store {
     return entries.sort((a, b) => (a.seq ?? Number.MAX_SAFE_INTEGER) - (b.seq ?? Number.MAX_SAFE_INTEGER));
   }
 
+  async operation(runId: string, operationId: string): Promise<OperationRecord | undefined> {
+    this.#checkOpen();
+    const entry = this.#journals.get(runId)?.get(operationId);
+    return entry && { ...entry };
+  }
+
   async commit(batch: CommitBatch): Promise<RunRecord[]> {
     this.#checkOpen();
     this.#checkFence(batch.workerId);
@@ -173,6 +179,11 @@ class MemoryStore implements Store {
     this.#checkOpen();
     this.#checkFence(workerId);
     return copies(this.#inbox.values()).filter(({ runId }) => this.#runs.get(runId)?.run.workerId === workerId);
+  }
+
+  async inbox(runId: string): Promise<InboxMessage[]> {
+    this.#checkOpen();
+    return copies(this.#inbox.values()).filter((message) => message.runId === runId);
   }
 
   async getRuns(runIds: readonly string[]): Promise<RunRecord[]> {

@@ -55,6 +55,9 @@ export interface Store {
   /** The whole journal of a run: outcomes in `seq` order first, then entries without `seq` in no order that matters. */
   loadJournal(runId: string): Promise<OperationRecord[]>;
 
+  /** One entry of a run's journal, in its last state; `undefined` when there is none of this id. */
+  operation(runId: string, operationId: string): Promise<OperationRecord | undefined>;
+
   /**
    * Writes everything that a worker gathered, in one transaction. Fenced. Returns the runs of `creates` whose id was taken before, as they are stored
    * (the batch's records may change as soon as this method has returned its promise; a second creation in one batch counts as taken by the first); the others exist from now on.
@@ -69,6 +72,9 @@ export interface Store {
 
   /** Messages waiting for unfinished runs this worker owns, in order of arrival. Fenced. */
   readInbox(workerId: string): Promise<InboxMessage[]>;
+
+  /** Messages waiting for a run, also for one without an owner, in order of arrival. */
+  inbox(runId: string): Promise<InboxMessage[]>;
 
   /** The runs of these ids that exist, in no order that matters. */
   getRuns(runIds: readonly string[]): Promise<RunRecord[]>;

@@ -240,8 +240,7 @@ export class TestEngine extends Engine {
 
   async #give({ runId, operationId, name }: Question, answer: unknown): Promise<boolean> {
     const record = await this.recordOf(runId, 'answer()');
-    const journal = await this.#kit.store.loadJournal(runId);
-    const asked = journal.find(({ id }) => id === operationId);
+    const asked = await this.#kit.store.operation(runId, operationId);
     // It was cancelled, which nobody tells; or its worker has lost the run, and asks again.
     if (asked?.status !== 'STARTED') return false;
     if (asked.digest !== 'callback') {
@@ -251,8 +250,14 @@ export class TestEngine extends Engine {
       return true;
     }
     const token = tokenOf(record, operationId);
-    await (answer instanceof Error ? this.fail(token, answer) : this.complete(token, answer));
-    return true;
+    try {
+      await (answer instanceof Error ? this.fail(token, answer) : this.complete(token, answer));
+      return true;
+    } catch (error) {
+      // It has come to its end meanwhile.
+      if ((error as UsageError).code === 'CALLBACK_CLOSED') return false;
+      throw error;
+    }
   }
 
   /** What the store has of a run by now. @throws {UsageError} `RUN_NOT_FOUND` */

@@ -85,7 +85,7 @@ describe('a callback', () => {
     },
   );
 
-  test('takes the first answer, and later ones change nothing', async () => {
+  test('takes the first answer, and refuses others', async () => {
     const { engine, runId, token } = await asked(
       aFlow(async () => {
         const { token, future } = callback();
@@ -95,8 +95,10 @@ describe('a callback', () => {
         return [first, await future];
       }),
     );
-    await Promise.all([engine.complete(token, 1), engine.complete(token, 2), engine.fail(token, new Error('no'))]);
-    await engine.complete(token, 3);
+    const answers = [engine.complete(token, 1), engine.complete(token, 2), engine.fail(token, new Error('no'))];
+    const closed = { status: 'rejected', reason: { code: 'CALLBACK_CLOSED' } };
+    expect(await Promise.allSettled(answers)).toMatchObject([{ status: 'fulfilled' }, closed, closed]);
+    expect(await thrownBy(() => engine.complete(token, 3))).toMatchObject({ code: 'CALLBACK_CLOSED' });
     expect(await engine.future(runId)).toEqual([1, 1]);
     await engine.assertReplays();
   });
@@ -218,7 +220,7 @@ describe('a callback', () => {
     await engine.assertReplays();
   });
 
-  test('that was cancelled takes no answer, and its token is still one', async () => {
+  test('that was cancelled refuses answers, and its token is still one', async () => {
     const { engine, runId, token } = await asked(
       aFlow(async () => {
         const { token, future } = callback();
@@ -228,7 +230,7 @@ describe('a callback', () => {
         return [future.status, (await future.exception())?.message];
       }),
     );
-    await engine.complete(token, 1);
+    expect(await thrownBy(() => engine.complete(token, 1))).toMatchObject({ code: 'CALLBACK_CLOSED' });
     expect(await engine.future(runId)).toEqual(['CANCELLED', 'event "callback" (0) was cancelled: no need']);
     await engine.assertReplays();
   });
@@ -354,18 +356,18 @@ describe('a time-out', () => {
     await engine.assertReplays();
   });
 
-  test('leaves later answers without effect', async () => {
+  test('refuses later answers', async () => {
     const { engine, runId, token } = await asked(
       aFlow(async () => {
         const { token, future } = callback({ timeout: '1h' });
         await mail(token);
         const error = (await future.exception()) as { code?: string } | undefined;
-        await complete(token, 'late');
+        const refused = await complete(token, 'late').catch((late: { code: string }) => late.code);
         await sleep('1h');
-        return [error?.code, future.status];
+        return [error?.code, refused, future.status];
       }),
     );
-    expect(await engine.future(runId)).toEqual(['CALLBACK_TIMEOUT', 'FAILED']);
+    expect(await engine.future(runId)).toEqual(['CALLBACK_TIMEOUT', 'CALLBACK_CLOSED', 'FAILED']);
     expect(token).toBe(tokens[0]);
     await engine.assertReplays();
   });
@@ -379,7 +381,8 @@ describe('a time-out', () => {
       const answering = sleep
         .start(answerAfter)
         .result()
-        .then(() => complete(token, 'answered'));
+        .then(() => complete(token, 'answered'))
+        .catch((error: { code: string }) => expect(error.code).toBe('CALLBACK_CLOSED'));
       const value = await future.result().catch((error: { code: string }) => error.code);
       await answering;
       return value;
@@ -539,7 +542,8 @@ test.each([
     const answering = sleep
       .start('5m')
       .result()
-      .then(() => complete(token, 'yes'));
+      .then(() => complete(token, 'yes'))
+      .catch((error: { code: string }) => expect(error.code).toBe('CALLBACK_CLOSED'));
     const names = await race([future, sleep.start('1h'), step.start('quick')]);
     await answering;
     return names;

@@ -1,6 +1,6 @@
 import { TimeoutError, UsageError } from '../../errors/errors.js';
 import type { Waiter } from '../../futures/future.js';
-import { decodeAttempts, encodeAttempts, NO_ATTEMPTS } from '../../journal/attempt-notes.js';
+import { type AttemptNotes, decodeAttempts, encodeAttempts, NO_ATTEMPTS } from '../../journal/attempt-notes.js';
 import { whatIs } from '../../model/named.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus } from '../../model/statuses.js';
@@ -65,7 +65,7 @@ abstract class Messaged extends Operation {
     const { id: input, status, outcome, finishedAt } = message;
     const known = this.recovered && entry.status === status;
     // It had its message before it could wait.
-    if (!this.written) this.announce();
+    if (!this.begun) this.announce();
     Object.assign(entry, { status, outcome, finishedAt, input });
     if (!known) {
       run.whenCurrent(() => {
@@ -201,9 +201,20 @@ export class Callback extends Messaged {
   /** Whoever has the token is still at it. */
   heartbeat(): void {
     if (this.stopped || this.entry.seq !== null || this.#limits.heartbeatTimeoutMs === undefined) return;
-    this.entry.attempts = encodeAttempts({ ...NO_ATTEMPTS, heartbeatAt: this.run.host.clock.now() });
-    this.write();
+    this.#note({ heartbeatAt: this.run.host.clock.now() });
     this.rearm();
+  }
+
+  /** An answer has come, and is on its way to it. The first counts. */
+  isAnsweredBy(messageId: string): void {
+    const { attempts, seq } = this.entry;
+    if (this.stopped || seq !== null || decodeAttempts(attempts).answer !== undefined) return;
+    this.#note({ answer: messageId });
+  }
+
+  /** Who has its token is to learn that it was cancelled, however early. */
+  protected override get written(): boolean {
+    return true;
   }
 
   protected get deadline(): Deadline | undefined {
@@ -217,5 +228,9 @@ export class Callback extends Messaged {
         ? `was not completed within its timeout of ${timeoutMs} ms`
         : `had no heartbeat for longer than its heartbeatTimeout of ${heartbeatTimeoutMs} ms`;
     return { atMs, error: () => new TimeoutError('CALLBACK_TIMEOUT', `callback "${name}" (operation ${id} of run ${runId}) ${why}`) };
+  }
+  #note(notes: Partial<AttemptNotes>): void {
+    this.entry.attempts = encodeAttempts({ ...decodeAttempts(this.entry.attempts), ...notes });
+    this.write();
   }
 }

@@ -141,9 +141,14 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
     events.emit('operation:started', { runId, operationId: id, kind: kind as OperationKind, name });
   }
 
-  /** Whether it was dispatched, here or by an earlier execution, so that there is something to stop and an entry to close. */
-  protected get written(): boolean {
+  /** Whether it was dispatched, here or by an earlier execution. */
+  protected get begun(): boolean {
     return this.#dispatched || this.#recovered;
+  }
+
+  /** Whether there is something to stop and an entry to close. */
+  protected get written(): boolean {
+    return this.begun;
   }
 
   /** Whether its start was recorded by an earlier execution. */

@@ -39,6 +39,14 @@ export class Inbox {
       .map(messageOf);
   }
 
+  /** Messages of one run, also of one without an owner. */
+  of(runId: string): InboxMessage[] {
+    return this.#connection
+      .statement('SELECT id, run_id, kind, payload FROM perdure_inbox WHERE run_id = ? ORDER BY id')
+      .all([runId])
+      .map(messageOf);
+  }
+
   remove(ids: readonly number[]): void {
     this.#connection.statement('DELETE FROM perdure_inbox WHERE id IN (SELECT value FROM json_each(?))').run([JSON.stringify(ids)]);
   }

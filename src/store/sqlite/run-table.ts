@@ -60,6 +60,11 @@ export class RunTable {
     ]).map(operationOf);
   }
 
+  operation(runId: string, operationId: string): OperationRecord | undefined {
+    const query = `SELECT ${OPERATION_COLUMNS.join(', ')} FROM perdure_operations WHERE run_id = ? AND id = ?`;
+    return this.#rows(query, [runId, operationId]).map(operationOf)[0];
+  }
+
   get(runIds: readonly string[]): RunRecord[] {
     return this.#rows(`${SELECT_RUNS} WHERE id IN (SELECT value FROM json_each(?))`, [JSON.stringify(runIds)]).map(runOf);
   }

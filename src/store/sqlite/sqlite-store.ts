@@ -168,6 +168,11 @@ class SqliteStore implements Store {
     return connection.run(`load the journal of run ${runId}`, () => runs.journal(runId));
   }
 
+  async operation(runId: string, operationId: string): Promise<OperationRecord | undefined> {
+    const { connection, runs } = this.#use();
+    return connection.run(`read operation ${operationId} of run ${runId}`, () => runs.operation(runId, operationId));
+  }
+
   async commit(batch: CommitBatch): Promise<RunRecord[]> {
     return this.#use().commits.write(batch);
   }
@@ -180,6 +185,11 @@ class SqliteStore implements Store {
   async readInbox(workerId: string): Promise<InboxMessage[]> {
     const { connection, inbox } = this.#use();
     return connection.run('read the inbox', () => inbox.read(workerId));
+  }
+
+  async inbox(runId: string): Promise<InboxMessage[]> {
+    const { connection, inbox } = this.#use();
+    return connection.run(`read the inbox of run ${runId}`, () => inbox.of(runId));
   }
 
   async getRuns(runIds: readonly string[]): Promise<RunRecord[]> {

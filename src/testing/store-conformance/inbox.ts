@@ -28,6 +28,29 @@ export const inbox: readonly StoreCase[] = area('inbox', {
       true,
     );
   },
+  'the messages of one run are read by any process until a commit takes them (S7)': async (connect) => {
+    const store = await withRuns(await connect(), 'a', 'b');
+    for (const [runId, payload] of [
+      ['a', '1'],
+      ['b', '2'],
+      ['a', '3'],
+    ] as const)
+      await store.send(messageTo(runId, payload));
+    const other = await connect();
+    const [first, second, ...others] = await other.inbox('a');
+    assertEqual([first?.payload, second?.payload, others.length], ['1', '3', 0]);
+    assertEqual(
+      await other.inbox('a'),
+      (await store.readInbox('w1')).filter(({ runId }) => runId === 'a'),
+    );
+    assertEqual(await other.inbox('unknown'), []);
+    await store.commit(batchOf({ taken: [first?.id ?? 0] }));
+    assertEqual(await other.inbox('a'), [second]);
+    await store.commit(batchOf({ ends: [blockOf('a', 'NON_DETERMINISM')] }));
+    assertEqual(await other.inbox('a'), [second]);
+    await store.commit(batchOf({ ends: [endOf('b')] }));
+    assertEqual(await other.inbox('b'), []);
+  },
   'an id is never given twice': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.send(messageTo('id'));

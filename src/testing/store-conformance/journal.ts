@@ -14,6 +14,27 @@ export const journal: readonly StoreCase[] = area('journal', {
     await store.commit(batchOf({ operations: [timer, child] }));
     assertEqual(await store.loadJournal('id'), [child, timer]);
   },
+  'one entry is read by its id, in its last state (S4)': async (connect) => {
+    const store = await withRuns(await connect(), 'id', 'other');
+    const timer = startOf('id', '4.0.2', { kind: 'timer', name: 'sleep', input: null, dueAt: 1_800_000_000_000 });
+    await store.commit(batchOf({ operations: [timer, startOf('id', '5'), outcomeOf('other', '5', 1)] }));
+    await store.commit(batchOf({ operations: [outcomeOf('id', '5', 1)] }));
+    const other = await connect();
+    assertEqual(await other.operation('id', '4.0.2'), timer);
+    assertEqual(await other.operation('id', '5'), outcomeOf('id', '5', 1));
+  },
+  'an entry that is not there is undefined': async (connect) => {
+    const store = await withRuns(await connect(), 'id');
+    await store.commit(batchOf({ operations: [startOf('id', '1')] }));
+    assertEqual(await store.operation('id', '10'), undefined);
+    assertEqual(await store.operation('unknown', '1'), undefined);
+  },
+  'an entry that is read is a copy': async (connect) => {
+    const store = await withRuns(await connect(), 'id');
+    await store.commit(batchOf({ operations: [startOf('id', '1')] }));
+    Object.assign((await store.operation('id', '1')) as object, { name: 'changed' });
+    assertEqual(await store.operation('id', '1'), startOf('id', '1'));
+  },
   'outcomes come in the order of seq, starts after them': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     const seqs = [10, 2, 9, 1, 100, 3];

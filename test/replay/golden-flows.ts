@@ -104,3 +104,27 @@ export const changed: Flow<[], unknown> = flow('golden-changed', async () => {
   await step('work');
   return [before, patched('golden-second-change'), await step('more')];
 });
+
+/** Which of the two branches has the first letter depends on the turn in which the code is told that the first one leaves behind. */
+export const leftBehind: Flow<[], unknown> = flow('golden-left-behind', async () => {
+  const reading = async (): Promise<void> => {
+    try {
+      await sleep('30d');
+    } finally {
+      await shield(async () => step(`read ${await event<string>('letter')}`));
+    }
+  };
+  const result = await parallel([
+    async () => {
+      parallel.start([reading, () => parallel([reading])]);
+      return step('leaves');
+    },
+    async () => [await step('goes on'), await event<string>('letter')],
+  ]);
+  map.start([1, 2], async (item) => {
+    for (let round = 0; round < 120; round += 1) await sleep('1d').catch(() => undefined);
+    await shield(() => step(`gives back ${item}`));
+  });
+  await step('ends');
+  return result.getResults();
+});

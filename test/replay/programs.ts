@@ -11,6 +11,7 @@ import {
   event,
   type Flow,
   flow,
+  flowContext,
   map,
   now,
   parallel,
@@ -86,6 +87,8 @@ export type Step =
   /** Goes on beside what follows. */
   | { readonly step: 'closure'; readonly program: Program }
   | { readonly step: 'join' }
+  /** Goes on asking, so many times, when it is cancelled. */
+  | { readonly step: 'persist'; readonly times: number }
   | { readonly step: 'throw' };
 
 export type Program = readonly Step[];
@@ -248,6 +251,8 @@ class Machine {
       case 'join':
         // A closure that waited for all closures would wait for itself.
         return at.includes('c') ? undefined : this.join();
+      case 'persist':
+        return this.#tell(at, this.#persist(step.times));
       case 'throw':
         throw new EvalError(at);
     }
@@ -314,6 +319,12 @@ class Machine {
     if (!race) return future;
     const { done } = await wait([future, ...this.#futures], 'FIRST_COMPLETED');
     return [...done].map(({ id }) => id);
+  }
+
+  async #persist(times: number): Promise<number> {
+    let refused = 0;
+    while (refused < times && flowContext().cancelRequested) await act(0, false).catch(() => (refused += 1));
+    return refused;
   }
 
   async #wait(returnWhen: ReturnWhen, timeoutMs: number | null): Promise<string> {
@@ -459,6 +470,7 @@ function level(deeper: number, changes: boolean): Level {
     { weight: 2, arbitrary: fc.record({ step: fc.constant('outer' as const), index, race: fc.boolean() }) },
     { weight: 4, arbitrary: fc.record({ step: fc.constantFrom('look' as const, 'values', 'join') }) },
     { weight: 1, arbitrary: fc.record({ step: fc.constant('throw' as const) }) },
+    { weight: 2, arbitrary: fc.record({ step: fc.constant('persist' as const), times: fc.integer({ min: 60, max: 130 }) }) },
     { weight: 1, arbitrary: fc.constant<Step>({ step: 'kept' }) },
     ...(inner === undefined || !changes
       ? []

@@ -1,5 +1,5 @@
 import { RETRY_OPTION } from '../engine/options.js';
-import { DURATION, isOneOf, type OptionTable } from '../errors/options.js';
+import { DURATION, isOneOf, mergedOptions, type OptionTable } from '../errors/options.js';
 import { givenDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
 import type { AttemptPolicy, Execution } from '../runtime/definitions.js';
@@ -40,5 +40,5 @@ export function attemptPolicy(caller: string, options: AttemptOptions): AttemptP
     heartbeatTimeoutMs: givenDuration(heartbeatTimeout, `${caller}: heartbeatTimeout`),
     execution,
   };
-  return Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined));
+  return mergedOptions(Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined)));
 }

@@ -1,5 +1,5 @@
 import { UsageError } from '../errors/errors.js';
-import { checkOptions, DURATION, isText, type OptionTable, readOptions, TEXT } from '../errors/options.js';
+import { DURATION, isText, type OptionTable, readOptions, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import { givenDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
@@ -57,9 +57,8 @@ export function event<T = unknown>(name: string, options?: EventOptions): Durabl
  * await mailApprover(token);
  * const approved = await future;
  */
-export function callback<T = unknown>(options: CallbackOptions = {}): Callback<T> {
-  checkOptions('callback()', options, CALLBACK_OPTIONS);
-  const { name = 'callback', timeout, heartbeatTimeout } = options;
+export function callback<T = unknown>(options?: CallbackOptions): Callback<T> {
+  const { name = 'callback', timeout, heartbeatTimeout } = readOptions('callback()', options, CALLBACK_OPTIONS);
   const limits = {
     timeoutMs: givenDuration(timeout, 'callback(): timeout'),
     heartbeatTimeoutMs: givenDuration(heartbeatTimeout, 'callback(): heartbeatTimeout'),

@@ -4,7 +4,18 @@ import { openImplicitEngine } from '../engine/implicit-engine.js';
 import { RETRY_OPTION, SERDES_OPTION } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import type { FlowCallOptions } from '../engine/startables.js';
-import { DURATION, isBoolean, isFunction, isPositiveInteger, type OptionTable, POLICY, readOptions, TEXT } from '../errors/options.js';
+import {
+  DURATION,
+  isBoolean,
+  isFunction,
+  isPositiveInteger,
+  mergedOptions,
+  NO_OPTIONS,
+  type OptionTable,
+  POLICY,
+  readOptions,
+  TEXT,
+} from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import { givenDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
@@ -112,7 +123,7 @@ function makeFlow(name: string, body: Body, options: FlowOptions | undefined): F
   const timeoutMs = givenDuration(timeout, `flow "${name}": timeout`);
   const definition: FlowDefinition = { kind: 'flow', name, version: version ?? 1, body, leaks, serdes, timeoutMs, retry };
   registry.addFlow(definition, replace === true);
-  return callableFlow(definition, version !== undefined, {});
+  return callableFlow(definition, version !== undefined, NO_OPTIONS);
 }
 
 function callableFlow(definition: FlowDefinition, versionGiven: boolean, options: FlowCallOptions): Flow<unknown[], unknown> {
@@ -130,7 +141,7 @@ function callableFlow(definition: FlowDefinition, versionGiven: boolean, options
       const caller = `flow "${definition.name}".with()`;
       const { timeout, ...call } = readOptions(caller, more, CALL_OPTIONS);
       const timeoutMs = givenDuration(timeout, `${caller}: timeout`) ?? options.timeoutMs;
-      return callableFlow(definition, versionGiven, { ...options, ...call, timeoutMs });
+      return callableFlow(definition, versionGiven, mergedOptions(options, call, { timeoutMs }));
     },
   });
 }

@@ -3,6 +3,7 @@ import { Engine } from '../engine/engine.js';
 import { jsonLogger } from '../engine/json-logger.js';
 import { type EngineOptions, readEngineOptions } from '../engine/options.js';
 import { UsageError } from '../errors/errors.js';
+import { optionOf } from '../errors/options.js';
 import { currentPlace } from '../runtime/current-scope.js';
 
 /**
@@ -39,5 +40,6 @@ function makeEngine(options: EngineOptions | undefined): Engine {
 
 /** One that is opened to look at a store does not start runs there, unless that is asked for. */
 function takesCalls(options: EngineOptions | undefined): boolean {
-  return options?.default ?? options?.execute !== false;
+  const given = options ?? {};
+  return (optionOf(given, 'default') ?? optionOf(given, 'execute') !== false) as boolean;
 }

@@ -1,6 +1,6 @@
 import { findStartable, type StartableAction } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
-import { checkOptions, DURATION, isFunction, type OptionTable, TEXT } from '../errors/options.js';
+import { DURATION, isFunction, type OptionTable, readOptions, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import { givenDuration } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
@@ -42,11 +42,10 @@ const OPTIONS: OptionTable = {
 
 function begin(caller: string, look: unknown, options: WaitForConditionOptions<unknown>, entryPoint?: EntryPoint): DurableFuture<unknown> {
   const { definition, options: call } = requireAction(caller, look);
-  checkOptions(caller, options, OPTIONS);
-  if (!isFunction(options?.strategy))
+  const { initial, strategy, timeout, name = call.name } = readOptions(caller, options, OPTIONS);
+  if (strategy === undefined)
     throw new UsageError('INVALID_OPTION', `${caller}: the option "strategy" is required: a function of the state`);
   if (!('initial' in options)) throw new UsageError('INVALID_OPTION', `${caller}: the option "initial" is required: a state`);
-  const { initial, strategy, timeout, name = call.name } = options;
   const scheduleTimeoutMs = givenDuration(timeout, `${caller}: timeout`);
   const attempts = scheduleTimeoutMs === undefined ? call.attempts : { ...call.attempts, scheduleTimeoutMs };
   const next = (state: unknown, count: number): number | undefined =>

@@ -1,5 +1,5 @@
 import { systemClock } from '../clock/system-clock.js';
-import { checkOptions, DURATION } from '../errors/options.js';
+import { DURATION, type OptionTable, readOptions } from '../errors/options.js';
 import {
   ALL_COMPLETED,
   completionOrder,
@@ -45,7 +45,7 @@ export async function wait<F extends CompletedFuture<DurableFuture<unknown>>>(
   options: ReturnWhen | WaitOptions = ALL_COMPLETED,
 ): Promise<WaitResult<F>> {
   const place = waitPlace('wait()');
-  const { returnWhen = ALL_COMPLETED, timeout } = readOptions(options);
+  const { returnWhen = ALL_COMPLETED, timeout } = readWaitOptions(options);
   const limitMs = givenDuration(timeout, 'wait(): timeout');
   return waitFor(requireFutures(futures, 'wait()'), returnWhen, limitMs, place);
 }
@@ -75,11 +75,11 @@ function waitPlace(caller: string): WaitPlace {
   return place === undefined ? OUTSIDE : place.run.waitPlace(place);
 }
 
-function readOptions(options: ReturnWhen | WaitOptions): WaitOptions {
-  const read: WaitOptions = typeof options === 'string' ? { returnWhen: options } : options;
-  checkOptions('wait()', read, {
-    returnWhen: [(value) => RETURN_WHEN.includes(value as ReturnWhen), `one of ${RETURN_WHEN.join(', ')}`],
-    timeout: DURATION,
-  });
-  return read;
+const WAIT_OPTIONS: OptionTable = {
+  returnWhen: [(value) => RETURN_WHEN.includes(value as ReturnWhen), `one of ${RETURN_WHEN.join(', ')}`],
+  timeout: DURATION,
+};
+
+function readWaitOptions(options: ReturnWhen | WaitOptions): WaitOptions {
+  return readOptions('wait()', typeof options === 'string' ? { returnWhen: options } : options, WAIT_OPTIONS);
 }

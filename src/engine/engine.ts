@@ -5,9 +5,9 @@ import type { Codec } from '../codec/codec.js';
 import { thrownError } from '../codec/error-parts.js';
 import { StorageError, UsageError } from '../errors/errors.js';
 import { requireOneVersion } from '../errors/one-version.js';
-import { checkOptions, DURATION, isText, POLICY, readOptions, TEXT } from '../errors/options.js';
+import { DURATION, isText, mergedOptions, POLICY, readOptions, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import { requireDuration, requireReason } from '../futures/future.js';
+import { givenDuration, requireReason } from '../futures/future.js';
 import { isReservedId } from '../journal/numbering.js';
 import type { Duration } from '../model/duration.js';
 import type { Logger } from '../model/logger.js';
@@ -34,11 +34,11 @@ import { type OperationInfo, type OperationsSource, operationsTree } from './ope
 import { type EngineOptions, engineCodec } from './options.js';
 import { Outbox } from './outbox.js';
 import { flowNotRegistered, registry } from './registry.js';
-import { checkRetention, prune, pruneSome, type Retention } from './retention.js';
+import { prune, pruneSome, type Retention, readRetention } from './retention.js';
 import type { RootFuture } from './root-future.js';
 import { Roots } from './roots.js';
 import { type RunDetails, runDetails } from './run-details.js';
-import { checkListFilter, type ListFilter, type RunInfo, runInfo, runNotFound } from './run-info.js';
+import { type ListFilter, type RunInfo, readListFilter, runInfo, runNotFound } from './run-info.js';
 import { warnOfShortNames } from './short-names.js';
 import { type FlowCallOptions, requireFlow, requireStart } from './startables.js';
 
@@ -166,10 +166,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   start<A extends readonly unknown[], R>(flow: StartableFlow<A, R>, args: A, options?: StartOptions): DurableFuture<R> {
     const startable = requireStart(flow, args, 'engine.start(flow, args)');
     const given = readOptions('engine.start()', options, { id: TEXT, leaks: POLICY });
-    return this.startRun(registry.toStart(startable), args, {
-      ...startable.options,
-      ...given,
-    }) as DurableFuture<R>;
+    return this.startRun(registry.toStart(startable), args, mergedOptions(startable.options, given)) as DurableFuture<R>;
   }
 
   /** As `start`, for a definition that is known already. */
@@ -243,9 +240,9 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   /** The runs that meet all conditions, newest first. */
   list(filter: ListFilter = {}): Promise<RunInfo[]> {
     return this.#calls.make('engine.list()', async () => {
-      checkListFilter(filter);
+      const given = readListFilter(filter);
       await this.#ready();
-      return (await this.#store.listRuns(filter)).map((record) => runInfo(record, this.#codecOf(record)));
+      return (await this.#store.listRuns(given)).map((record) => runInfo(record, this.#codecOf(record)));
     });
   }
 
@@ -351,9 +348,9 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    */
   prune(retention: Retention): Promise<number> {
     return this.#calls.make('engine.prune()', async () => {
-      checkRetention('engine.prune()', retention);
+      const given = readRetention('engine.prune()', retention);
       await this.#ready();
-      return prune({ prune: (query) => this.#openStore('engine.prune()').prune(query) }, retention, this.#clock);
+      return prune({ prune: (query) => this.#openStore('engine.prune()').prune(query) }, given, this.#clock);
     });
   }
 
@@ -375,8 +372,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    */
   close(options?: { timeout?: Duration }): Promise<void> {
     refuseInFlow('engine.close()');
-    checkOptions('engine.close()', options, { timeout: DURATION });
-    const timeout = options?.timeout === undefined ? DEFAULT_CLOSE_MS : requireDuration(options.timeout, 'close(): timeout');
+    const given = readOptions('engine.close()', options, { timeout: DURATION });
+    const timeout = givenDuration(given.timeout, 'close(): timeout') ?? DEFAULT_CLOSE_MS;
     this.#closing ??= inCleanContext(() => this.#close(timeout));
     return this.#closing;
   }

@@ -7,6 +7,7 @@ import {
   isFunction,
   isPositiveInteger,
   isText,
+  mergedOptions,
   type OptionRule,
   type OptionTable,
   POLICY,
@@ -16,7 +17,7 @@ import type { Logger } from '../model/logger.js';
 import type { LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
 import type { RetryStrategy } from '../runtime/retry-strategy.js';
 import type { Store } from '../store/store.js';
-import { checkRetention, type Retention } from './retention.js';
+import { type Retention, readRetention } from './retention.js';
 
 /** How an engine is opened. */
 export interface EngineOptions {
@@ -98,8 +99,8 @@ export function readEngineOptions<T extends EngineOptions>(
   table: OptionTable = ENGINE_OPTIONS,
 ): Partial<T> {
   const given = readOptions(caller, options, table);
-  if (given.retention !== undefined) checkRetention(`${caller}: retention`, given.retention);
-  return given;
+  if (given.retention === undefined) return given;
+  return mergedOptions<Partial<T>>(given, { retention: readRetention(`${caller}: retention`, given.retention) } as Partial<T>);
 }
 
 const DEFAULT_MAX_VALUE_BYTES = 4 * 1024 * 1024;

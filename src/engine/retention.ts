@@ -1,6 +1,6 @@
 import type { Clock } from '../clock/clock.js';
 import { UsageError } from '../errors/errors.js';
-import { checkOptions, DURATION, type OptionTable } from '../errors/options.js';
+import { DURATION, type OptionTable, readOptions } from '../errors/options.js';
 import { requireDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
 import type { Store } from '../store/store.js';
@@ -24,13 +24,14 @@ const TABLE: OptionTable = {
 const CHUNK = 500;
 
 /** @throws {UsageError} `INVALID_OPTION` or `INVALID_DURATION` */
-export function checkRetention(caller: string, retention: Retention): void {
-  checkOptions(caller, retention, TABLE);
-  const { age, count } = retention ?? {};
+export function readRetention(caller: string, retention: Retention): Retention {
+  const given = readOptions(caller, retention, TABLE);
+  const { age, count } = given;
   if (age === undefined && count === undefined) {
     throw new UsageError('INVALID_OPTION', `${caller}: say what to keep: { age: '30d' }, { count: 10_000 }, or both`);
   }
   if (age !== undefined) requireDuration(age, `${caller}: age`);
+  return given as Retention;
 }
 
 /** Deletes what is not to be kept, in steps between which others have their turn. Returns how many runs are gone. */

@@ -1,6 +1,6 @@
 import type { Codec } from '../codec/codec.js';
 import { UsageError } from '../errors/errors.js';
-import { checkOptions, isOneOf, isPositiveInteger, isText } from '../errors/options.js';
+import { isOneOf, isPositiveInteger, isText, readOptions } from '../errors/options.js';
 import type { RunRecord } from '../model/records.js';
 import { type BlockedCode, RUN_STATUSES, type RunStatus } from '../model/statuses.js';
 
@@ -33,8 +33,8 @@ export interface ListFilter {
 
 const isStatus = isOneOf(...RUN_STATUSES);
 
-export function checkListFilter(filter: ListFilter | undefined): void {
-  checkOptions('engine.list()', filter, {
+export function readListFilter(filter: ListFilter | undefined): ListFilter {
+  return readOptions('engine.list()', filter, {
     flow: [isText, 'the name of a flow'],
     status: [(value) => (Array.isArray(value) ? value.every(isStatus[0]) : isStatus[0](value)), `${isStatus[1]}, or an array of them`],
     limit: [isPositiveInteger, 'a whole number above 0'],

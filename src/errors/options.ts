@@ -10,16 +10,17 @@ export type OptionTable = Readonly<Record<string, OptionRule>>;
 
 /**
  * The options that are given: those that are `undefined` count as left out. Each is read once, so what was checked is what is used. What an object
- * inherits counts like what it has, a getter of its class for one; but what it inherits may be unknown, as the methods of a class are.
+ * inherits counts like what it has, a getter of its class for one; but what it inherits may be unknown, as the methods of a class are. What some code
+ * has put into `Object.prototype` is no option, neither here nor in what is returned, which inherits nothing.
  *
  * @throws {UsageError} `INVALID_OPTION` when one is unknown or of the wrong kind.
  */
 export function readOptions<T extends object>(caller: string, options: T | undefined, table: OptionTable): Partial<T> {
-  if (options === undefined) return {};
+  if (options === undefined) return NO_OPTIONS as Partial<T>;
   requireKnown(caller, options, table);
-  const given: Record<string, unknown> = {};
+  const given = mergedOptions<Record<string, unknown>>();
   for (const [name, [check, expected]] of Object.entries(table)) {
-    const value = (options as Readonly<Record<string, unknown>>)[name];
+    const value = optionOf(options, name);
     if (value === undefined) continue;
     if (!check(value)) throw new UsageError('INVALID_OPTION', `${caller}: the option "${name}" must be ${expected}`);
     given[name] = value;
@@ -27,9 +28,25 @@ export function readOptions<T extends object>(caller: string, options: T | undef
   return given as Partial<T>;
 }
 
-/** As `readOptions`, for one who reads them where they are. @throws {UsageError} `INVALID_OPTION` */
-export function checkOptions(caller: string, options: unknown, table: OptionTable): void {
-  readOptions(caller, options as object | undefined, table);
+/** Options that were read, put together: those of later parts win. */
+export function mergedOptions<T extends object>(...parts: readonly object[]): T {
+  return Object.assign(Object.create(null), ...parts);
+}
+
+/** No option at all. */
+export const NO_OPTIONS: Readonly<Record<never, never>> = Object.freeze(mergedOptions());
+
+/** The value of an option, if the object has it, or inherits it from something else than `Object.prototype`. */
+export function optionOf(options: object, name: string): unknown {
+  if (name in Object.prototype && !isGiven(options, name)) return undefined;
+  return (options as Readonly<Record<string, unknown>>)[name];
+}
+
+function isGiven(options: object, name: string): boolean {
+  for (let each: object | null = options; each !== null && each !== Object.prototype; each = Object.getPrototypeOf(each)) {
+    if (Object.hasOwn(each, name)) return true;
+  }
+  return false;
 }
 
 function requireKnown(caller: string, options: unknown, table: OptionTable): void {

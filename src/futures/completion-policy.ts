@@ -1,6 +1,6 @@
 import { inCleanContext } from '../clock/clean-context.js';
 import { UsageError } from '../errors/errors.js';
-import { isFunction } from '../errors/options.js';
+import { isFunction, mergedOptions } from '../errors/options.js';
 import { disown } from '../model/disowned.js';
 import type { BatchItemStatus, CompletionReason } from '../model/statuses.js';
 
@@ -86,7 +86,7 @@ export function reasonToComplete(policy: CompletionPolicy, progress: BatchProgre
   const { succeeded, failed, total } = progress;
   if (total === 0) return 'ALL_COMPLETED';
   const all = succeeded + failed === total ? 'ALL_COMPLETED' : undefined;
-  if ('shouldComplete' in policy) return customReason(policy, progress) ?? all;
+  if (isCustom(policy)) return customReason(policy, progress) ?? all;
   const {
     minSuccessful = Number.POSITIVE_INFINITY,
     toleratedFailureCount = Number.POSITIVE_INFINITY,
@@ -94,6 +94,10 @@ export function reasonToComplete(policy: CompletionPolicy, progress: BatchProgre
   } = policy;
   if (failed > toleratedFailureCount || failed * 100 > toleratedFailurePercentage * total) return 'FAILURE_TOLERANCE_EXCEEDED';
   return all ?? (succeeded >= minSuccessful ? 'MIN_SUCCESSFUL_REACHED' : undefined);
+}
+
+function isCustom(policy: CompletionPolicy): policy is CustomCompletion {
+  return Object.hasOwn(policy, 'shouldComplete');
 }
 
 function customReason(
@@ -161,7 +165,9 @@ export function readCompletion(caller: string, config: unknown, total: number, s
     }
   }
   if (given.length === 0) return standard;
-  const { shouldComplete, minSuccessful, toleratedFailureCount, toleratedFailurePercentage } = Object.fromEntries(given);
+  const { shouldComplete, minSuccessful, toleratedFailureCount, toleratedFailurePercentage } = mergedOptions<
+    CompletionThresholds & Partial<CustomCompletion>
+  >(Object.fromEntries(given));
   if (shouldComplete !== undefined) {
     if (given.length > 1) fail(' has shouldComplete and limits: give one or the other');
     if (!isFunction(shouldComplete)) fail('.shouldComplete must be a function');

@@ -1,7 +1,7 @@
 import type { Codec } from '../codec/codec.js';
 import { describeKind } from '../codec/value-kinds.js';
 import { CancelledError, TimeoutError, UsageError } from '../errors/errors.js';
-import { checkOptions, DURATION } from '../errors/options.js';
+import { DURATION, readOptions } from '../errors/options.js';
 import { type Duration, durationMs } from '../model/duration.js';
 import { whatIs } from '../model/named.js';
 import type { Outcome } from '../model/outcome.js';
@@ -414,8 +414,7 @@ export function givenDuration(duration: Duration | undefined, what: string): num
 
 function readLimit(options: WaitLimit | undefined): number | undefined {
   if (options === undefined) return undefined;
-  checkOptions('waiting for a future', options, { timeout: DURATION });
-  return givenDuration(options.timeout, 'timeout');
+  return givenDuration(readOptions('waiting for a future', options, { timeout: DURATION }).timeout, 'timeout');
 }
 
 /** The error of an outcome, or of reading it. */

@@ -215,11 +215,12 @@ export class Attempts {
     this.#leaveAttempt();
     const { host, policy, name } = this.#of;
     const failedAt = host.clock.now();
-    const decided = decideRetry(policy.retry ?? host.retry, error, this.#number, `action "${name}"`);
-    const nextAt = 'delayMs' in decided ? failedAt + decided.delayMs : undefined;
+    const { logger, retry } = host;
+    const next = decideRetry({ strategy: policy.retry ?? retry, error, attempt: this.#number, what: `action "${name}"`, logger });
+    const nextAt = next && failedAt + next.delayMs;
     this.#noteFailure(error, nextAt);
-    if ('error' in decided) this.#finallyFailed(decided.error);
-    else this.#goOnWith({ ...this.#notes, nextAt, maxAttempts: decided.maxAttempts });
+    if (next === undefined) this.#finallyFailed(error);
+    else this.#goOnWith({ ...this.#notes, nextAt, maxAttempts: next.maxAttempts });
   }
 
   /** The attempt under way has failed; listeners are told, and when the next is due. */

@@ -1,4 +1,5 @@
 import { nanoid } from 'nanoid';
+import { mergedOptions, NO_OPTIONS } from '../errors/options.js';
 import type { RunRecord } from '../model/records.js';
 import type { AttemptPolicy, LeakPolicy } from './definitions.js';
 import type { RunHost } from './host.js';
@@ -84,5 +85,5 @@ export function beganAt(record: RunRecord): number {
 }
 
 export function runOptions(record: RunRecord): RunOptions {
-  return record.options === null ? {} : (JSON.parse(record.options) as RunOptions);
+  return record.options === null ? NO_OPTIONS : mergedOptions(JSON.parse(record.options) as RunOptions);
 }

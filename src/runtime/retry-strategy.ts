@@ -3,10 +3,12 @@ import { thrownError } from '../codec/error-parts.js';
 import type { ErrorClass } from '../codec/error-registry.js';
 import { foreignBuiltinName } from '../codec/value-kinds.js';
 import { NonRetryableError, UsageError } from '../errors/errors.js';
-import { checkOptions, DURATION, isFunction, isOneOf, type OptionRule, type OptionTable } from '../errors/options.js';
+import { DURATION, isFunction, isOneOf, type OptionRule, type OptionTable, optionOf, readOptions } from '../errors/options.js';
 import { requireDuration } from '../futures/future.js';
 import { disown } from '../model/disowned.js';
 import type { Duration } from '../model/duration.js';
+import type { Logger } from '../model/logger.js';
+import { plainError } from './events.js';
 
 /** Whether there is to be another attempt, and after how long. Default: at once. */
 export interface RetryDecision {
@@ -17,14 +19,23 @@ export interface RetryDecision {
 /** Decides after a failed attempt. `attempt` is its number, from 1. It is asked once for each: what it decides is recorded. */
 export type RetryStrategy = (error: Error, attempt: number) => RetryDecision;
 
-/** What comes after a failed attempt: another, or the end. */
-export type RetryOutcome =
-  | {
-      readonly delayMs: number;
-      /** How many attempts there are at most, where the strategy says so. */
-      readonly maxAttempts: number | undefined;
-    }
-  | { readonly error: unknown };
+/** The next attempt. */
+interface NextAttempt {
+  readonly delayMs: number;
+  /** How many attempts there are at most, where the strategy says so. */
+  readonly maxAttempts: number | undefined;
+}
+
+/** An attempt that failed, and who decides what comes after it. */
+interface FailedAttempt {
+  readonly strategy: RetryStrategy | undefined;
+  readonly error: unknown;
+  /** Its number, from 1. */
+  readonly attempt: number;
+  /** Whose strategy it is, for messages: `action "charge"`. */
+  readonly what: string;
+  readonly logger: Logger;
+}
 
 /** A strategy that says how many attempts there are at most, for those who ask what a run waits for. */
 interface LimitedStrategy extends RetryStrategy {
@@ -67,9 +78,9 @@ const TABLE: OptionTable = {
 const GIVE_UP: RetryDecision = { retry: false };
 
 /** Retries an operation after delays that grow. @throws {UsageError} `INVALID_OPTION` or `INVALID_DURATION`. */
-export function createRetryStrategy(options: RetryOptions = {}): RetryStrategy {
-  checkOptions('createRetryStrategy()', options, TABLE);
-  const { maxAttempts = 3, initialDelay = '5s', maxDelay = '5m', backoffRate = 2, jitter = 'FULL', retryable } = options;
+export function createRetryStrategy(options?: RetryOptions): RetryStrategy {
+  const given = readOptions('createRetryStrategy()', options, TABLE);
+  const { maxAttempts = 3, initialDelay = '5s', maxDelay = '5m', backoffRate = 2, jitter = 'FULL', retryable } = given;
   const initialMs = requireDuration(initialDelay, 'createRetryStrategy(): initialDelay');
   const maxMs = requireDuration(maxDelay, 'createRetryStrategy(): maxDelay');
   const worthIt = predicate(retryable);
@@ -99,15 +110,15 @@ export const RetryPresets: {
   none: () => () => GIVE_UP,
   default: () => createRetryStrategy({ maxAttempts: 6, initialDelay: '5s', maxDelay: '60s' }),
   transient: () => createRetryStrategy({ maxAttempts: 3, initialDelay: '200ms', maxDelay: '2s', jitter: 'HALF' }),
-  linear: (options = {}) => {
-    checkOptions('RetryPresets.linear()', options, { maxAttempts: ATTEMPTS, increment: DURATION });
-    const { maxAttempts = 5, increment = '1s' } = options;
+  linear: (options) => {
+    const table = { maxAttempts: ATTEMPTS, increment: DURATION };
+    const { maxAttempts = 5, increment = '1s' } = readOptions('RetryPresets.linear()', options, table);
     const incrementMs = requireDuration(increment, 'RetryPresets.linear(): increment');
     return limited(maxAttempts, (attempt) => attempt * incrementMs);
   },
-  fixed: (options = {}) => {
-    checkOptions('RetryPresets.fixed()', options, { maxAttempts: ATTEMPTS, delay: DURATION });
-    const { maxAttempts = 5, delay = '5s' } = options;
+  fixed: (options) => {
+    const table = { maxAttempts: ATTEMPTS, delay: DURATION };
+    const { maxAttempts = 5, delay = '5s' } = readOptions('RetryPresets.fixed()', options, table);
     const delayMs = requireDuration(delay, 'RetryPresets.fixed(): delay');
     return limited(maxAttempts, () => delayMs);
   },
@@ -115,20 +126,20 @@ export const RetryPresets: {
 };
 
 /**
- * Decides what comes after a failed attempt. Without a strategy, and after a `NonRetryableError`, that is the end, with the error; a strategy that fails
- * itself makes an end with its own error. Of a child run the error comes from the journal, where a subclass that is not registered has kept its code only.
- *
- * @param attempt - Its number, from 1.
- * @param what - Whose strategy it is, for messages: `action "charge"`.
+ * Decides what comes after a failed attempt; `undefined`: that was the last. So it is without a strategy, after a `NonRetryableError`, and when the strategy
+ * fails itself, which is logged: the error of the attempt is the one to tell. Of a child run the error comes from the journal, where a subclass that is not
+ * registered has kept its code only.
  */
-export function decideRetry(strategy: RetryStrategy | undefined, error: unknown, attempt: number, what: string): RetryOutcome {
-  if (strategy === undefined) return { error };
+export function decideRetry({ strategy, error, attempt, what, logger }: FailedAttempt): NextAttempt | undefined {
+  if (strategy === undefined || isFinal(error)) return undefined;
   try {
-    if (isFinal(error)) return { error };
     const delayMs = readDecision(inCleanContext(strategy, thrownError(error), attempt), 'retry', `the retry strategy of ${what}`);
-    return delayMs === undefined ? { error } : { delayMs, maxAttempts: mostAttempts(strategy) };
+    return delayMs === undefined ? undefined : { delayMs, maxAttempts: mostAttempts(strategy) };
   } catch (broken) {
-    return { error: broken };
+    logger.warn(`the retry strategy of ${what} failed, so there is no further attempt: ${plainError(broken).message}`, {
+      error: plainError(broken),
+    });
+    return undefined;
   }
 }
 
@@ -142,7 +153,8 @@ function isFinal(error: unknown): boolean {
  * @throws {UsageError} `INVALID_ARGUMENT` or `INVALID_DURATION` when it is no decision.
  */
 export function readDecision(value: unknown, key: 'retry' | 'continue', what: string): number | undefined {
-  const { [key]: goesOn, delay = 0 } = (value ?? {}) as Partial<Record<'retry' | 'continue', unknown>> & { readonly delay?: Duration };
+  const decision = Object(value) as object;
+  const [goesOn, delay = 0] = [optionOf(decision, key), optionOf(decision, 'delay') as Duration | undefined];
   if (typeof goesOn !== 'boolean') {
     disown(value);
     throw new UsageError('INVALID_ARGUMENT', `${what} must return { ${key}: boolean, delay?: duration }`);

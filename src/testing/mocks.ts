@@ -3,7 +3,7 @@ import type { Serdes } from '../codec/serdes.js';
 import { isError } from '../codec/value-kinds.js';
 import { findStartable } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
-import { checkOptions, DURATION } from '../errors/options.js';
+import { DURATION, readOptions } from '../errors/options.js';
 import { requireDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
 import { recognisable } from '../realm/recognisable.js';
@@ -105,8 +105,8 @@ export class Mocks {
   /** @returns What takes the mock away. */
   add(caller: string, target: unknown, standIn: unknown, options: MockOptions<never> | undefined): () => void {
     const of = this.#target(requireDefinition(caller, target));
-    checkOptions(caller, options, { latency: DURATION });
-    const mock: Mock = { standIn, latencyMs: latencyOf(options?.latency, `${caller}: latency`), calls: 0 };
+    const { latency } = readOptions(caller, options, { latency: DURATION });
+    const mock: Mock = { standIn, latencyMs: latencyOf(latency, `${caller}: latency`), calls: 0 };
     of.mock = mock;
     of.mocked = true;
     return () => {

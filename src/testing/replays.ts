@@ -5,7 +5,7 @@ import { flowNotRegistered, registry } from '../engine/registry.js';
 import { replayProblem } from '../engine/replay-problem.js';
 import { requireFlow } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
-import { checkOptions } from '../errors/options.js';
+import { readOptions } from '../errors/options.js';
 import { readJournal } from './run-journal.js';
 
 /** Options of `assertReplays`. */
@@ -29,16 +29,16 @@ export interface ReplayOptions {
 export async function assertReplays(
   flow: (...args: never) => Promise<unknown>,
   journal: readonly unknown[],
-  options: ReplayOptions = {},
+  options?: ReplayOptions,
 ): Promise<void> {
   const { name } = requireFlow(flow, 'assertReplays(flow, journal)').definition;
-  checkOptions('assertReplays()', options, { serdes: SERDES_OPTION, maxValueBytes: MAX_VALUE_BYTES_OPTION });
+  const given = readOptions('assertReplays()', options, { serdes: SERDES_OPTION, maxValueBytes: MAX_VALUE_BYTES_OPTION });
   const recorded = readJournal('assertReplays(flow, journal)', journal);
   const { run } = recorded;
   if (run.flow !== name)
     throw new UsageError('INVALID_ARGUMENT', `assertReplays(): the journal is of flow "${run.flow}", not of "${name}"`);
   const definition = registry.find(name, run.version);
   if (definition === undefined) throw flowNotRegistered('assertReplays()', name, run.version);
-  const problem = await replayProblem(recorded, definition, engineCodec(options));
+  const problem = await replayProblem(recorded, definition, engineCodec(given));
   if (problem !== undefined) throw new AssertionError({ ...problem, operator: 'assertReplays' });
 }

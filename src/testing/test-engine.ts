@@ -9,7 +9,7 @@ import { registry } from '../engine/registry.js';
 import { replayProblem } from '../engine/replay-problem.js';
 import { requireStart } from '../engine/startables.js';
 import { StorageError, UsageError } from '../errors/errors.js';
-import { checkOptions, DURATION, isBoolean, isText, type OptionRule, type OptionTable, TEXT } from '../errors/options.js';
+import { DURATION, isBoolean, isText, type OptionRule, type OptionTable, readOptions, TEXT } from '../errors/options.js';
 import { requireDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
 import type { Logger } from '../model/logger.js';
@@ -198,8 +198,7 @@ export class TestEngine extends Engine {
     options?: TestRunOptions,
   ): Promise<RunReport<R>> => {
     requireStart(flow, args, 'engine.run(flow, args)');
-    checkOptions('engine.run()', options, { id: TEXT });
-    const future = this.start(flow, args, options);
+    const future = this.start(flow, args, readOptions('engine.run()', options, { id: TEXT }));
     const halted = this.#halted(future.id);
     try {
       // Rejects when the id is another run's.

@@ -153,7 +153,7 @@ describe('a child run that fails', () => {
     ]);
   });
 
-  test('fails with what a strategy throws', async () => {
+  test('keeps its own error where a strategy throws', async () => {
     const engine = testEngine();
     const child = failing(9);
     const { error } = await engine.run(
@@ -165,7 +165,7 @@ describe('a child run that fails', () => {
         })(),
       ),
     );
-    expect(error).toMatchObject({ name: 'TypeError', message: 'no plan' });
+    expect(error).toMatchObject({ name: 'RangeError', message: 'attempt 1' });
     await engine.assertReplays();
   });
 

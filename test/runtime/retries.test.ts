@@ -15,7 +15,7 @@ import {
 } from 'perdure';
 import { describe, expect, test } from 'vitest';
 import { sequence, type TestEngine } from '../../src/testing.js';
-import { thrownBy, unique } from '../api/with-engine.js';
+import { collectingLogger, thrownBy, unique } from '../api/with-engine.js';
 import { aFlow, testEngine } from '../testing/with-test-engine.js';
 import { keptOf, notesOf } from './attempts-of.js';
 
@@ -216,28 +216,32 @@ describe('a strategy', () => {
     expect((await engine.run(call({ retry: RetryPresets.default() }))).result).toBe('done');
   });
 
-  test('that throws fails the operation with what it threw', async () => {
-    const engine = testEngine();
+  test('that throws ends the retries: the operation fails with its own error, and a log line says why', async () => {
+    const { logger, lines } = collectingLogger();
+    const engine = testEngine({ logger });
     engine.mock(work, new Error('no'));
     const strategy: RetryStrategy = () => {
       throw new RangeError('the strategy is broken');
     };
-    expect((await engine.run(call({ retry: strategy }))).error).toMatchObject({ name: 'RangeError', message: 'the strategy is broken' });
+    expect((await engine.run(call({ retry: strategy }))).error).toMatchObject({ name: 'Error', message: 'no' });
+    expect(lines.map(({ message }) => message)).toContain(
+      'the retry strategy of action "work" failed, so there is no further attempt: the strategy is broken',
+    );
   });
 
-  test('whose answer is no decision fails the operation, and says of which action', async () => {
-    const engine = testEngine();
+  test('whose answer is no decision ends the retries, and a log line says of which action', async () => {
+    const { logger, lines } = collectingLogger();
+    const engine = testEngine({ logger });
     engine.mock(work, new Error('no'));
     const nonsense = (answer: unknown) => call({ retry: (() => answer) as RetryStrategy });
-    expect((await engine.run(nonsense('yes'))).error).toMatchObject({
-      name: 'UsageError',
-      code: 'INVALID_ARGUMENT',
-      message: 'the retry strategy of action "work" must return { retry: boolean, delay?: duration }',
-    });
-    expect((await engine.run(nonsense(Promise.resolve({ retry: true })))).error).toMatchObject({ code: 'INVALID_ARGUMENT' });
-    const { error } = await engine.run(nonsense({ retry: true, delay: 'soon' }));
-    expect(error).toMatchObject({ name: 'UsageError', code: 'INVALID_DURATION' });
-    expect(error?.message).toContain('the delay that the retry strategy of action "work" returned');
+    for (const answer of ['yes', Promise.resolve({ retry: true }), { retry: true, delay: 'soon' }])
+      expect((await engine.run(nonsense(answer))).error).toMatchObject({ message: 'no' });
+    const told = lines.map(({ message }) => message).filter((message) => message.includes('strategy'));
+    expect(told).toEqual([
+      expect.stringContaining('the retry strategy of action "work" must return { retry: boolean, delay?: duration }'),
+      expect.stringContaining('must return { retry: boolean'),
+      expect.stringContaining('the delay that the retry strategy of action "work" returned'),
+    ]);
     expect(engine.calls(work)).toHaveLength(3);
   });
 });

@@ -9,12 +9,11 @@ import {
   type RetryOptions,
   RetryPresets,
   type RetryStrategy,
-  type UsageError,
 } from 'perdure';
 import { describe, expect, test, vi } from 'vitest';
 import { durationMs } from '../../src/model/duration.js';
-import { decideRetry, type RetryOutcome } from '../../src/runtime/retry-strategy.js';
-import { thrownBy } from '../api/with-engine.js';
+import { decideRetry } from '../../src/runtime/retry-strategy.js';
+import { collectingLogger, thrownBy } from '../api/with-engine.js';
 
 const failure = new Error('no');
 
@@ -246,12 +245,14 @@ describe('RetryPresets', () => {
 });
 
 describe('decideRetry()', () => {
-  const ask = (answer: unknown, error: unknown = failure): RetryOutcome =>
-    decideRetry((() => answer) as RetryStrategy, error, 1, 'action "x"');
-  const brokenBy = (answer: unknown): UsageError => {
-    const decided = ask(answer);
-    expect(Object.keys(decided)).toEqual(['error']);
-    return 'error' in decided ? (decided.error as UsageError) : expect.unreachable();
+  const decide = (strategy: RetryStrategy | undefined, error: unknown = failure, attempt = 1, logger = collectingLogger().logger) =>
+    decideRetry({ strategy, error, attempt, what: 'action "x"', logger });
+  const ask = (answer: unknown, error?: unknown) => decide((() => answer) as RetryStrategy, error);
+  /** What is logged of a strategy that does not decide: the attempt was the last. */
+  const toldOf = (strategy: () => unknown): string[] => {
+    const { lines, logger } = collectingLogger();
+    expect(decide(strategy as RetryStrategy, failure, 1, logger)).toBeUndefined();
+    return lines.map(({ level, message }) => `${level}: ${message}`);
   };
 
   test('tells the milliseconds until the next attempt', () => {
@@ -261,22 +262,23 @@ describe('decideRetry()', () => {
   });
 
   test('tells how many attempts there are, where the strategy says so', () => {
-    const decide = (maxAttempts: number): RetryOutcome => decideRetry(RetryPresets.fixed({ maxAttempts, delay: 5 }), failure, 1, '');
-    expect(decide(7)).toEqual({ delayMs: 5, maxAttempts: 7 });
-    expect(decide(Number.POSITIVE_INFINITY)).toEqual({ delayMs: 5 });
+    const fixed = (maxAttempts: number) => decide(RetryPresets.fixed({ maxAttempts, delay: 5 }));
+    expect(fixed(7)).toEqual({ delayMs: 5, maxAttempts: 7 });
+    expect(fixed(Number.POSITIVE_INFINITY)).toEqual({ delayMs: 5 });
   });
 
-  test('makes an end with what was thrown, as it is, without a strategy and where that gives up', () => {
+  test('makes an end without a strategy and where that gives up', () => {
     for (const thrown of [failure, 'no error', null]) {
-      expect(decideRetry(undefined, thrown, 1, '')).toStrictEqual({ error: thrown });
-      expect(ask({ retry: false }, thrown)).toStrictEqual({ error: thrown });
-      expect(ask({ retry: false, delay: 'whatever' }, thrown)).toStrictEqual({ error: thrown });
+      expect(decide(undefined, thrown)).toBeUndefined();
+      expect(ask({ retry: false }, thrown)).toBeUndefined();
+      expect(ask({ retry: false, delay: 'whatever' }, thrown)).toBeUndefined();
     }
   });
 
   test('asks no strategy after a NonRetryableError', () => {
-    const final = new NonRetryableError('never');
-    expect(decideRetry(() => expect.unreachable(), final, 1, '')).toStrictEqual({ error: final });
+    const strategy = vi.fn(() => ({ retry: true }));
+    expect(decide(strategy, new NonRetryableError('never'))).toBeUndefined();
+    expect(strategy).not.toHaveBeenCalled();
   });
 
   test('gives the strategy the error, whatever was thrown, and the number of the attempt', () => {
@@ -285,20 +287,19 @@ describe('decideRetry()', () => {
       asked.push(args);
       return { retry: false };
     };
-    decideRetry(strategy, failure, 7, '');
-    decideRetry(strategy, 'no error', 8, '');
+    decide(strategy, failure, 7);
+    decide(strategy, 'no error', 8);
     expect(asked).toEqual([
       [failure, 7],
       [expect.objectContaining({ message: expect.stringContaining('no error'), cause: 'no error' }), 8],
     ]);
   });
 
-  test('makes an end with what the strategy throws', () => {
-    const broken = new TypeError('no plan');
+  test('makes an end where the strategy throws, and logs that', () => {
     const strategy = (): never => {
-      throw broken;
+      throw new TypeError('no plan');
     };
-    expect(decideRetry(strategy, failure, 1, '')).toStrictEqual({ error: broken });
+    expect(toldOf(strategy)).toEqual(['warn: the retry strategy of action "x" failed, so there is no further attempt: no plan']);
   });
 
   test('refuses what is no decision, and says whose strategy it is', () => {
@@ -314,17 +315,17 @@ describe('decideRetry()', () => {
       Promise.resolve({ retry: true }),
       Promise.reject(failure),
     ]) {
-      const error = brokenBy(answer);
-      expect(error).toMatchObject({ name: 'UsageError', code: 'INVALID_ARGUMENT' });
-      expect(error.message).toBe('the retry strategy of action "x" must return { retry: boolean, delay?: duration }');
+      expect(toldOf(() => answer)).toEqual([
+        expect.stringContaining('the retry strategy of action "x" must return { retry: boolean, delay?: duration }'),
+      ]);
     }
   });
 
   test('refuses a delay that is no duration', () => {
     for (const delay of [-1, Number.NaN, Number.POSITIVE_INFINITY, 'soon', null]) {
-      const error = brokenBy({ retry: true, delay });
-      expect(error).toMatchObject({ name: 'UsageError', code: 'INVALID_DURATION' });
-      expect(error.message).toContain('the delay that the retry strategy of action "x" returned');
+      expect(toldOf(() => ({ retry: true, delay }))).toEqual([
+        expect.stringContaining('the delay that the retry strategy of action "x" returned'),
+      ]);
     }
   });
 });

@@ -1,4 +1,5 @@
 import type { Codec } from '../../codec/codec.js';
+import { mergedOptions } from '../../errors/options.js';
 import { cancellation } from '../../futures/future.js';
 import { type AttemptNotes, encodeAttempts, finalAttempts } from '../../journal/attempt-notes.js';
 import { type Entry, newEntry, type OutcomeOwner } from '../../journal/group-commit.js';
@@ -41,7 +42,7 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
     super(init);
     this.#definition = definition;
     this.#said = said;
-    this.policy = said === undefined ? definition.policy : { ...definition.policy, ...said };
+    this.policy = said === undefined ? definition.policy : mergedOptions(definition.policy, said);
   }
 
   // What is tried.

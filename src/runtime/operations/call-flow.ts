@@ -205,17 +205,16 @@ export class CallFlow extends Operation {
     const notes = withFailure(before, { attempt, error: keptText(outcome, codec), startedAt: this.#beganAt, failedAt });
     const error = codec.decodeError(outcome);
     const strategy = this.#cancelRequested ? undefined : (this.#child.retry ?? this.#child.definition.retry);
-    const decided = decideRetry(strategy, error, attempt, whatIs(entry));
-    if ('delayMs' in decided) {
-      const nextAt = failedAt + decided.delayMs;
-      entry.attempts = encodeAttempts({ ...notes, nextAt, maxAttempts: decided.maxAttempts });
+    const next = decideRetry({ strategy, error, attempt, what: whatIs(entry), logger: run.host.logger });
+    if (next !== undefined) {
+      const nextAt = failedAt + next.delayMs;
+      entry.attempts = encodeAttempts({ ...notes, nextAt, maxAttempts: next.maxAttempts });
       this.write();
       this.#waitUntil(nextAt);
       return;
     }
-    const text = decided.error === error ? outcome : codec.encodeError(decided.error);
-    entry.attempts = finalAttempts(notes, keptText(text, codec));
-    run.complete(this, status, text);
+    entry.attempts = finalAttempts(notes, keptText(outcome, codec));
+    run.complete(this, status, outcome);
   }
 
   #waitUntil(nextAt: number): void {

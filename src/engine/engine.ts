@@ -34,7 +34,7 @@ import { type OperationInfo, type OperationsSource, operationsTree } from './ope
 import { type EngineOptions, engineCodec } from './options.js';
 import { Outbox } from './outbox.js';
 import { flowNotRegistered, registry } from './registry.js';
-import { prune, pruneSome, type Retention, readRetention } from './retention.js';
+import { prune, type Retention, readRetention } from './retention.js';
 import type { RootFuture } from './root-future.js';
 import { Roots } from './roots.js';
 import { type RunDetails, runDetails } from './run-details.js';
@@ -92,6 +92,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   readonly #calls: Calls;
   #refusal: Error | undefined;
   #storeOpen = false;
+  #tidying: Promise<unknown> | undefined;
   #closing: Promise<void> | undefined;
   #givingBack: Promise<void> | undefined;
   #opened: Promise<void> | undefined;
@@ -121,7 +122,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       leaks: options.leaks ?? 'warn',
       nonDurableAwait: options.nonDurableAwait ?? 'warn',
       leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS,
-      tidy: options.retention && (() => pruneSome(this.#store, options.retention as Retention, this.#clock.now())),
+      tidy: options.retention && (() => this.#tidy(options.retention as Retention, logger)),
       executes: this.#executes,
       residents:
         options.maxResidentRuns === undefined ? DEFAULT_RESIDENTS : { most: options.maxResidentRuns, mostResting: options.maxResidentRuns },
@@ -350,7 +351,9 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     return this.#calls.make('engine.prune()', async () => {
       const given = readRetention('engine.prune()', retention);
       await this.#ready();
-      return prune({ prune: (query) => this.#openStore('engine.prune()').prune(query) }, given, this.#clock);
+      const pruned = await this.#prune(given);
+      this.#admit('engine.prune()');
+      return pruned;
     });
   }
 
@@ -413,6 +416,21 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       this.#releaseAll((root) => root.engineClosed());
       await this.#closeStore();
     }
+  }
+
+  #prune(retention: Retention): Promise<number> {
+    return prune(this.#store, retention, this.#clock.now(), () => this.#refusal !== undefined);
+  }
+
+  /** Prunes beside all else that is done now and then, since it may take long; what fails is done the next time. */
+  async #tidy(retention: Retention, logger: Logger): Promise<boolean> {
+    this.#tidying ??= this.#calls
+      .track(() => this.#prune(retention))
+      .catch((error: unknown) => logger.warn(`old runs were not deleted: ${plainError(error).message}`))
+      .finally(() => {
+        this.#tidying = undefined;
+      });
+    return false;
   }
 
   /** For what has many steps, so that closing does not wait for all of them. */

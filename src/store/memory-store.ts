@@ -213,15 +213,29 @@ class MemoryStore implements Store {
     );
     const beyond = new Set(keep === null ? [] : roots.slice(0, Math.max(0, roots.length - keep)));
     const old = (run: RunRecord): boolean => endedBefore !== null && (run.finishedAt as number) < endedBefore;
-    const doomed = roots.filter((stored) => beyond.has(stored) || old(stored.run)).slice(0, limit);
+    const awaited = this.#awaitedRuns();
+    const doomed = roots.filter((stored) => (beyond.has(stored) || old(stored.run)) && !awaited.has(stored.run.id)).slice(0, limit);
     const gone = new Set(doomed.map(({ run }) => run.id));
     // Children come after their parents in the order of creation.
-    for (const { run } of this.#runs.values()) if (isEnded(run.status) && gone.has(run.parentRunId ?? '')) gone.add(run.id);
+    for (const { run } of this.#runs.values()) {
+      if (isEnded(run.status) && gone.has(run.parentRunId ?? '') && !awaited.has(run.id)) gone.add(run.id);
+    }
     for (const id of gone) {
       this.#runs.delete(id);
       this.#journals.delete(id);
     }
     return gone.size;
+  }
+
+  /** The runs that unfinished runs wait for. */
+  #awaitedRuns(): Set<string | null> {
+    const awaited = new Set<string | null>();
+    for (const { run } of this.#runs.values()) {
+      if (isEnded(run.status)) continue;
+      for (const { kind, status, childRunId } of this.#journals.get(run.id)?.values() ?? [])
+        if (kind === 'flow' && status === 'STARTED') awaited.add(childRunId);
+    }
+    return awaited;
   }
 
   async unblock(runId: string): Promise<RunStatus | undefined> {

@@ -84,7 +84,8 @@ export interface Store {
 
   /**
    * Deletes runs that have ended, with their journals and their ended children: up to `limit` of those that nobody started, or whose parent is gone, and
-   * that ended before `endedBefore`, or are not among the `keep` that were created last. Returns how many runs are gone, children included.
+   * that ended before `endedBefore`, or are not among the `keep` that were created last. A run that an unfinished run waits for stays. Returns how many runs
+   * are gone, children included. It may take many transactions, all of them short.
    */
   prune(query: PruneQuery): Promise<number>;
 
@@ -128,6 +129,8 @@ export interface PruneQuery {
   readonly endedBefore: number | null;
   readonly keep: number | null;
   readonly limit: number;
+  /** Asked between two transactions: when it answers true, what is left stays. */
+  readonly stopped?: () => boolean;
 }
 
 /** What a worker writes at once, in this order. */

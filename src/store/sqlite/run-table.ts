@@ -1,7 +1,7 @@
 import type { OperationRecord, RunRecord } from '../../model/records.js';
 import type { RunStatus } from '../../model/statuses.js';
 import { isEnded } from '../../model/statuses.js';
-import type { ClaimQuery, PruneQuery, RunFilter } from '../store.js';
+import type { ClaimQuery, RunFilter } from '../store.js';
 import type { Connection } from './connection.js';
 import type { SqlRow, SqlValue } from './driver.js';
 import { checkFence } from './fence.js';
@@ -97,31 +97,6 @@ export class RunTable {
     }
     const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
     return this.#rows(`${SELECT_RUNS} ${index} ${where} ORDER BY n DESC LIMIT ?`, [...values, filter.limit ?? 100]).map(runOf);
-  }
-
-  /** Deletes ended runs with their journals; children go with their parents. */
-  prune({ endedBefore, keep, limit }: PruneQuery): number {
-    return this.#connection.write('prune runs', () => {
-      const roots = `finished_at IS NOT NULL AND (parent_run_id IS NULL OR parent_run_id NOT IN (SELECT id FROM perdure_runs))`;
-      const newest = `SELECT n FROM perdure_runs WHERE ${roots} ORDER BY n DESC LIMIT ?`;
-      const doomed = this.#rows(
-        `SELECT id FROM perdure_runs WHERE ${roots} AND (finished_at < ? OR (? AND n NOT IN (${newest}))) ORDER BY n LIMIT ?`,
-        [endedBefore ?? Number.MIN_SAFE_INTEGER, keep === null ? 0 : 1, keep ?? 0, limit],
-      ).map((row) => row['id'] as string);
-      let gone = 0;
-      for (let ids = doomed; ids.length > 0; ) {
-        const given = [JSON.stringify(ids)];
-        const children = this.#rows(
-          `SELECT id FROM perdure_runs WHERE parent_run_id IN (SELECT value FROM json_each(?)) AND parent_run_id IS NOT NULL AND finished_at IS NOT NULL`,
-          given,
-        );
-        this.#connection.statement('DELETE FROM perdure_operations WHERE run_id IN (SELECT value FROM json_each(?))').run(given);
-        this.#connection.statement('DELETE FROM perdure_runs WHERE id IN (SELECT value FROM json_each(?))').run(given);
-        gone += ids.length;
-        ids = children.map((row) => row['id'] as string);
-      }
-      return gone;
-    });
   }
 
   unblock(runId: string): RunStatus | undefined {

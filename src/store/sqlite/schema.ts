@@ -12,6 +12,9 @@ export const WOKEN = `status = 'PENDING', wake_at = NULL`;
 const AWAKE_INDEX = `CREATE INDEX perdure_runs_awake ON perdure_runs (worker_id) WHERE ${AWAKE}`;
 const ASLEEP_INDEX = `CREATE INDEX perdure_runs_asleep ON perdure_runs (wake_at) WHERE ${ASLEEP}`;
 const PARENT_INDEX = 'CREATE INDEX perdure_runs_parent ON perdure_runs (parent_run_id) WHERE parent_run_id IS NOT NULL';
+/** An operation that waits for a run under an id of the user's: other parents may wait for the same run, which is pruned without them. */
+export const AWAITED_CHILD = `kind = 'flow' AND status = 'STARTED' AND instr(child_run_id, '//') = 0`;
+const AWAITED_INDEX = `CREATE INDEX perdure_operations_awaited ON perdure_operations (child_run_id) WHERE ${AWAITED_CHILD}`;
 const FINISHED_INDEX = `CREATE INDEX perdure_runs_finished ON perdure_runs (finished_at)
   WHERE finished_at IS NOT NULL AND parent_run_id IS NULL`;
 
@@ -23,7 +26,7 @@ const LEASE_TRIGGER = `CREATE TRIGGER perdure_workers_lease BEFORE INSERT ON per
  * All of the newest version, for a new file.
  *
  * Small columns come first, so that reading them does not walk through long texts. `n` is the order of creation. Indexes are few because each costs
- * every write: ids, the runs that are awake by owner, those asleep by when they wake, children by parent, and roots by when they ended.
+ * every write: ids, the runs that are awake by owner, those asleep by when they wake, children by parent, roots by when they ended, and runs that others wait for.
  */
 const NEW_FILE = `
   CREATE TABLE perdure_runs (
@@ -67,6 +70,7 @@ const NEW_FILE = `
     outcome TEXT,
     PRIMARY KEY (run_id, id)
   ) WITHOUT ROWID;
+  ${AWAITED_INDEX};
   CREATE TABLE perdure_inbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     run_id TEXT NOT NULL,
@@ -100,6 +104,7 @@ const STEPS: readonly string[] = [
    ALTER TABLE perdure_workers ADD COLUMN lease_ms INTEGER;
    ALTER TABLE perdure_workers ADD COLUMN info TEXT;
    ${FINISHED_INDEX};
+   ${AWAITED_INDEX};
    UPDATE perdure_runs SET status = 'PENDING', worker_id = NULL WHERE worker_id IS NOT NULL AND ${AWAKE};
    UPDATE perdure_workers SET status = 'DEAD';
    ${LEASE_TRIGGER};`,

@@ -1,3 +1,4 @@
+import { processTimers } from '../../clock/process-timers.js';
 import { describeKind } from '../../codec/value-kinds.js';
 import { StorageError, UsageError } from '../../errors/errors.js';
 import { requireOneVersion } from '../../errors/one-version.js';
@@ -10,6 +11,7 @@ import { Connection, type ConnectionOptions } from './connection.js';
 import type { SqliteDriver } from './driver.js';
 import { DRIVER_NAMES, findDriver, type SqliteDriverName } from './find-driver.js';
 import { Inbox } from './inbox.js';
+import { Pruning } from './pruning.js';
 import { RunTable } from './run-table.js';
 import { absolutePath } from './store-file.js';
 import { WorkerTable } from './worker-table.js';
@@ -202,8 +204,14 @@ class SqliteStore implements Store {
     return connection.run('list runs', () => runs.list(filter));
   }
 
+  /** In many transactions: between two of them others have their turn, and what else is done through this connection. */
   async prune(query: PruneQuery): Promise<number> {
-    return this.#use().runs.prune(query);
+    const pruning = new Pruning(this.#use().connection, query);
+    while (pruning.step() && query.stopped?.() !== true) {
+      await new Promise<void>((resolve) => processTimers.setImmediate(resolve));
+      this.#use();
+    }
+    return pruning.pruned;
   }
 
   async unblock(runId: string): Promise<RunStatus | undefined> {

@@ -85,6 +85,29 @@ export const pruning: readonly StoreCase[] = area('pruning', {
     assertEqual(await store.prune({ endedBefore: 201, keep: null, limit: 10 }), 2);
     assertEqual(await left(store), []);
   },
+  'a run that an unfinished run waits for stays until that has ended, whoever started it': async (connect) => {
+    const store = await withRuns(await connect(), 'awaited', 'other', 'parent', 'of another');
+    await store.commit(batchOf({ creates: [childOf('other', 'its child')] }));
+    const waits = (id: string, childRunId: string) => startOf('parent', id, { kind: 'flow', childRunId });
+    await store.commit(batchOf({ operations: [waits('1', 'awaited'), waits('2', 'its child'), startOf('of another', '1')] }));
+    await endAt(store, { awaited: 1, other: 1, 'its child': 1, 'of another': 1 });
+    assertEqual(await store.prune({ endedBefore: 100, keep: 0, limit: 10 }), 2);
+    assertEqual(await left(store), ['awaited', 'parent', 'its child']);
+    await store.commit(batchOf({ operations: [outcomeOf('parent', '1', 1, { kind: 'flow', childRunId: 'awaited' })] }));
+    assertEqual(await store.prune(ALL), 1);
+    await endAt(store, { parent: 2 });
+    assertEqual(await store.prune(ALL), 2);
+    assertEqual(await left(store), []);
+  },
+  'it stops when it is told to': async (connect) => {
+    const ids = Array.from({ length: 3 }, (_, index) => `run ${index}`);
+    const store = await withRuns(await connect(), ...ids);
+    await endAt(store, Object.fromEntries(ids.map((id) => [id, 1])));
+    let gone = 0;
+    for (let calls = 0; calls < 10; calls += 1) gone += await store.prune({ ...ALL, stopped: () => true });
+    assertEqual(gone, 3);
+    assertEqual(await left(store), []);
+  },
   'a run that has not ended is never gone, whatever its status (S3)': async (connect) => {
     const store = await withRuns(await connect(), 'running', 'asleep', 'blocked', 'called');
     const suspends = ['asleep', 'called'].map((runId) => ({ runId, wakeAt: 1, children: [] }));

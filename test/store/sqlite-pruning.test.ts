@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import type { Store } from '../../src/store/store.js';
+import { batchOf, endOf, outcomeOf, runOf, workerOf } from './records.js';
+import { tempDirectory } from './temp-directory.js';
+
+async function openStore(): Promise<Store> {
+  const store = sqliteStore(join(tempDirectory(), 'app.db'));
+  await store.open();
+  await store.registerWorker(workerOf('w1'));
+  return store;
+}
+
+/** How often others had their turn while something was done. */
+async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
+  let turns = 0;
+  let over = false;
+  const count = (): void => {
+    turns += 1;
+    if (!over) setImmediate(count);
+  };
+  setImmediate(count);
+  await work();
+  over = true;
+  return turns;
+}
+
+test('a run with many children, one with a long journal, and many runs go in many short transactions', async () => {
+  const store = await openStore();
+  const many = Array.from({ length: 4_000 }, (_, index) => `run ${index}`);
+  const children = Array.from({ length: 3_000 }, (_, index) => runOf(`child ${index}`, { parentRunId: 'parent', parentOperationId: '1' }));
+  await store.commit(batchOf({ creates: [...['parent', 'long', 'kept', ...many].map((id) => runOf(id)), ...children] }));
+  await store.commit(batchOf({ operations: Array.from({ length: 5_000 }, (_, index) => outcomeOf('long', `${index}`, index + 1)) }));
+  const ids = ['parent', 'long', ...many, ...children.map(({ id }) => id)];
+  await store.commit(batchOf({ ends: ids.map((id) => endOf(id, { finishedAt: 1 })) }));
+
+  let gone = 0;
+  const turns = await turnsDuring(async () => {
+    gone = await store.prune({ endedBefore: null, keep: 100, limit: Number.MAX_SAFE_INTEGER });
+  });
+  expect(gone).toBe(3_000 + 2 + 4_000 - 100);
+  // 3,900 runs, 3,000 children and 5,000 entries, at most 1,000 rows a transaction.
+  expect(turns).toBeGreaterThan(10);
+  expect(await store.loadJournal('long')).toEqual([]);
+  expect(await store.listRuns({ limit: 1_000 })).toHaveLength(101);
+  await store.close();
+});
+
+test('what a pruning that was stopped has left half deleted is deleted by the next', async () => {
+  const store = await openStore();
+  await store.commit(batchOf({ creates: [runOf('long')] }));
+  await store.commit(batchOf({ operations: Array.from({ length: 3_000 }, (_, index) => outcomeOf('long', `${index}`, index + 1)) }));
+  await store.commit(batchOf({ ends: [endOf('long', { finishedAt: 1 })] }));
+  expect(await store.prune({ endedBefore: 2, keep: null, limit: 1, stopped: () => true })).toBe(0);
+  expect((await store.getRuns(['long'])).length).toBe(1);
+  expect((await store.loadJournal('long')).length).toBe(2_000);
+  expect(await store.prune({ endedBefore: 2, keep: null, limit: 1 })).toBe(1);
+  expect(await store.loadJournal('long')).toEqual([]);
+  await store.close();
+});

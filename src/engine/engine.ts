@@ -15,18 +15,18 @@ import type { OperationRecord, RunRecord } from '../model/records.js';
 import type { FlowDefinition } from '../runtime/definitions.js';
 import { ENGINE_EVENTS, type EngineEvents, plainError } from '../runtime/events.js';
 import { holdRejections } from '../runtime/held-rejections.js';
-import type { RunHost } from '../runtime/host.js';
 import { newRun, newRunId } from '../runtime/new-run.js';
 import { reservedId } from '../runtime/run-id-errors.js';
 import type { Store } from '../store/store.js';
-import type { ResidentLimits } from '../worker/residency.js';
+import type { Gateway } from '../worker/gateway.js';
 import type { Streak } from '../worker/store-failures.js';
-import { Worker } from '../worker/worker.js';
+import type { Worker } from '../worker/worker.js';
 import { refuseInFlow, requireRunId } from './call-checks.js';
 import { Calls } from './calls.js';
 import { type CheckReport, checkRuns } from './check.js';
 import { chooseStore } from './choose-store.js';
 import { type CurrentEngine, leaveEngine } from './current.js';
+import { type EngineParts, engineGateway } from './engine-gateway.js';
 import { EngineEmitter, type EngineListener } from './events.js';
 import { forkOf } from './fork.js';
 import { guarded, jsonLogger } from './json-logger.js';
@@ -36,15 +36,13 @@ import { Outbox } from './outbox.js';
 import { flowNotRegistered, registry } from './registry.js';
 import { prune, type Retention, readRetention } from './retention.js';
 import type { RootFuture } from './root-future.js';
-import { Roots } from './roots.js';
+import { type Creation, Roots } from './roots.js';
 import { type RunDetails, runDetails } from './run-details.js';
 import { type ListFilter, type RunInfo, readListFilter, runInfo, runNotFound } from './run-info.js';
 import { warnOfShortNames } from './short-names.js';
 import { type FlowCallOptions, requireFlow, requireStart } from './startables.js';
 
-const DEFAULT_LEASE_MS = 30_000;
 const DEFAULT_CLOSE_MS = 10_000;
-const DEFAULT_RESIDENTS: ResidentLimits = { most: 10_000, mostResting: 1_000 };
 
 /** Options of `engine.start`. */
 export interface StartOptions {
@@ -52,14 +50,6 @@ export interface StartOptions {
   readonly id?: string;
   /** Default: the flow's own policy, else the engine's. */
   readonly leaks?: 'warn' | 'error' | 'ignore';
-}
-
-/** What an engine is made of besides its options; the testing kit puts others in their places. */
-export interface EngineParts {
-  readonly clock?: Clock;
-  readonly bodyOf?: RunHost['bodyOf'];
-  readonly newSeed?: RunHost['newSeed'];
-  readonly gate?: RunHost['gate'];
 }
 
 /** A flow as `engine.start` takes it. */
@@ -79,10 +69,11 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   readonly #store: Store;
   readonly #codec: Codec;
   readonly #emitter: EngineEmitter;
-  readonly #worker: Worker;
+  /** There is none where nothing is executed. */
+  readonly #worker: Worker | undefined;
+  readonly #gateway: Gateway;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #executes: boolean;
   readonly #roots: Roots;
   readonly #outbox: Outbox;
   readonly #attaching: Streak;
@@ -102,7 +93,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     requireOneVersion();
     const logger = options.logger === undefined ? jsonLogger : guarded(options.logger);
     this.#logger = logger;
-    this.#store = chooseStore(options.store);
+    this.#store = chooseStore(options.store, options.execute !== false);
     this.#codec = engineCodec(options);
     this.#emitter = new EngineEmitter(logger);
     this.#clock = parts.clock ?? systemClock;
@@ -111,45 +102,34 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       (caller) => this.#admit(caller),
       (error) => this.#explained(error),
     );
-    this.#executes = options.execute ?? true;
-    this.#worker = new Worker({
+    const made = engineGateway(options, parts, {
       store: this.#store,
       clock: this.#clock,
       codec: this.#codec,
       events: this.#emitter,
       logger,
-      flows: registry,
-      leaks: options.leaks ?? 'warn',
-      nonDurableAwait: options.nonDurableAwait ?? 'warn',
-      leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS,
-      tidy: options.retention && (() => this.#tidy(options.retention as Retention, logger)),
-      executes: this.#executes,
-      residents:
-        options.maxResidentRuns === undefined ? DEFAULT_RESIDENTS : { most: options.maxResidentRuns, mostResting: options.maxResidentRuns },
-      retry: options.retry,
-      maxConcurrentActions: options.maxConcurrentActions,
-      bodyOf: parts.bodyOf,
-      newSeed: parts.newSeed,
-      gate: parts.gate,
+      tidy: (retention) => this.#tidy(retention),
       onFailure: (error) => this.#failed(error),
     });
+    this.#worker = made.worker;
+    this.#gateway = made.gateway;
     this.#outbox = new Outbox({
       store: this.#store,
       codec: this.#codec,
-      ready: () => this.#ready(),
-      settled: () => this.#worker.settled(),
-      sent: () => this.#worker.checkInbox(),
+      ready: () => this.#readyToWrite(),
+      settled: () => this.#gateway.settled(),
+      sent: () => this.#gateway.checkInbox(),
     });
-    this.#attaching = this.#worker.failures.streak('the look for a run');
+    this.#attaching = this.#gateway.failures.streak('the look for a run');
     this.#roots = new Roots({
       clock: this.#clock,
-      worker: this.#worker,
+      gateway: this.#gateway,
       requestCancel: (runId, reason) =>
         void this.#requestCancel(runId, reason).catch((error: unknown) =>
           logger.warn(`run ${runId} was not cancelled: ${plainError(error).message}`, { runId }),
         ),
     });
-    this.#cancelling = this.#worker.failures.streak('a cancellation');
+    this.#cancelling = this.#gateway.failures.streak('a cancellation');
   }
 
   /** Opens the store, and recovers what others left unfinished. Idempotent. */
@@ -172,7 +152,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   /** As `start`, for a definition that is known already. */
   startRun(definition: FlowDefinition, args: readonly unknown[], options: FlowCallOptions): DurableFuture<unknown> {
-    this.#admitExecution('starting a run');
+    const worker = this.#admitExecution('starting a run');
     if (options.retry !== undefined) {
       throw new UsageError(
         'INVALID_OPTION',
@@ -182,7 +162,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     const runId = options.id ?? newRunId(this.#clock.now());
     const codec = this.#codec.withSerdes(definition.serdes);
     const input = codec.encode(args, () => `the arguments of flow "${definition.name}" (run ${runId})`);
-    const record = newRun(this.#worker, {
+    const record = newRun(worker, {
       id: runId,
       definition,
       input,
@@ -192,8 +172,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     });
     const root = this.#roots.make(runId, options.name ?? definition.name, codec);
     if (isReservedId(runId))
-      this.#calls.track(() => this.#attachTo(root, record, codec)).catch((error: unknown) => root.abandon(error as Error));
-    else this.#worker.group.create(record, (taken) => this.#roots.created({ root, record, taken, codec }));
+      this.#calls.track(() => this.#attachTo({ root, worker, record, codec })).catch((error: unknown) => root.abandon(error as Error));
+    else worker.group.create(record, (taken) => this.#roots.created({ root, worker, record, taken, codec }));
     return root.future;
   }
 
@@ -205,12 +185,12 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `INVALID_ARGUMENT`
    */
   fork<T = unknown>(runId: string, operationId: string): DurableFuture<T> {
-    this.#admitExecution('engine.fork()');
+    const worker = this.#admitExecution('engine.fork()');
     requireRunId(runId, 'engine.fork(runId, operationId)');
     if (!isText(operationId))
       throw new UsageError('INVALID_ARGUMENT', 'engine.fork(runId, operationId): the operation has an id, such as "3"');
     const root = this.#roots.make(newRunId(this.#clock.now()), '', this.#codec);
-    this.#calls.track(() => this.#fork(root, runId, operationId)).catch((error: unknown) => root.abandon(error as Error));
+    this.#calls.track(() => this.#fork({ root, worker, runId, operationId })).catch((error: unknown) => root.abandon(error as Error));
     return root.future as unknown as DurableFuture<T>;
   }
 
@@ -316,11 +296,11 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   retry(runId: string): Promise<void> {
     return this.#calls.make('engine.retry()', async () => {
       requireRunId(runId, 'engine.retry(runId)');
-      await this.#ready();
+      await this.#readyToWrite();
       const status = await this.#store.unblock(runId);
       if (status === undefined) throw runNotFound(runId);
       if (status !== 'BLOCKED') throw new UsageError('RUN_NOT_BLOCKED', `run ${runId} is ${status}; only a BLOCKED run can be retried`);
-      await this.#worker.claim();
+      await this.#gateway.claim();
     });
   }
 
@@ -350,7 +330,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   prune(retention: Retention): Promise<number> {
     return this.#calls.make('engine.prune()', async () => {
       const given = readRetention('engine.prune()', retention);
-      await this.#ready();
+      await this.#readyToWrite();
       const pruned = await this.#prune(given);
       this.#admit('engine.prune()');
       return pruned;
@@ -387,14 +367,14 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   async #open(): Promise<void> {
     try {
-      await this.#store.open();
+      await this.#store.open({ client: this.#worker === undefined });
       this.#storeOpen = true;
       this.#releases.push(holdRejections());
-      await this.#worker.start();
+      await this.#gateway.start();
       if (this.#closing !== undefined) return;
       if (this.#refusal !== undefined) throw this.#refusal;
       this.#releases.push(
-        registry.onChange(() => void this.#worker.claim()),
+        registry.onChange(() => void this.#gateway.claim()),
         warnOfShortNames(this.#logger),
       );
     } catch (error) {
@@ -410,7 +390,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     await this.#opened?.catch(() => undefined);
     await this.#givingBack;
     try {
-      if (!failed) await this.#worker.stop(timeoutMs);
+      if (!failed) await this.#gateway.stop(timeoutMs);
     } finally {
       await this.#calls.through(timeoutMs);
       this.#releaseAll((root) => root.engineClosed());
@@ -423,10 +403,10 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   }
 
   /** Prunes beside all else that is done now and then, since it may take long; what fails is done the next time. */
-  async #tidy(retention: Retention, logger: Logger): Promise<boolean> {
+  async #tidy(retention: Retention): Promise<boolean> {
     this.#tidying ??= this.#calls
       .track(() => this.#prune(retention))
-      .catch((error: unknown) => logger.warn(`old runs were not deleted: ${plainError(error).message}`))
+      .catch((error: unknown) => this.#logger.warn(`old runs were not deleted: ${plainError(error).message}`))
       .finally(() => {
         this.#tidying = undefined;
       });
@@ -468,7 +448,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   /** Gives back what the store keeps for this engine: others go on with its runs at once, in this process as well. */
   async #giveBack(): Promise<void> {
-    await this.#worker.release();
+    await this.#gateway.release();
     await this.#closeStore().catch((error: unknown) =>
       this.#logger.warn(`the store was not closed in good order: ${plainError(error).message}`),
     );
@@ -479,31 +459,42 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     for (const release of this.#releases.splice(0)) release();
   }
 
-  async #fork(root: RootFuture, runId: string, operationId: string): Promise<void> {
+  async #fork({
+    root,
+    worker,
+    runId,
+    operationId,
+  }: {
+    root: RootFuture;
+    worker: Worker;
+    runId: string;
+    operationId: string;
+  }): Promise<void> {
     const run = await this.recordOf(runId, 'engine.fork()');
     if (registry.find(run.flow, run.version) === undefined) throw flowNotRegistered('engine.fork()', run.flow, run.version);
-    const { workerId, group } = this.#worker;
+    const { workerId, group } = worker;
     const journal = await this.#store.loadJournal(runId);
     const fork = forkOf({ run, journal, operationId, id: root.runId, workerId, nowMs: this.#clock.now() });
     const codec = this.#codecOf(run);
     root.known(run.flow, codec);
     const created = (): void => {
-      this.#worker.begin(fork.record, fork.journal);
+      worker.begin(fork.record, fork.journal);
       this.#roots.follow(root, fork.record);
     };
     group.create(fork.record, created, fork.journal);
   }
 
   /** An id that only the engine gives names a run that exists, or nothing. */
-  async #attachTo(root: RootFuture, record: RunRecord, codec: Codec): Promise<void> {
+  async #attachTo(creation: Omit<Creation, 'taken'>): Promise<void> {
+    const { id, flow } = creation.record;
     await this.#ready();
-    const [taken] = await this.#store.getRuns([record.id]);
-    if (taken === undefined) throw reservedId(record.id, `flow "${record.flow}"`);
-    this.#roots.created({ root, record, taken, codec });
+    const [taken] = await this.#store.getRuns([id]);
+    if (taken === undefined) throw reservedId(id, `flow "${flow}"`);
+    this.#roots.created({ ...creation, taken });
   }
 
   async #attach(root: RootFuture): Promise<void> {
-    const record = await this.#worker.failures.insist(this.#attaching, () => this.recordOf(root.runId, 'engine.future()'));
+    const record = await this.#gateway.failures.insist(this.#attaching, () => this.recordOf(root.runId, 'engine.future()'));
     root.known(record.flow, this.#codecOf(record));
     this.#roots.follow(root, record);
   }
@@ -511,8 +502,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   #requestCancel(runId: string, reason: string | undefined): Promise<boolean> {
     return this.#calls.track(async () => {
       await this.#ready();
-      await this.#worker.settled();
-      return this.#worker.failures.insist(this.#cancelling, () => this.#outbox.cancel(runId, reason));
+      await this.#gateway.settled();
+      return this.#gateway.failures.insist(this.#cancelling, () => this.#outbox.cancel(runId, reason));
     });
   }
 
@@ -522,7 +513,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     requireRunId(runId, caller);
     await this.#ready();
     const find = async (): Promise<RunRecord | undefined> => (await this.#store.getRuns([runId]))[0];
-    const record = (await find()) ?? (await this.#worker.settled().then(find));
+    const record = (await find()) ?? (await this.#gateway.settled().then(find));
     if (record === undefined) throw runNotFound(runId);
     return record;
   }
@@ -535,13 +526,18 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     this.#opened ??= this.#open();
     await this.#opened;
     await new Promise<void>((resolve) => this.#clock.macrotask(resolve));
-    await this.#worker.group.flush();
+    await this.#gateway.flush();
+  }
+
+  async #readyToWrite(): Promise<void> {
+    await this.#ready();
+    const { readOnly } = this.#store;
+    if (readOnly !== undefined) throw new StorageError('STORE_READ_ONLY', readOnly);
   }
 
   /** What operations are read from by now. */
   protected get operationsSource(): OperationsSource {
-    const { limiter } = this.#worker;
-    const queued: OperationsSource['queued'] = (runId, operationId) => limiter.waits(runId, operationId);
+    const queued: OperationsSource['queued'] = (runId, operationId) => this.#gateway.isQueued(runId, operationId);
     return { store: this.#store, codec: this.#codec, nowMs: this.#clock.now(), queued };
   }
 
@@ -549,9 +545,9 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     return this.#codec.withSerdes(registry.find(record.flow, record.version)?.serdes);
   }
 
-  #admitExecution(what: string): void {
+  #admitExecution(what: string): Worker {
     this.#admit(what);
-    if (this.#executes) return;
+    if (this.#worker !== undefined) return this.#worker;
     throw new UsageError('INVALID_OPTION', `${what}: this engine was opened with execute: false; open another without it`);
   }
 

@@ -3,19 +3,21 @@ import type { Codec } from '../codec/codec.js';
 import type { RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
 import { runIdTaken } from '../runtime/run-id-taken.js';
+import type { Gateway } from '../worker/gateway.js';
 import type { Worker } from '../worker/worker.js';
 import { RootFuture, type RootFutureHost } from './root-future.js';
 import { runNotFound } from './run-info.js';
 
 interface RootsOptions {
   readonly clock: Clock;
-  readonly worker: Pick<Worker, 'begin' | 'whenRoom' | 'followCommitted'>;
+  readonly gateway: Pick<Gateway, 'whenRoom' | 'followCommitted'>;
   readonly requestCancel: RootFutureHost['requestCancel'];
 }
 
 /** A start that is durable. */
-interface Creation {
+export interface Creation {
   readonly root: RootFuture;
+  readonly worker: Pick<Worker, 'begin'>;
   readonly record: RunRecord;
   /** The run that has had the id before. */
   readonly taken: RunRecord | undefined;
@@ -28,12 +30,12 @@ interface Creation {
  * Owns: those that are pending. Does not own: the runs.
  */
 export class Roots {
-  readonly #worker: RootsOptions['worker'];
+  readonly #gateway: RootsOptions['gateway'];
   readonly #host: RootFutureHost;
   readonly #pending = new Set<RootFuture>();
 
-  constructor({ clock, worker, requestCancel }: RootsOptions) {
-    this.#worker = worker;
+  constructor({ clock, gateway, requestCancel }: RootsOptions) {
+    this.#gateway = gateway;
     this.#host = { clock, requestCancel, forget: (root) => this.#pending.delete(root) };
   }
 
@@ -43,13 +45,13 @@ export class Roots {
     return root;
   }
 
-  created({ root, record, taken, codec }: Creation): void {
+  created({ root, worker, record, taken, codec }: Creation): void {
     const error = taken && runIdTaken(record, taken, codec);
     if (error !== undefined) {
       root.abandon(error);
       return;
     }
-    if (taken === undefined) this.#worker.begin(record);
+    if (taken === undefined) worker.begin(record);
     this.follow(root, taken ?? record);
   }
 
@@ -59,8 +61,8 @@ export class Roots {
       return;
     }
     // Where runs come faster than they go, this holds up whoever starts them.
-    this.#worker.whenRoom(() => root.isRecorded());
-    this.#worker.followCommitted(id, (end) => (end === undefined ? root.abandon(runNotFound(id)) : root.ended(end)));
+    this.#gateway.whenRoom(() => root.isRecorded());
+    this.#gateway.followCommitted(id, (end) => (end === undefined ? root.abandon(runNotFound(id)) : root.ended(end)));
   }
 
   /** Nothing more will be heard of the runs here. */

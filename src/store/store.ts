@@ -21,8 +21,11 @@ export interface Store {
   /** What messages call it: a path, or `memory`. */
   readonly name: string;
 
-  /** Connects and brings the schema up to date. */
-  open(): Promise<void>;
+  /** Why what is stored can only be read, where that is so. Left out where it can always be written. */
+  readonly readOnly?: string | undefined;
+
+  /** Connects and brings the schema up to date; as a client, it only connects to what is there. */
+  open(options?: OpenOptions): Promise<void>;
 
   /** Takes back one `open`; the last releases everything this store holds in this process. Idempotent when it is closed. */
   close(): Promise<void>;
@@ -112,6 +115,12 @@ export interface WorkerInfo {
   readonly host: string;
   /** The version of Node. */
   readonly node: string;
+}
+
+/** How a store is opened. */
+export interface OpenOptions {
+  /** Only to read, to send, to unblock and to delete: no worker is registered. Makes no store where there is none, and changes none of another schema version. */
+  readonly client?: boolean;
 }
 
 /** Which runs a worker takes. */

@@ -33,6 +33,11 @@ export class Following {
     this.#options = options;
   }
 
+  /** Whether runs are followed that are not in memory here. */
+  get any(): boolean {
+    return this.#elsewhere.size + this.#asleep.size > 0;
+  }
+
   /** Whether runs are followed that only a look into the store tells of. */
   get anyElsewhere(): boolean {
     return this.#elsewhere.size > 0;

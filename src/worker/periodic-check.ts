@@ -8,15 +8,21 @@ const REAP_MS = 1_000;
 /** How often it tidies up. */
 const TIDY_MS = 600_000;
 
+/** That this worker lives, and whether others do. */
+interface Liveness {
+  readonly leaseMs: number;
+  readonly heartbeat: () => Promise<void>;
+  /** @param asOfMs - The time by which the heartbeats of others are judged. */
+  readonly reap: (asOfMs: number) => Promise<void>;
+}
+
 interface PeriodicCheckOptions {
   readonly clock: Clock;
-  readonly leaseMs: number;
   /** Whether the process should stay alive for what the check may find. */
   readonly keepsAlive: () => boolean;
   readonly look: () => Promise<void>;
-  /** @param asOfMs - The time by which the heartbeats of others are judged. */
-  readonly reap: (asOfMs: number) => Promise<void>;
-  readonly heartbeat: () => Promise<void>;
+  /** Left out where there is no worker. */
+  readonly liveness?: Liveness;
   /** Tidies up some of what there is; returns whether more is left. Left out where nothing is to be tidied up. */
   readonly tidy?: (() => Promise<boolean>) | undefined;
   readonly failures: Pick<StoreFailures, 'look' | 'streak'>;
@@ -51,24 +57,26 @@ export class PeriodicCheck {
   #lastMs = 0;
   /** In the order in which they are done: who was taken for dead is to find out first. */
   readonly #duties: readonly Duty[];
-  readonly #heartbeat: Duty;
-  readonly #reaping: Duty;
+  readonly #heartbeat: Duty | undefined;
   readonly #tidying: Duty | undefined;
+  readonly #reapMs: number;
 
   constructor(options: PeriodicCheckOptions) {
     this.#options = options;
-    const { leaseMs, look, reap, heartbeat, tidy, failures } = options;
+    const { look, liveness, tidy, failures } = options;
     const duty = (what: string, everyMs: number, work: Duty['work']): Duty => ({
       work,
       everyMs,
       streak: failures.streak(what),
       nextMs: 0,
     });
-    this.#heartbeat = duty('the heartbeat', leaseMs / 3, heartbeat);
+    const beatMs = (liveness?.leaseMs ?? Number.POSITIVE_INFINITY) / 3;
+    this.#reapMs = Math.min(REAP_MS, beatMs);
+    this.#heartbeat = liveness && duty('the heartbeat', beatMs, liveness.heartbeat);
     const looking = duty('the look for changes', 0, look);
-    this.#reaping = duty('the search for dead workers', Math.min(REAP_MS, leaseMs / 3), reap);
+    const reaping = liveness && duty('the search for dead workers', this.#reapMs, liveness.reap);
     this.#tidying = tidy && duty('the deletion of old runs', TIDY_MS, tidy);
-    this.#duties = [this.#heartbeat, looking, this.#reaping, ...(this.#tidying === undefined ? [] : [this.#tidying])];
+    this.#duties = [this.#heartbeat, looking, reaping, this.#tidying].filter((each) => each !== undefined);
   }
 
   start(): void {
@@ -108,7 +116,7 @@ export class PeriodicCheck {
     this.#cancel = undefined;
     const now = this.#options.clock.now();
     if (now < this.#lastMs) for (const duty of this.#duties) duty.nextMs = now;
-    const asOfMs = now - this.#lastMs > this.#reaping.everyMs ? this.#lastMs : now;
+    const asOfMs = now - this.#lastMs > this.#reapMs ? this.#lastMs : now;
     this.#lastMs = now;
     for (const duty of this.#duties) {
       if (this.#state === 'stopped' || (this.#state === 'draining' && duty !== this.#heartbeat)) break;

@@ -24,8 +24,6 @@ export interface WorkerOptions {
   readonly leaks: LeakPolicy;
   readonly nonDurableAwait: NonDurableAwaitPolicy;
   readonly leaseMs: number;
-  /** Whether this process executes runs, and does not only ask about them. */
-  readonly executes: boolean;
   readonly residents: ResidentLimits;
   /** Done now and then, and again soon when it returns that more is left. */
   readonly tidy?: (() => Promise<boolean>) | undefined;

@@ -17,6 +17,7 @@ import type { Store } from '../store/store.js';
 import { Alarms } from './alarms.js';
 import { Claims } from './claims.js';
 import { Following } from './following.js';
+import type { Gateway } from './gateway.js';
 import { PeriodicCheck } from './periodic-check.js';
 import { Residency } from './residency.js';
 import { RunLookup } from './run-lookup.js';
@@ -37,7 +38,7 @@ import type { FlowSource, WorkerOptions } from './worker-options.js';
  *       leave before it registers anew.
  *   K2  While draining, actions come to their end and are recorded, but no flow has a turn, unless it is being cancelled.
  */
-export class Worker implements RunHost {
+export class Worker implements RunHost, Gateway {
   readonly clock: Clock;
   readonly codec: Codec;
   readonly events: EventSink;
@@ -57,7 +58,6 @@ export class Worker implements RunHost {
   readonly failures: StoreFailures;
   readonly #reading: Streak;
   readonly #leaseMs: number;
-  readonly #executes: boolean;
   readonly #onFailure: (error: unknown) => void;
   readonly #alarms: Alarms;
   readonly #following: Following;
@@ -95,7 +95,6 @@ export class Worker implements RunHost {
     this.#store = options.store;
     this.#flows = options.flows;
     this.#leaseMs = options.leaseMs;
-    this.#executes = options.executes;
     this.#onFailure = options.onFailure;
     this.#alarms = new Alarms(this.clock);
     this.delivery = new Delivery(this.clock);
@@ -120,7 +119,7 @@ export class Worker implements RunHost {
       group: this.group,
       alarms: this.#alarms,
       workerId: () => this.#id,
-      may: () => this.#state === 'working' && this.#executes,
+      may: () => this.#state === 'working',
       knows: (runId) => this.#residents.has(runId) || this.#leaving.has(runId),
       begin: (record, loaded, mode) => this.begin(record, loaded, mode),
       readInbox: () => this.#readInbox(),
@@ -131,11 +130,13 @@ export class Worker implements RunHost {
     });
     this.#check = new PeriodicCheck({
       clock: this.clock,
-      leaseMs: this.#leaseMs,
       keepsAlive: () => this.#following.anyElsewhere || this.#missed,
       look: () => this.#look(),
-      reap: (asOfMs) => this.#reap(asOfMs),
-      heartbeat: () => this.#store.heartbeat(this.#id, this.clock.now()),
+      liveness: {
+        leaseMs: this.#leaseMs,
+        heartbeat: () => this.#store.heartbeat(this.#id, this.clock.now()),
+        reap: (asOfMs) => this.#reap(asOfMs),
+      },
       tidy: options.tidy,
       failures: this.failures,
     });
@@ -160,8 +161,6 @@ export class Worker implements RunHost {
       claim: () => this.claim(),
       failures: this.failures,
     });
-    // Who executes nothing wakes nobody.
-    if (!options.executes) this.#wakeups.stop();
     this.#attemptEnded = () => {
       this.#attempts -= 1;
       if (this.#attempts === 0) this.#onIdle?.();
@@ -220,6 +219,14 @@ export class Worker implements RunHost {
   /** Gives back what the store keeps for this worker, as far as it answers: after a failure, so that others need not wait out the lease. */
   async release(): Promise<void> {
     if (this.#id !== '') await this.#store.retireWorker(this.#id).catch(() => undefined);
+  }
+
+  flush(): Promise<void> {
+    return this.group.flush();
+  }
+
+  isQueued(runId: string, operationId: string): boolean {
+    return this.limiter.waits(runId, operationId);
   }
 
   /** Resolves when everything handed in so far is durable or was dropped: after a loss of the worker, when it has registered anew. */

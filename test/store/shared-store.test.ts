@@ -140,9 +140,9 @@ describe.each(Object.entries(STORES))('one object for %s', (_, make) => {
 
   test('shows an engine the end of a run in another that closes at once', async () => {
     const store = make();
+    const two = await open({ store, default: false });
     const one = await open({ store, default: false, execute: false });
     onTestFinished(() => one.close());
-    const two = await open({ store, default: false });
     const goOn = deferred<number>();
     const waits = flow(unique('waits'), async () => goOn.promise);
     await two.start(waits, [], { id: 'waits' }).recorded();

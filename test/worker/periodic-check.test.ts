@@ -28,11 +28,9 @@ function checked(options: { clock?: ManualClock; leaseMs?: number; keepsAlive?: 
   const note = (what: keyof typeof done) => async (): Promise<void> => void done[what].push(clock.now());
   const check = new PeriodicCheck({
     clock,
-    leaseMs: options.leaseMs ?? 30_000,
     keepsAlive: options.keepsAlive ?? (() => false),
     look: options.look ?? note('look'),
-    reap: note('reap'),
-    heartbeat: note('heartbeat'),
+    liveness: { leaseMs: options.leaseMs ?? 30_000, reap: note('reap'), heartbeat: note('heartbeat') },
     failures,
   });
   return { clock, check, done, failures };
@@ -67,11 +65,9 @@ test('after a jump of the clock, or a long stand, others are judged by the time 
   const reap = async (asOfMs: number): Promise<void> => void judged.push([clock.now(), asOfMs]);
   const check = new PeriodicCheck({
     clock,
-    leaseMs: 30_000,
     keepsAlive: () => false,
     look: nothing,
-    heartbeat: nothing,
-    reap,
+    liveness: { leaseMs: 30_000, heartbeat: nothing, reap },
     failures: new RecordedFailures(clock),
   });
   clock.aheadMs = 0;
@@ -118,8 +114,9 @@ test('a heartbeat comes before the look and the search, so that a worker taken f
   const order: string[] = [];
   const clock = new ManualClock(0);
   const note = (what: string) => async (): Promise<void> => void order.push(what);
-  const options = { clock, leaseMs: 300, keepsAlive: () => false, failures: new RecordedFailures(clock) };
-  const check = new PeriodicCheck({ ...options, look: note('look'), reap: note('reap'), heartbeat: note('heartbeat') });
+  const options = { clock, keepsAlive: () => false, failures: new RecordedFailures(clock) };
+  const liveness = { leaseMs: 300, reap: note('reap'), heartbeat: note('heartbeat') };
+  const check = new PeriodicCheck({ ...options, look: note('look'), liveness });
   check.start();
   await clock.advance(100);
   check.stop();
@@ -133,11 +130,9 @@ test('it tidies up every ten minutes, and goes on with the next check as long as
   let left = 2;
   const check = new PeriodicCheck({
     clock,
-    leaseMs: 300,
     keepsAlive: () => false,
     look: async () => {},
-    reap: async () => {},
-    heartbeat: note('heartbeat'),
+    liveness: { leaseMs: 300, reap: async () => {}, heartbeat: note('heartbeat') },
     tidy: async () => {
       await note('tidy')();
       left -= 1;
@@ -209,7 +204,8 @@ test('a heartbeat that fails is tried again soon, not only when the next is due'
     if (beats.length <= 3) throw new StorageError('STORE_BUSY', 'locked');
   };
   const failures = new RecordedFailures(clock);
-  const check = new PeriodicCheck({ clock, leaseMs: 30_000, keepsAlive: () => false, look: nothing, reap: nothing, heartbeat, failures });
+  const liveness = { leaseMs: 30_000, heartbeat, reap: nothing };
+  const check = new PeriodicCheck({ clock, keepsAlive: () => false, look: nothing, liveness, failures });
   check.start();
   await clock.advance(25_000);
   check.stop();

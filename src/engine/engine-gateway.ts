@@ -1,0 +1,67 @@
+import type { Clock } from '../clock/clock.js';
+import type { Codec } from '../codec/codec.js';
+import type { Logger } from '../model/logger.js';
+import type { EventSink } from '../runtime/events.js';
+import type { RunHost } from '../runtime/host.js';
+import type { Store } from '../store/store.js';
+import { Client } from '../worker/client.js';
+import type { Gateway } from '../worker/gateway.js';
+import type { ResidentLimits } from '../worker/residency.js';
+import { Worker } from '../worker/worker.js';
+import type { EngineOptions } from './options.js';
+import { registry } from './registry.js';
+import type { Retention } from './retention.js';
+
+const DEFAULT_LEASE_MS = 30_000;
+const DEFAULT_RESIDENTS: ResidentLimits = { most: 10_000, mostResting: 1_000 };
+
+/** What an engine is made of besides its options; the testing kit puts others in their places. */
+export interface EngineParts {
+  readonly clock?: Clock;
+  readonly bodyOf?: RunHost['bodyOf'];
+  readonly newSeed?: RunHost['newSeed'];
+  readonly gate?: RunHost['gate'];
+}
+
+interface Surroundings {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly codec: Codec;
+  readonly events: EventSink;
+  readonly logger: Logger;
+  /** Deletes what is not to be kept. Returns whether more is left to do soon. */
+  readonly tidy: (retention: Retention) => Promise<boolean>;
+  /** The store failed for good. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** How the calls of an engine reach runs: through its worker, or, where it executes nothing, without one. */
+export function engineGateway(
+  options: EngineOptions,
+  parts: EngineParts,
+  surroundings: Surroundings,
+): { readonly gateway: Gateway; readonly worker: Worker | undefined } {
+  const { logger, tidy } = surroundings;
+  const { retention } = options;
+  if (options.execute === false) {
+    if (retention !== undefined)
+      logger.warn('open({ execute: false }): retention does nothing, since this engine only asks; call engine.prune() to delete runs');
+    return { gateway: new Client(surroundings), worker: undefined };
+  }
+  const worker = new Worker({
+    ...surroundings,
+    flows: registry,
+    leaks: options.leaks ?? 'warn',
+    nonDurableAwait: options.nonDurableAwait ?? 'warn',
+    leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS,
+    tidy: retention && (() => tidy(retention)),
+    residents:
+      options.maxResidentRuns === undefined ? DEFAULT_RESIDENTS : { most: options.maxResidentRuns, mostResting: options.maxResidentRuns },
+    retry: options.retry,
+    maxConcurrentActions: options.maxConcurrentActions,
+    bodyOf: parts.bodyOf,
+    newSeed: parts.newSeed,
+    gate: parts.gate,
+  });
+  return { gateway: worker, worker };
+}

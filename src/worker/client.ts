@@ -1,0 +1,92 @@
+import type { Clock } from '../clock/clock.js';
+import type { Logger } from '../model/logger.js';
+import type { OnEnd } from '../runtime/host.js';
+import type { Store } from '../store/store.js';
+import { Following } from './following.js';
+import type { Gateway } from './gateway.js';
+import { PeriodicCheck } from './periodic-check.js';
+import { StoreFailures } from './store-failures.js';
+
+interface ClientOptions {
+  readonly store: Pick<Store, 'changedElsewhere' | 'getRuns'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The store is gone. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/**
+ * How calls reach runs from a process that executes none.
+ *
+ * Owns: who follows which run here. Does not own: anything in the store: no worker is registered, and nobody is taken for dead.
+ *
+ *   CL1  All that it does by itself is to read.
+ */
+export class Client implements Gateway {
+  readonly failures: StoreFailures;
+  readonly #store: ClientOptions['store'];
+  readonly #check: PeriodicCheck;
+  readonly #following: Following;
+  /** A look has failed, and others may have written before it. */
+  #missed = false;
+
+  constructor({ store, clock, logger, onFailure }: ClientOptions) {
+    this.#store = store;
+    this.failures = new StoreFailures({ clock, logger, onLost: onFailure, onEnd: onFailure });
+    this.#check = new PeriodicCheck({
+      clock,
+      keepsAlive: () => this.#following.any,
+      look: () => this.#look(),
+      failures: this.failures,
+    });
+    this.#following = new Following({
+      store,
+      isResident: () => false,
+      onElsewhere: () => this.#check.keepAlive(),
+      onAsleep: () => {},
+    });
+  }
+
+  async start(): Promise<void> {
+    this.failures.opened();
+    this.#check.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#check.stop();
+  }
+
+  async release(): Promise<void> {
+    this.#check.stop();
+  }
+
+  followCommitted(runId: string, onEnd: OnEnd): () => void {
+    return this.#following.follow(runId, 'committed', onEnd);
+  }
+
+  whenRoom(callback: () => void): void {
+    callback();
+  }
+
+  isQueued(): boolean {
+    return false;
+  }
+
+  // Nothing is started here, and what is sent or unblocked is for others to find.
+
+  async flush(): Promise<void> {}
+
+  async settled(): Promise<void> {}
+
+  checkInbox(): void {}
+
+  async claim(): Promise<void> {}
+
+  async #look(): Promise<void> {
+    const missed = this.#missed;
+    this.#missed = true;
+    const changed = await this.#store.changedElsewhere();
+    await this.#following.look(changed || missed);
+    this.#missed = false;
+  }
+}

@@ -18,10 +18,11 @@ import { Alarms } from './alarms.js';
 import { Claims } from './claims.js';
 import { Following } from './following.js';
 import type { Gateway } from './gateway.js';
+import { InboxReader } from './inbox-reader.js';
 import { PeriodicCheck } from './periodic-check.js';
 import { Residency } from './residency.js';
 import { RunLookup } from './run-lookup.js';
-import { StoreFailures, type Streak } from './store-failures.js';
+import { StoreFailures } from './store-failures.js';
 import { Wakeups } from './wakeups.js';
 import { workerInfo } from './worker-info.js';
 import type { FlowSource, WorkerOptions } from './worker-options.js';
@@ -56,7 +57,7 @@ export class Worker implements RunHost, Gateway {
   readonly #flows: FlowSource;
   readonly #claims: Claims;
   readonly failures: StoreFailures;
-  readonly #reading: Streak;
+  readonly #inbox: InboxReader;
   readonly #leaseMs: number;
   readonly #onFailure: (error: unknown) => void;
   readonly #alarms: Alarms;
@@ -77,8 +78,6 @@ export class Worker implements RunHost, Gateway {
   #missed = false;
   /** Runs that have left memory, until that is durable. */
   readonly #leaving = new Set<string>();
-  /** Messages that runs of this worker have, and that lie in their inbox until the next commit. */
-  readonly #taken = new Set<number>();
 
   constructor(options: WorkerOptions) {
     this.clock = options.clock;
@@ -104,13 +103,20 @@ export class Worker implements RunHost, Gateway {
       onLost: (error) => this.#lost(error),
       onEnd: (error) => this.#fail(error),
     });
-    this.#reading = this.failures.streak('the look for messages');
     const writing = this.failures.streak('the write');
     this.group = new GroupCommit({
       store: this.#store,
       clock: this.clock,
       onFailure: (error) => this.failures.write(writing, error),
       onRepeated: () => writing.worked(),
+    });
+    this.#inbox = new InboxReader({
+      store: this.#store,
+      group: this.group,
+      failures: this.failures,
+      reader: () => (this.#residents.size > 0 && (this.#state === 'working' || this.#state === 'draining') ? this.#id : undefined),
+      give: (message) => this.#residents.get(message.runId)?.receive(message) === true,
+      onMissed: () => this.#check.keepAlive(),
     });
     this.#claims = new Claims({
       store: this.#store,
@@ -122,7 +128,7 @@ export class Worker implements RunHost, Gateway {
       may: () => this.#state === 'working',
       knows: (runId) => this.#residents.has(runId) || this.#leaving.has(runId),
       begin: (record, loaded, mode) => this.begin(record, loaded, mode),
-      readInbox: () => this.#readInbox(),
+      readInbox: () => this.#inbox.read(),
       unregistered: (record) => this.#reportUnregistered(record),
       // Who was woken before its time needs no timer any more.
       claimedSome: async () => (this.#wakeups.any ? this.#wakeups.renew() : undefined),
@@ -130,7 +136,7 @@ export class Worker implements RunHost, Gateway {
     });
     this.#check = new PeriodicCheck({
       clock: this.clock,
-      keepsAlive: () => this.#following.anyElsewhere || this.#missed,
+      keepsAlive: () => this.#following.anyElsewhere || this.#inbox.missed,
       look: () => this.#look(),
       liveness: {
         leaseMs: this.#leaseMs,
@@ -206,7 +212,7 @@ export class Worker implements RunHost, Gateway {
     await this.#claims.underWay;
     this.group.hurry();
     await this.group.settled();
-    await this.#readInbox().catch((error: unknown) => this.failures.look(this.#reading, error));
+    await this.#inbox.check();
     await this.#idle(timeoutMs);
     await this.group.settled();
     this.#check.stop();
@@ -246,10 +252,7 @@ export class Worker implements RunHost, Gateway {
 
   /** Messages may have been written, for runs of this worker or for such as sleep. */
   checkInbox(): void {
-    this.#readInbox().catch((error: unknown) => {
-      this.#missed = this.failures.look(this.#reading, error) !== undefined;
-      this.#check.keepAlive();
-    });
+    void this.#inbox.check();
     if (this.#wakeups.any) void this.claim();
   }
 
@@ -402,25 +405,14 @@ export class Worker implements RunHost, Gateway {
     const missed = this.#missed;
     this.#missed = false;
     try {
-      const changed = (await this.#store.changedElsewhere()) || missed;
-      if (changed) await this.#readInbox();
+      const changed = (await this.#store.changedElsewhere()) || missed || this.#inbox.missed;
+      if (changed) await this.#inbox.read();
       if (changed && this.#wakeups.any) await this.claim();
       await this.#following.look(changed);
     } catch (error) {
       this.#missed = true;
       throw error;
     }
-  }
-
-  async #readInbox(): Promise<void> {
-    if ((this.#state !== 'working' && this.#state !== 'draining') || this.#residents.size === 0) return;
-    for (const message of await this.#store.readInbox(this.#id)) {
-      const { id, runId } = message;
-      if (this.#taken.has(id) || this.#residents.get(runId)?.receive(message) !== true) continue;
-      this.#taken.add(id);
-      this.group.take(id, () => this.#taken.delete(id));
-    }
-    this.#reading.worked();
   }
 
   async #reap(asOfMs: number): Promise<void> {
@@ -447,7 +439,7 @@ export class Worker implements RunHost, Gateway {
     const reason = new CancelledError(`the run has left this process: ${why}; it goes on elsewhere or later`);
     for (const resident of this.#residents.values()) resident.leave(reason);
     this.#residents.clear();
-    this.#taken.clear();
+    this.#inbox.forget();
     this.#leaving.clear();
     this.#lookup.forget();
     this.#alarms.clear();

@@ -86,7 +86,8 @@ export type {
 } from './model/statuses.js';
 export type { ActionContext } from './runtime/current-scope.js';
 export type { Execution, LeakPolicy, NonDurableAwaitPolicy, UnfinishedPolicy } from './runtime/definitions.js';
-export type { EngineEvents, LeakedFuture, PlainError } from './runtime/events.js';
+export type { EngineEvents, LeakedFuture } from './runtime/events.js';
+export type { PlainError } from './runtime/plain-value.js';
 export {
   createRetryStrategy,
   type Jitter,

@@ -1,6 +1,6 @@
 import { enterEngine, openedByProgram, refuseCalls } from '../engine/current.js';
+import { defaultLogger } from '../engine/default-logger.js';
 import { Engine } from '../engine/engine.js';
-import { jsonLogger } from '../engine/json-logger.js';
 import { type EngineOptions, readEngineOptions } from '../engine/options.js';
 import { UsageError } from '../errors/errors.js';
 import { optionOf } from '../errors/options.js';
@@ -33,7 +33,7 @@ function makeEngine(options: EngineOptions | undefined): Engine {
     if (takesCalls(given)) enterEngine(engine);
     return engine;
   } catch (error) {
-    if (takesCalls(given)) refuseCalls(error as Error, jsonLogger);
+    if (takesCalls(given)) refuseCalls(error as Error, defaultLogger);
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import type { DurableFuture } from '../futures/durable-future.js';
 import type { Logger } from '../model/logger.js';
 import { shared } from '../realm/realm.js';
 import type { FlowDefinition } from '../runtime/definitions.js';
-import { jsonLogger } from './json-logger.js';
+import { defaultLogger } from './default-logger.js';
 import { refusedStart } from './refused-start.js';
 import type { FlowCallOptions } from './startables.js';
 
@@ -29,7 +29,7 @@ const place = shared<Place>('current engine', () => ({ holder: undefined, standI
 
 /** The program opens an engine, be it one that takes no such calls. */
 export function openedByProgram(): void {
-  place.holder ??= refusing(noCurrentEngine, jsonLogger);
+  place.holder ??= refusing(noCurrentEngine, defaultLogger);
 }
 
 /** The engine takes the calls from now on. */

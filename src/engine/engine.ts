@@ -13,9 +13,10 @@ import type { Duration } from '../model/duration.js';
 import type { Logger } from '../model/logger.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import type { FlowDefinition } from '../runtime/definitions.js';
-import { ENGINE_EVENTS, type EngineEvents, plainError } from '../runtime/events.js';
+import { ENGINE_EVENTS, type EngineEvents } from '../runtime/events.js';
 import { holdRejections } from '../runtime/held-rejections.js';
 import { newRun, newRunId } from '../runtime/new-run.js';
+import { plainError } from '../runtime/plain-value.js';
 import { reservedId } from '../runtime/run-id-errors.js';
 import type { Store } from '../store/store.js';
 import type { Gateway } from '../worker/gateway.js';
@@ -26,10 +27,10 @@ import { Calls } from './calls.js';
 import { type CheckReport, checkRuns } from './check.js';
 import { chooseStore } from './choose-store.js';
 import { type CurrentEngine, leaveEngine } from './current.js';
+import { defaultLogger, guarded } from './default-logger.js';
 import { type EngineParts, engineGateway } from './engine-gateway.js';
 import { EngineEmitter, type EngineListener } from './events.js';
 import { forkOf } from './fork.js';
-import { guarded, jsonLogger } from './json-logger.js';
 import { type OperationInfo, type OperationsSource, operationsTree } from './operations-tree.js';
 import { type EngineOptions, engineCodec } from './options.js';
 import { Outbox } from './outbox.js';
@@ -91,7 +92,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   /** @param options - Those that were read. @throws {UsageError} `VERSION_CONFLICT`, or `INVALID_OPTION` when there is no such store. */
   constructor(options: EngineOptions, parts: EngineParts = {}) {
     requireOneVersion();
-    const logger = options.logger === undefined ? jsonLogger : guarded(options.logger);
+    const logger = options.logger === undefined ? defaultLogger : guarded(options.logger);
     this.#logger = logger;
     this.#store = chooseStore(options.store, options.execute !== false);
     this.#codec = engineCodec(options);

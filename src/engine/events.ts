@@ -1,7 +1,8 @@
 import { EventEmitter } from 'eventemitter3';
 import { inCleanContext } from '../clock/clean-context.js';
 import type { Logger } from '../model/logger.js';
-import { type EngineEvents, type EventSink, plainError } from '../runtime/events.js';
+import type { EngineEvents, EventSink } from '../runtime/events.js';
+import { plainError } from '../runtime/plain-value.js';
 
 /** What listens to an event of the engine. */
 export type EngineListener<E extends keyof EngineEvents> = (payload: EngineEvents[E]) => void;

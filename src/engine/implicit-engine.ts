@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
-import { plainError } from '../runtime/events.js';
+import { plainError } from '../runtime/plain-value.js';
 import { implicitPath } from './choose-store.js';
 import { enterEngine } from './current.js';
+import { defaultLogger } from './default-logger.js';
 import { Engine } from './engine.js';
-import { jsonLogger } from './json-logger.js';
 
 /**
  * Opens the engine that takes calls in a program that opens none, and closes it when the program has nothing more to do. There is nobody to whom its failures
@@ -17,8 +17,10 @@ export function openImplicitEngine(): Engine {
   const engine = new Engine({ store: path });
   enterEngine(engine);
   const store = path === ':memory:' ? 'memory' : resolve(path);
-  jsonLogger.info(`the program has opened no engine: its flows run on ${store}. Call open({ store }) first to choose another`, { store });
-  const logged = (what: string) => (error: unknown) => jsonLogger.error(`${what}: ${plainError(error).message}`, { store });
+  defaultLogger.info(`the program has opened no engine: its flows run on ${store}. Call open({ store }) first to choose another`, {
+    store,
+  });
+  const logged = (what: string) => (error: unknown) => defaultLogger.error(`${what}: ${plainError(error).message}`, { store });
   // It also rejects the futures of what was started.
   engine.open().catch(logged('the engine that was opened for the program failed to open'));
   process.once('beforeExit', () => void engine.close().catch(logged('the engine that was opened for the program failed to close')));

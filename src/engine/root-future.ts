@@ -4,6 +4,7 @@ import { UsageError } from '../errors/errors.js';
 import { Future, type FutureOwner, type OnExpired, type Standpoint } from '../futures/future.js';
 import { currentPlace } from '../runtime/current-scope.js';
 import type { EndOfRun } from '../runtime/host.js';
+import { runNotFound } from './run-info.js';
 
 /** What a root future needs of its engine. */
 export interface RootFutureHost {
@@ -60,6 +61,14 @@ export class RootFuture implements FutureOwner {
 
   isRecorded(): void {
     this.#settleRecorded(undefined);
+  }
+
+  /** The end of the run is known; `undefined`: it has been deleted. Returns whether anybody waits for that. */
+  hears(end: EndOfRun | undefined): boolean {
+    const { attended } = this.future;
+    if (end === undefined) this.abandon(runNotFound(this.runId));
+    else this.ended(end);
+    return attended;
   }
 
   ended({ status, outcome }: EndOfRun): void {

@@ -6,7 +6,6 @@ import { runIdTaken } from '../runtime/run-id-taken.js';
 import type { Gateway } from '../worker/gateway.js';
 import type { Worker } from '../worker/worker.js';
 import { RootFuture, type RootFutureHost } from './root-future.js';
-import { runNotFound } from './run-info.js';
 
 interface RootsOptions {
   readonly clock: Clock;
@@ -62,7 +61,7 @@ export class Roots {
     }
     // Where runs come faster than they go, this holds up whoever starts them.
     this.#gateway.whenRoom(() => root.isRecorded());
-    this.#gateway.followCommitted(id, (end) => (end === undefined ? root.abandon(runNotFound(id)) : root.ended(end)));
+    this.#gateway.followCommitted(id, (end) => root.hears(end));
   }
 
   /** Nothing more will be heard of the runs here. */

@@ -2,12 +2,13 @@ import { InterruptedError, TimeoutError } from '../errors/errors.js';
 import { type AttemptNotes, decodeAttempts, NO_ATTEMPTS, withFailure } from '../journal/attempt-notes.js';
 import { disown } from '../model/disowned.js';
 import { Attempt, type AttemptSubject } from './attempt.js';
+import { reportFailedAttempt } from './attempt-report.js';
 import { runBody } from './body-end.js';
 import type { AttemptPolicy } from './definitions.js';
-import { plainError, plainValue } from './events.js';
 import { keptError } from './kept-error.js';
 import type { PlaceRequest } from './limiter.js';
-import { decideRetry } from './retry-strategy.js';
+import { plainValue } from './plain-value.js';
+import { decideRetry, mostAttempts } from './retry-strategy.js';
 
 /** What is tried: a call of an action. */
 export interface Tried extends AttemptSubject, PlaceRequest {
@@ -215,24 +216,22 @@ export class Attempts {
     this.#leaveAttempt();
     const { host, policy, name } = this.#of;
     const failedAt = host.clock.now();
-    const { logger, retry } = host;
-    const next = decideRetry({ strategy: policy.retry ?? retry, error, attempt: this.#number, what: `action "${name}"`, logger });
+    const { logger } = host;
+    const strategy = policy.retry ?? host.retry;
+    const next = decideRetry({ strategy, error, attempt: this.#number, what: `action "${name}"`, logger });
     const nextAt = next && failedAt + next.delayMs;
-    this.#noteFailure(error, nextAt);
+    this.#noteFailure(error, mostAttempts(strategy), nextAt);
     if (next === undefined) this.#finallyFailed(error);
     else this.#goOnWith({ ...this.#notes, nextAt, maxAttempts: next.maxAttempts });
   }
 
-  /** The attempt under way has failed; listeners are told, and when the next is due. */
-  #noteFailure(error: unknown, nextAt?: number): void {
-    const { host, codec, runId, operationId, name } = this.#of;
+  /** The attempt under way has failed; listeners and the log are told, and when the next is due. */
+  #noteFailure(error: unknown, maxAttempts?: number, nextAt?: number): void {
+    const { host, codec, runId, flow, operationId, name } = this.#of;
     const attempt = this.#number;
     const failed = { attempt, error: keptError(error, codec), startedAt: this.#startedAt, failedAt: host.clock.now() };
     this.#notes = withFailure(this.#notes, failed);
-    const { events } = host;
-    if (!events.wants('attempt:failed')) return;
-    const next = nextAt === undefined ? {} : { nextAt };
-    events.emit('attempt:failed', { runId, operationId, kind: 'action', name, attempt, error: plainError(error), ...next });
+    reportFailedAttempt(host, { runId, flow, operationId, kind: 'action', name, attempt, maxAttempts, error, nextAt });
   }
 
   #goOnWith(notes: AttemptNotes): void {

@@ -1,5 +1,5 @@
 import type { LogFields, Logger } from '../model/logger.js';
-import { unreadable } from './events.js';
+import { unreadable } from './plain-value.js';
 
 /** A logger whose lines carry these fields, whatever else they are given under the same names; silent while `silent` says so. */
 export function contextLogger(logger: Logger, context: LogFields, silent?: () => boolean): Logger {

@@ -1,13 +1,5 @@
 import type { BlockedCode, EndStatus, OperationKind } from '../model/statuses.js';
-
-/** An error as plain JSON. */
-export interface PlainError {
-  readonly name: string;
-  readonly message: string;
-  readonly stack?: string;
-  readonly code?: string;
-  readonly cause?: PlainError | string;
-}
+import type { PlainError } from './plain-value.js';
 
 /** One future of a leak report. */
 export interface LeakedFuture {
@@ -75,49 +67,4 @@ export interface EventSink {
   /** Whether building this event is worth it. */
   wants(event: keyof EngineEvents): boolean;
   emit<E extends keyof EngineEvents>(event: E, payload: EngineEvents[E]): void;
-}
-
-/** How deep a chain of causes is shown. */
-const CAUSES = 10;
-
-/** Whatever was thrown, as plain JSON. It never throws, whatever getters the value has. */
-export function plainError(thrown: unknown, depth = 0): PlainError {
-  try {
-    if (!(thrown instanceof Error)) return { name: 'Error', message: plainText(thrown) };
-    const { name, message, stack, cause } = thrown;
-    const { code } = thrown as { code?: unknown };
-    return {
-      name: plainText(name),
-      message: plainText(message),
-      ...(typeof stack === 'string' ? { stack } : {}),
-      ...(typeof code === 'string' ? { code } : {}),
-      ...(cause === undefined || depth === CAUSES
-        ? {}
-        : { cause: cause instanceof Error ? plainError(cause, depth + 1) : plainText(cause) }),
-    };
-  } catch {
-    return { name: 'Error', message: 'an error that cannot be read' };
-  }
-}
-
-/** What is shown in place of a value that threw when it was read. */
-export function unreadable(thrown: unknown): string {
-  return `[unreadable: ${plainError(thrown).message}]`;
-}
-
-function plainText(value: unknown): string {
-  try {
-    return String(value);
-  } catch {
-    return 'something that cannot be described';
-  }
-}
-
-/** Any value as plain JSON: what JSON cannot hold becomes text. */
-export function plainValue(value: unknown): unknown {
-  try {
-    return JSON.parse(JSON.stringify(value ?? null, (_key, part: unknown) => (typeof part === 'bigint' ? String(part) : part)));
-  } catch {
-    return plainText(value);
-  }
 }

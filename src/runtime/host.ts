@@ -25,8 +25,14 @@ export interface Blocking {
   readonly reason: string;
 }
 
-/** Hears of the end of a run; `undefined` when the run has been deleted, so that its end is not known. */
-export type OnEnd = (end: EndOfRun | undefined) => void;
+/**
+ * Hears of the end of a run; `undefined` when the run has been deleted, so that its end is not known. Returns whether anybody waits for it: whoever hears
+ * of it may do so for a future that was forgotten.
+ */
+export type OnEnd = (end: EndOfRun | undefined) => boolean;
+
+/** Whether anybody waits for the end of a run; `undefined`: nobody in this process has followed it. */
+export type IsAwaited = boolean | undefined;
 
 /** What a worker keeps of a run that it executes. */
 export interface Resident {
@@ -86,8 +92,8 @@ export interface RunHost {
    */
   follow(runId: string, onEnd: OnEnd): () => void;
 
-  /** Writes the run's end, and tells its followers. */
-  end(runId: string, end: EndOfRun, committed?: () => void): void;
+  /** Writes the run's end, and tells its followers, then the caller whether any of those waits for it. */
+  end(runId: string, end: EndOfRun, committed?: (awaited: IsAwaited) => void): void;
 
   /** Writes that the run begins anew, and begins it. */
   continueAsNew(record: RunRecord, restart: RunRestart): void;

@@ -1,6 +1,6 @@
 import type { Codec } from '../codec/codec.js';
 import { KEPT_ERROR_LENGTH } from '../journal/attempt-notes.js';
-import { plainError } from './events.js';
+import { plainError } from './plain-value.js';
 
 /** Characters that are left of a message that is too long. */
 const MESSAGE_LENGTH = 1_000;

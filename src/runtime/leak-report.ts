@@ -1,6 +1,7 @@
 import { LeakedFuturesError } from '../errors/errors.js';
 import type { Future } from '../futures/future.js';
-import { type LeakedFuture, plainError } from './events.js';
+import type { LeakedFuture } from './events.js';
+import { plainError } from './plain-value.js';
 import type { Scope } from './scope.js';
 
 /** The futures of a scope that nobody took delivery of, at its end. */

@@ -8,7 +8,7 @@ import { requireDuration } from '../futures/future.js';
 import { disown } from '../model/disowned.js';
 import type { Duration } from '../model/duration.js';
 import type { Logger } from '../model/logger.js';
-import { plainError } from './events.js';
+import { plainError } from './plain-value.js';
 
 /** Whether there is to be another attempt, and after how long. Default: at once. */
 export interface RetryDecision {
@@ -107,7 +107,7 @@ export const RetryPresets: {
   /** For what must get through: 10 attempts, from 1 s growing by half to 60 s, no jitter. */
   readonly critical: () => RetryStrategy;
 } = {
-  none: () => () => GIVE_UP,
+  none: () => limited(1, () => undefined),
   default: () => createRetryStrategy({ maxAttempts: 6, initialDelay: '5s', maxDelay: '60s' }),
   transient: () => createRetryStrategy({ maxAttempts: 3, initialDelay: '200ms', maxDelay: '2s', jitter: 'HALF' }),
   linear: (options) => {
@@ -171,9 +171,10 @@ function limited(maxAttempts: number, delayOf: (attempt: number, error: Error) =
   return Object.assign(strategy, { maxAttempts });
 }
 
-/** How many attempts a strategy allows, to be noted with a failed one; `undefined` where it does not say, or there is no limit. */
-function mostAttempts({ maxAttempts }: LimitedStrategy): number | undefined {
-  return Number.isSafeInteger(maxAttempts) ? maxAttempts : undefined;
+/** How many attempts a strategy allows; `undefined` where it does not say, or there is no limit. Without one there is a single attempt. */
+export function mostAttempts(strategy: LimitedStrategy | undefined): number | undefined {
+  if (strategy === undefined) return 1;
+  return Number.isSafeInteger(strategy.maxAttempts) ? strategy.maxAttempts : undefined;
 }
 
 function isAttempts(value: unknown): boolean {

@@ -41,7 +41,7 @@ export function endRun(init: RunEndInit): void {
     return;
   }
   const { status, outcome, error } = ending;
-  host.end(record.id, { status, outcome }, () => notices.finished(status, error));
+  host.end(record.id, { status, outcome }, (awaited) => notices.finished(status, error, awaited));
 }
 
 /** Decides how a run ends: a body that returns has succeeded, one that throws a `CancelledError` was cancelled, all others have failed. */

@@ -1,13 +1,21 @@
 import { UsageError } from '../errors/errors.js';
 import type { OperationRecord } from '../model/records.js';
-import type { BlockedCode, EndStatus, OperationKind } from '../model/statuses.js';
-import { type LeakedFuture, plainError } from './events.js';
-import type { RunHost } from './host.js';
+import { type BlockedCode, type EndStatus, isEnded, type OperationKind } from '../model/statuses.js';
+import type { LeakedFuture } from './events.js';
+import type { IsAwaited, RunHost } from './host.js';
 import { leakMessage } from './leak-report.js';
+import { plainError } from './plain-value.js';
 import type { Scope } from './scope.js';
 
 /** From so many operations on a journal is long. */
 const MANY_OPERATIONS = 10_000;
+
+interface NoticedRun {
+  readonly id: string;
+  readonly flow: string;
+  readonly version: number;
+  readonly parentRunId: string | null;
+}
 
 /**
  * What a run tells its listeners and the log. It decides nothing.
@@ -15,13 +23,13 @@ const MANY_OPERATIONS = 10_000;
  *   N1  Of awaits that are not durable, of a standstill and of a long journal it tells once an execution.
  */
 export class RunNotices {
-  readonly #run: { readonly id: string; readonly flow: string; readonly version: number };
+  readonly #run: NoticedRun;
   readonly #host: RunHost;
   #toldOfAwait = false;
   #toldOfStandstill = false;
   #operations = 0;
 
-  constructor(run: { readonly id: string; readonly flow: string; readonly version: number }, host: RunHost) {
+  constructor(run: NoticedRun, host: RunHost) {
     this.#run = run;
     this.#host = host;
   }
@@ -49,10 +57,23 @@ export class RunNotices {
     events.emit('operation:finished', { runId, operationId, kind: kind as OperationKind, name, status: status as EndStatus, ...error });
   }
 
-  finished(status: EndStatus, error: unknown): void {
+  finished(status: EndStatus, error: unknown, awaited: IsAwaited): void {
     const { events } = this.#host;
+    if (status === 'FAILED' && awaited !== true) this.#failed(error, awaited);
     if (!events.wants('run:finished')) return;
     events.emit('run:finished', { ...this.#names(), status, ...(error === undefined ? {} : { error: plainError(error) }) });
+  }
+
+  /** It has failed, and as far as is known here nobody waits for that: a parent elsewhere does, as long as it has not ended. */
+  #failed(thrown: unknown, awaited: IsAwaited): void {
+    const tell = (): void => {
+      const error = plainError(thrown);
+      const message = `${this.what} failed, and nobody waits for its result: ${error.name}: ${error.message}`;
+      this.#host.logger.warn(message, { ...this.#names(), error });
+    };
+    const { parentRunId } = this.#run;
+    if (awaited === false || parentRunId === null) tell();
+    else this.#host.find(parentRunId, (parent) => (parent === undefined || isEnded(parent.status)) && tell());
   }
 
   blocked(code: BlockedCode, error: Error): void {

@@ -104,7 +104,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     this.#outcomes = outcomes;
     this.#recovered = recovered;
     this.#now = beganAt(record);
-    this.notices = new RunNotices(this, host);
+    this.notices = new RunNotices(record, host);
     this.patches = new Patches(record.id, host, outcomes);
     this.inbox = new RunInbox({ run: this, record, timeoutMs: this.#options.timeoutMs, outcomes, pending: this.#pending });
     this.#admission = new Admission(this, this.notices);

@@ -1,4 +1,4 @@
-import type { EndOfRun, OnEnd } from '../runtime/host.js';
+import type { EndOfRun, IsAwaited, OnEnd } from '../runtime/host.js';
 
 /**
  * Who waits for the ends of runs, here or elsewhere.
@@ -12,7 +12,7 @@ export class Followers {
   readonly #gathered = new Map<string, OnEnd[]>();
   readonly #committed = new Map<string, OnEnd[]>();
   /** Ends between their gathering and their commit. */
-  readonly #ending = new Map<string, EndOfRun>();
+  readonly #ending = new Map<string, { readonly end: EndOfRun; readonly awaited: IsAwaited }>();
 
   follow(runId: string, when: 'gathered' | 'committed', onEnd: OnEnd): () => void {
     const followers = when === 'gathered' ? this.#gathered : this.#committed;
@@ -28,22 +28,24 @@ export class Followers {
 
   /** The end is being written. */
   gathered(runId: string, end: EndOfRun): void {
-    notify(this.#gathered, runId, end);
-    this.#ending.set(runId, end);
+    this.#ending.set(runId, { end, awaited: notify(this.#gathered, runId, end) });
   }
 
-  /** What was being written of this run is durable. */
-  committed(runId: string): void {
-    const end = this.#ending.get(runId);
-    if (end === undefined) return;
+  /** What was being written of this run is durable. Returns whether somebody waits for its end. */
+  committed(runId: string): IsAwaited {
+    const ending = this.#ending.get(runId);
+    if (ending === undefined) return undefined;
     this.#ending.delete(runId);
-    this.found(runId, end);
+    return either(this.found(runId, ending.end), ending.awaited);
   }
 
-  /** The end is durable: it was found in the store, or written here. `undefined`: the run is no longer in the store. */
-  found(runId: string, end: EndOfRun | undefined): void {
-    notify(this.#gathered, runId, end);
-    notify(this.#committed, runId, end);
+  /**
+   * The end is durable: it was found in the store, or written here. `undefined`: the run is no longer in the store.
+   *
+   * @returns Whether somebody waits for it.
+   */
+  found(runId: string, end: EndOfRun | undefined): IsAwaited {
+    return either(notify(this.#gathered, runId, end), notify(this.#committed, runId, end));
   }
 
   /** What was being written will not be. Followers within runs of this worker leave with them; the runs that others still follow are returned. */
@@ -59,9 +61,15 @@ export class Followers {
   }
 }
 
-function notify(followers: Map<string, OnEnd[]>, runId: string, end: EndOfRun | undefined): void {
+function notify(followers: Map<string, OnEnd[]>, runId: string, end: EndOfRun | undefined): IsAwaited {
   const list = followers.get(runId);
-  if (list === undefined) return;
+  if (list === undefined) return undefined;
   followers.delete(runId);
-  for (const onEnd of list) onEnd(end);
+  let awaited = false;
+  for (const onEnd of list) if (onEnd(end)) awaited = true;
+  return awaited;
+}
+
+function either(one: IsAwaited, other: IsAwaited): IsAwaited {
+  return one === undefined ? other : one || other === true;
 }

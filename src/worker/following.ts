@@ -1,6 +1,6 @@
 import type { RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
-import type { EndOfRun, OnEnd } from '../runtime/host.js';
+import type { EndOfRun, IsAwaited, OnEnd } from '../runtime/host.js';
 import type { Store } from '../store/store.js';
 import { Followers } from './followers.js';
 
@@ -71,10 +71,11 @@ export class Following {
     this.#followers.gathered(runId, end);
   }
 
-  /** What was being written of the run is durable; it is no longer here. */
-  ended(runId: string): void {
-    this.#followers.committed(runId);
+  /** What was being written of the run is durable; it is no longer here. Returns whether somebody waits for its end. */
+  ended(runId: string): IsAwaited {
+    const awaited = this.#followers.committed(runId);
     if (this.#followers.has(runId)) this.#isElsewhere(runId);
+    return awaited;
   }
 
   /** All runs have left this process: whoever follows them from outside of them looks elsewhere. */

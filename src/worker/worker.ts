@@ -8,9 +8,10 @@ import type { Logger } from '../model/logger.js';
 import type { InboxMessage, OperationRecord, RunRecord, RunRestart } from '../model/records.js';
 import type { LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
 import { Delivery } from '../runtime/delivery.js';
-import { type EventSink, plainError } from '../runtime/events.js';
-import type { Blocking, EndOfRun, OnEnd, Resident, Resting, RunHost } from '../runtime/host.js';
+import type { EventSink } from '../runtime/events.js';
+import type { Blocking, EndOfRun, IsAwaited, OnEnd, Resident, Resting, RunHost } from '../runtime/host.js';
 import { Limiter } from '../runtime/limiter.js';
+import { plainError } from '../runtime/plain-value.js';
 import type { RetryStrategy } from '../runtime/retry-strategy.js';
 import { Run } from '../runtime/run.js';
 import type { Store } from '../store/store.js';
@@ -314,10 +315,10 @@ export class Worker implements RunHost, Gateway {
     return this.#following.follow(runId, 'gathered', onEnd);
   }
 
-  end(runId: string, end: EndOfRun, committed?: () => void): void {
+  end(runId: string, end: EndOfRun, committed?: (awaited: IsAwaited) => void): void {
     this.group.end({ runId, ...end }, () => {
-      this.#dismiss(runId);
-      committed?.();
+      const awaited = this.#dismiss(runId);
+      committed?.(awaited);
     });
     this.#following.ends(runId, end);
   }
@@ -337,14 +338,15 @@ export class Worker implements RunHost, Gateway {
     });
   }
 
-  /** The run has ended or is blocked, durably: it is resident no longer. */
-  #dismiss(runId: string): void {
+  /** The run has ended or is blocked, durably: it is resident no longer. Returns whether anybody waits for its end. */
+  #dismiss(runId: string): IsAwaited {
     this.caughtUp(runId);
     this.#residents.delete(runId);
-    this.#following.ended(runId);
+    const awaited = this.#following.ended(runId);
     this.#residency.left();
     // Its end may have woken its parent.
     if (this.#wakeups.any) void this.claim();
+    return awaited;
   }
 
   /** The run leaves memory; whoever follows it hears of it when it is here again, or ends elsewhere. */

@@ -3,7 +3,7 @@ import { type BatchResult, type DurableFuture, memoryStore, type Store, sqliteSt
 import { describe, expect, test } from 'vitest';
 import { tempDirectory } from '../store/temp-directory.js';
 import { batchCases, batchFlow, expectCase, observationsOf } from './batch-cases.js';
-import { openEngine } from './with-engine.js';
+import { besideFailures, openEngine } from './with-engine.js';
 
 const stores: readonly [string, () => Store][] = [
   ['the memory store', memoryStore],
@@ -17,7 +17,7 @@ describe.each(stores)('every case of the table on %s', (_name, newStore) => {
     const future: DurableFuture<BatchResult<unknown>> = engine.start(batchFlow, [batchCase], { id: `${id} on ${store.name}` });
     const outcome = (await future.exception()) ?? (await future.result());
     expectCase(batchCase, outcome, observationsOf(future.id));
-    expect(lines.filter(({ level }) => level === 'warn' || level === 'error')).toStrictEqual([]);
+    expect(besideFailures(lines)).toStrictEqual([]);
     if (batchCase.expect.throws !== undefined) expect(await store.loadJournal(future.id)).toStrictEqual([]);
   });
 });

@@ -15,6 +15,13 @@ export interface LogLine {
   readonly fields: LogFields;
 }
 
+/** The lines that tell of something else than what failed: each failed attempt has a line, and each failed run that nobody waits for. */
+export function besideFailures(lines: readonly LogLine[]): LogLine[] {
+  return lines.filter(
+    ({ message }) => !/^attempt \d+ .*failed: /s.test(message) && !message.includes('failed, and nobody waits for its result'),
+  );
+}
+
 /** A logger that keeps its lines. */
 export function collectingLogger(): { readonly logger: Logger; readonly lines: LogLine[] } {
   const lines: LogLine[] = [];

@@ -1,7 +1,7 @@
 import { action, CompletionConfig, type EngineEvents, flow, LeakedFuturesError, map, parallel, shield, sleep } from 'perdure';
 import { crashEverywhere } from 'perdure/testing';
 import { describe, expect, test } from 'vitest';
-import { settle, startFlow, unique } from '../api/with-engine.js';
+import { besideFailures, settle, startFlow, unique } from '../api/with-engine.js';
 import { Gates, runBatch } from './batch-runs.js';
 
 const noop = action(unique('noop'), async (value?: unknown) => value);
@@ -68,7 +68,7 @@ describe('futures that a branch leaves behind', () => {
     );
     expect([status, result?.status]).toStrictEqual(['SUCCEEDED', 'SUCCEEDED']);
     expect(short(leaks)).toStrictEqual([`0.1 careless: ${expected}`]);
-    const warnings = lines.filter(({ level }) => level === 'warn');
+    const warnings = besideFailures(lines);
     expect(warnings).toHaveLength(1);
     expect(warnings[0]?.message).toContain('careless');
   });
@@ -88,7 +88,7 @@ describe('futures that a branch leaves behind', () => {
   test.each(leaking)("%s: is not told under 'ignore'", async (_what, body) => {
     const { status, leaks, lines, result } = await runBatch(async () => parallel([body]), { leaks: 'ignore' });
     expect([status, result?.status, leaks]).toStrictEqual(['SUCCEEDED', 'SUCCEEDED', []]);
-    expect(lines.filter(({ level }) => level !== 'debug')).toStrictEqual([]);
+    expect(besideFailures(lines)).toStrictEqual([]);
   });
 
   test.each(['warn', 'error', 'ignore'] as const)("an action is stopped, under '%s'", async (leaks) => {

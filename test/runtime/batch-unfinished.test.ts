@@ -12,7 +12,7 @@ import {
   wait,
 } from 'perdure';
 import { describe, expect, test } from 'vitest';
-import { deferred, inFlow, nextEvent, settle, startFlow, thrownBy, unique } from '../api/with-engine.js';
+import { besideFailures, deferred, inFlow, nextEvent, settle, startFlow, thrownBy, unique } from '../api/with-engine.js';
 import { Gates, runBatch } from './batch-runs.js';
 
 const noop = action(unique('noop'), async (value?: unknown) => value);
@@ -221,7 +221,7 @@ describe('what is not done when the batch is complete', () => {
       { leaks: 'error' },
     );
     expect([status, leaks]).toStrictEqual(['SUCCEEDED', []]);
-    const told = lines.filter(({ level }) => level !== 'debug');
+    const told = besideFailures(lines);
     expect(told).toMatchObject([{ level: 'warn', fields: { operationId: '0.1', error: { name: 'RangeError', message: 'in spite' } } }]);
     expect(told[0]?.message).toContain('parallel-branch-1');
   });
@@ -232,7 +232,7 @@ describe('what is not done when the batch is complete', () => {
   ])('a failure of its %s that comes when the batch is decided, and not yet delivered, is told', async (_what, branch) => {
     const { result, lines } = await runBatch(async () => parallel([branch, branch]));
     expect(result?.all.map(({ status }) => status)).toStrictEqual(['FAILED', 'STARTED']);
-    const told = lines.filter(({ level }) => level !== 'debug');
+    const told = besideFailures(lines);
     expect(told).toMatchObject([{ level: 'warn', fields: { operationId: '0.1', error: { name: 'RangeError', message: 'second' } } }]);
   });
 

@@ -8,7 +8,10 @@ function followers(): { each: Followers; heard: string[]; follow(runId: string, 
   const each = new Followers();
   const heard: string[] = [];
   const follow = (runId: string, when: 'gathered' | 'committed'): (() => void) =>
-    each.follow(runId, when, (end) => heard.push(`${runId} ${when} ${end === undefined ? 'gone' : `${end.status} ${end.outcome}`}`));
+    each.follow(runId, when, (end) => {
+      heard.push(`${runId} ${when} ${end === undefined ? 'gone' : `${end.status} ${end.outcome}`}`);
+      return true;
+    });
   return { each, heard, follow };
 }
 
@@ -56,7 +59,7 @@ test('an end that was found in the store is both gathered and committed (W1)', (
 test('followers are called in the order in which they came', () => {
   const { each } = followers();
   const heard: number[] = [];
-  for (let index = 0; index < 5; index += 1) each.follow('run', 'gathered', () => heard.push(index));
+  for (let index = 0; index < 5; index += 1) each.follow('run', 'gathered', () => heard.push(index) > 0);
   each.gathered('run', END);
   expect(heard).toEqual([0, 1, 2, 3, 4]);
 });
@@ -106,9 +109,26 @@ test('what was gathered and then lost is not heard, and those who want commits s
 
 test('a follower that is called may follow the same run anew', () => {
   const { each, heard, follow } = followers();
-  each.follow('run', 'gathered', () => void follow('run', 'gathered'));
+  each.follow('run', 'gathered', () => {
+    follow('run', 'gathered');
+    return true;
+  });
   each.gathered('run', END);
   expect(heard).toEqual([]);
   each.gathered('run', END);
   expect(heard).toEqual(['run gathered SUCCEEDED 1']);
+});
+
+test.each<[string, readonly boolean[], boolean | undefined]>([
+  ['nobody follows', [], undefined],
+  ['one waits', [true], true],
+  ['one has forgotten it', [false], false],
+  ['one of several waits', [false, true, false], true],
+])('a commit tells whether anybody waits for the end: %s', (_what, waiting, expected) => {
+  for (const when of ['gathered', 'committed'] as const) {
+    const { each } = followers();
+    for (const waits of waiting) each.follow('run', when, () => waits);
+    each.gathered('run', END);
+    expect(each.committed('run')).toBe(expected);
+  }
 });

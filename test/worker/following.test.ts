@@ -49,9 +49,10 @@ function world(...residents: string[]): World {
     elsewhere: () => elsewhere,
     follow: (runId, when = 'committed') => {
       if (!stored.has(runId)) stored.set(runId, runOf(runId));
-      return following.follow(runId, when, (end) =>
-        heard.push(`${runId} ${when} ${end === undefined ? 'gone' : `${end.status} ${end.outcome}`}`),
-      );
+      return following.follow(runId, when, (end) => {
+        heard.push(`${runId} ${when} ${end === undefined ? 'gone' : `${end.status} ${end.outcome}`}`);
+        return true;
+      });
     },
     end: (runId) => void stored.set(runId, runOf(runId, { status: 'SUCCEEDED', outcome: '1', workerId: null })),
   };

@@ -4,7 +4,7 @@ import { type BranchNotes, branchNotes, encodeBranchNotes } from '../../journal/
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus } from '../../model/statuses.js';
 import { type BodyEnd, recordedEnd, runBody } from '../body-end.js';
-import { plainError } from '../events.js';
+import { plainError } from '../plain-value.js';
 import type { Scope } from '../scope.js';
 import { type EndedBranch, Operation, type OperationInit } from './operation.js';
 

@@ -10,11 +10,11 @@ import type { EndStatus } from '../../model/statuses.js';
 import { Attempts, type Tried } from '../attempts.js';
 import type { ActionDefinition, AttemptPolicy } from '../definitions.js';
 import { detachedDefinition } from '../detached.js';
-import { plainError } from '../events.js';
 import type { Resident, RunHost } from '../host.js';
 import { keptText } from '../kept-error.js';
 import { readCancel } from '../messages.js';
 import { newRun } from '../new-run.js';
+import { plainError } from '../plain-value.js';
 import { Operation, type OperationInit } from './operation.js';
 
 /** What a detached action has become: a run, and the entry of the one operation in it. */

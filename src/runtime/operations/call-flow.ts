@@ -5,12 +5,13 @@ import { attemptRunId, isReservedId } from '../../journal/numbering.js';
 import { whatIs } from '../../model/named.js';
 import type { OperationRecord, RunRecord } from '../../model/records.js';
 import { isEnded } from '../../model/statuses.js';
+import { reportFailedAttempt } from '../attempt-report.js';
 import type { FlowDefinition, LeakPolicy } from '../definitions.js';
 import type { EndOfRun } from '../host.js';
 import { keptText } from '../kept-error.js';
 import { cancelMessage } from '../messages.js';
 import { newRun } from '../new-run.js';
-import { decideRetry, type RetryStrategy } from '../retry-strategy.js';
+import { decideRetry, mostAttempts, type RetryStrategy } from '../retry-strategy.js';
 import { madeIdTaken, reservedId, runGone } from '../run-id-errors.js';
 import { runIdTaken } from '../run-id-taken.js';
 import { Operation, type OperationInit } from './operation.js';
@@ -182,9 +183,10 @@ export class CallFlow extends Operation {
     return this.#child.givenId === undefined || this.#runId !== this.entry.childRunId;
   }
 
-  #endedOrGone(end: EndOfRun | undefined): void {
+  #endedOrGone(end: EndOfRun | undefined): boolean {
     if (end === undefined) this.#fail(runGone(this.#runId, whatIs(this.entry)));
     else this.#ended(end);
+    return !this.detached || this.future.attended;
   }
 
   /** No run of this attempt can be waited for. */
@@ -206,8 +208,13 @@ export class CallFlow extends Operation {
     const error = codec.decodeError(outcome);
     const strategy = this.#cancelRequested ? undefined : (this.#child.retry ?? this.#child.definition.retry);
     const next = decideRetry({ strategy, error, attempt, what: whatIs(entry), logger: run.host.logger });
-    if (next !== undefined) {
-      const nextAt = failedAt + next.delayMs;
+    const nextAt = next && failedAt + next.delayMs;
+    if (strategy !== undefined) {
+      const { runId, id: operationId, name } = entry;
+      const report = { runId, flow: run.flow, operationId, kind: 'flow', name, attempt, error, nextAt } as const;
+      reportFailedAttempt(run.host, { ...report, maxAttempts: mostAttempts(strategy) });
+    }
+    if (next !== undefined && nextAt !== undefined) {
       entry.attempts = encodeAttempts({ ...notes, nextAt, maxAttempts: next.maxAttempts });
       this.write();
       this.#waitUntil(nextAt);

@@ -1,6 +1,6 @@
 import type { LogFields, Logger } from 'perdure';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { guarded, jsonLogger } from '../../src/engine/json-logger.js';
+import { defaultLogger, guarded } from '../../src/engine/default-logger.js';
 import { contextLogger } from '../../src/runtime/context-logger.js';
 import { settle } from '../api/with-engine.js';
 
@@ -65,20 +65,20 @@ describe('a line of the default logger', () => {
     ['no fields', () => undefined, {}],
   ])('is written with %s', (_what, fields, shown) => {
     const lines = linesOnStandardError();
-    contextLogger(jsonLogger, { runId: 'run' }).info('said', fields() as LogFields);
+    contextLogger(defaultLogger, { runId: 'run' }).info('said', fields() as LogFields);
     expect(lines).toStrictEqual([expect.objectContaining({ level: 'info', message: 'said', runId: 'run', ...shown })]);
   });
 
   test.each([1_000, 100_000])('shows the upper part of what is nested %d deep', (depth) => {
     const lines = linesOnStandardError();
-    jsonLogger.info('said', { deep: nested(depth), id: 7 });
+    defaultLogger.info('said', { deep: nested(depth), id: 7 });
     expect(lines).toMatchObject([{ deep: { value: { value: {} } }, id: 7 }]);
     expect(JSON.stringify(lines)).toContain('"[nested too deeply]"');
   });
 
   test('shows what JSON cannot hold as text', () => {
     const lines = linesOnStandardError();
-    jsonLogger.info('said', { big: 1n, symbol: Symbol('s'), nothing: undefined, list: [2n, undefined] });
+    defaultLogger.info('said', { big: 1n, symbol: Symbol('s'), nothing: undefined, list: [2n, undefined] });
     expect(lines).toStrictEqual([
       { level: 'info', time: expect.any(String), message: 'said', big: '1', symbol: 'Symbol(s)', list: ['2', null] },
     ]);
@@ -88,14 +88,14 @@ describe('a line of the default logger', () => {
     const lines = linesOnStandardError();
     const order: Record<string, unknown> = { error: new Error('outer', { cause: new Error('inner') }) };
     order.self = order;
-    jsonLogger.info('said', { order, again: order });
+    defaultLogger.info('said', { order, again: order });
     const shown = { error: { message: 'outer', cause: { message: 'inner' } }, self: '[circular]' };
     expect(lines).toMatchObject([{ order: shown, again: shown }]);
   });
 
   test('keeps its own level, time and message', () => {
     const lines = linesOnStandardError();
-    jsonLogger.warn('said', { level: 'none', time: 'never', message: 'a field' });
+    defaultLogger.warn('said', { level: 'none', time: 'never', message: 'a field' });
     expect(lines).toStrictEqual([{ level: 'warn', time: expect.stringMatching(/^\d{4}-/), message: 'said' }]);
   });
 });
@@ -128,6 +128,6 @@ describe("a user's logger that fails", () => {
 
 test('the identity of the run wins over fields of the same names', () => {
   const lines = linesOnStandardError();
-  contextLogger(jsonLogger, { runId: 'run', flow: 'flow' }).info('said', { runId: 'mine', extra: 1 });
+  contextLogger(defaultLogger, { runId: 'run', flow: 'flow' }).info('said', { runId: 'mine', extra: 1 });
   expect(lines).toMatchObject([{ runId: 'run', flow: 'flow', extra: 1 }]);
 });

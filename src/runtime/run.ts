@@ -5,7 +5,7 @@ import { type Abortable, cancellation, type Future, type OnExpired } from '../fu
 import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Entry, OutcomeOwner } from '../journal/group-commit.js';
 import type { ReplayMode } from '../journal/journal.js';
-import { childRunId, generationId, idempotencyKey, ROOT_SCOPE } from '../journal/numbering.js';
+import { ROOT_SCOPE } from '../journal/numbering.js';
 import type { Logger } from '../model/logger.js';
 import { whatIs } from '../model/named.js';
 import { type InboxMessage, isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
@@ -27,6 +27,7 @@ import { Patches } from './patches.js';
 import { PendingOperations } from './pending-operations.js';
 import type { Refusals } from './refusals.js';
 import { endRun } from './run-end.js';
+import { RunIds } from './run-ids.js';
 import { RunInbox } from './run-inbox.js';
 import { RunNotices } from './run-notices.js';
 import { Scope } from './scope.js';
@@ -76,6 +77,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   #caughtUp = false;
   /** The body has ended, in an earlier turn. */
   #ending = false;
+  readonly ids: RunIds;
   readonly notices: RunNotices;
   readonly inbox: RunInbox;
   readonly patches: Patches;
@@ -104,6 +106,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     this.#outcomes = outcomes;
     this.#recovered = recovered;
     this.#now = beganAt(record);
+    this.ids = new RunIds(record.id, this.#options);
     this.notices = new RunNotices(record, host);
     this.patches = new Patches(record.id, host, outcomes);
     this.inbox = new RunInbox({ run: this, record, timeoutMs: this.#options.timeoutMs, outcomes, pending: this.#pending });
@@ -333,13 +336,8 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   }
 
   limit(limitMs: number, expire: OnExpired): () => void {
-    const place = currentPlace() as FlowPlace;
-    const timer = this.#start({ kind: 'timer', name: 'wait-timeout', due: { afterMs: limitMs }, limit: true }, place) as Timer;
-    const { future } = timer;
-    future.attach({ scope: place.scope, onSettled: () => future.status === 'SUCCEEDED' && expire(timer.older) });
-    return () => {
-      if (!future.done()) timer.cancelWith(cancellation(whatIs(future), 'nobody waits any more'));
-    };
+    const request = { kind: 'timer', name: 'wait-timeout', due: { afterMs: limitMs }, limit: true } as const;
+    return (this.#start(request, currentPlace() as FlowPlace) as Timer).limitWait(expire);
   }
 
   enterWait(wait: Abortable): (() => void) | undefined {
@@ -424,18 +422,6 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   /** How the action is tried that this run carries on, where its call said otherwise. */
   get attempts(): AttemptPolicy | undefined {
     return this.#options.attempts;
-  }
-
-  idempotencyKey(operationId: string): string {
-    return this.#options.idempotencyKey ?? idempotencyKey(this.#generationId, operationId);
-  }
-
-  childRunId(operationId: string): string {
-    return childRunId(this.#generationId, operationId);
-  }
-
-  get #generationId(): string {
-    return generationId(this.id, this.#options.generation?.number);
   }
 
   whenCurrent(perform: () => void): void {

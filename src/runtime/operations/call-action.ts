@@ -80,7 +80,7 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
   }
 
   get idempotencyKey(): string {
-    return this.run.idempotencyKey(this.entry.id);
+    return this.run.ids.idempotencyKey(this.entry.id);
   }
 
   call(_notes: AttemptNotes): unknown {
@@ -155,11 +155,11 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
       return;
     }
     const record = newRun(host, {
-      id: run.childRunId(entry.id),
+      id: run.ids.childRun(entry.id),
       definition: detachedDefinition(this.#definition),
       input,
       digest,
-      idempotencyKey: run.idempotencyKey(entry.id),
+      idempotencyKey: run.ids.idempotencyKey(entry.id),
       attempts: this.#said && storable(this.#said),
       parent: { runId: run.id, operationId: entry.id },
     });

@@ -48,7 +48,7 @@ export class CallFlow extends Operation {
   constructor(init: OperationInit, child: ChildInit) {
     super(init);
     this.#child = child;
-    this.entry.childRunId = child.givenId ?? init.run.childRunId(init.id);
+    this.entry.childRunId = child.givenId ?? init.run.ids.childRun(init.id);
   }
 
   /** The run that was recorded, whatever form its id has. */

@@ -8,6 +8,7 @@ import type { EndStatus, OperationKind } from '../../model/statuses.js';
 import type { FlowPlace } from '../current-scope.js';
 import type { RunHost } from '../host.js';
 import type { Mailbox } from '../mailbox.js';
+import type { RunIds } from '../run-ids.js';
 import type { Scope, ScopeMember } from '../scope.js';
 
 /** What an operation asks of the run it belongs to. */
@@ -43,10 +44,7 @@ export interface OperationRun {
   readonly inbox: { readonly mailbox: Mailbox<Operation> };
   /** Told of operations that come to their ends without an outcome of their own. */
   readonly notices: { operationFinished(record: OperationRecord): void };
-  /** The id of the run that an operation starts, if it is given none. */
-  childRunId(operationId: string): string;
-  /** What an action gives to the services it calls, so that they can tell a repetition. */
-  idempotencyKey(operationId: string): string;
+  readonly ids: RunIds;
 }
 
 /** A branch whose body has ended. */

@@ -1,4 +1,6 @@
+import { cancellation, type OnExpired } from '../../futures/future.js';
 import { encodeAttempts, NO_ATTEMPTS } from '../../journal/attempt-notes.js';
+import { whatIs } from '../../model/named.js';
 import type { OperationRequest } from '../definitions.js';
 import { Operation, type OperationInit } from './operation.js';
 
@@ -15,9 +17,15 @@ export class Timer extends Operation {
     if (limit) this.entry.attempts = LIMIT_NOTES;
   }
 
-  /** Of the limit of a wait: whether it was set by a release in which the end of a wait changed nothing for an event. */
-  get older(): boolean {
-    return this.entry.attempts === null;
+  /** Lets it limit a wait. Returns what calls that off. */
+  limitWait(expire: OnExpired): () => void {
+    const { future, place } = this;
+    // It may have been set by a release in which the end of a wait changed nothing for an event.
+    const older = (): boolean => this.entry.attempts === null;
+    future.attach({ scope: place.scope, onSettled: () => future.status === 'SUCCEEDED' && expire(older()) });
+    return () => {
+      if (!future.done()) this.cancelWith(cancellation(whatIs(future), 'nobody waits any more'));
+    };
   }
 
   protected dispatch(): void {

@@ -2,6 +2,7 @@ import type { Serdes } from '../codec/serdes.js';
 import { SERDES_OPTION } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import { UsageError } from '../errors/errors.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import {
   isBoolean,
   isFunction,
@@ -118,6 +119,7 @@ function callableAction(definition: ActionDefinition, options?: ActionCall): Act
       return place.run.start({ kind: 'action', definition, args, ...call }, place, entryPoint);
     },
     withOptions(more) {
+      refuseMore(`action "${definition.name}".with(options)`, arguments);
       const given = readOptions(`action "${definition.name}".with()`, more, CALL_OPTIONS);
       return callableAction(definition, mergedOptions(options ?? NO_OPTIONS, given));
     },

@@ -1,4 +1,5 @@
 import { UsageError } from '../errors/errors.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { DURATION, isText, type OptionTable, readOptions, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import { givenDuration } from '../futures/future.js';
@@ -41,6 +42,7 @@ const CALLBACK_OPTIONS: OptionTable = { name: TEXT, timeout: DURATION, heartbeat
  * const answer = await event<string>('answer', { timeout: '3d' }).exception();
  */
 export function event<T = unknown>(name: string, options?: EventOptions): DurableFuture<T> {
+  refuseMore('event(name, options)', arguments);
   if (!isText(name)) throw new UsageError('INVALID_ARGUMENT', 'event(name): the name must be a text that is not empty');
   const { timeout } = readOptions(`event("${name}")`, options, EVENT_OPTIONS);
   const timeoutMs = givenDuration(timeout, `event("${name}"): timeout`);
@@ -58,6 +60,7 @@ export function event<T = unknown>(name: string, options?: EventOptions): Durabl
  * const approved = await future;
  */
 export function callback<T = unknown>(options?: CallbackOptions): Callback<T> {
+  refuseMore('callback(options)', arguments);
   const { name = 'callback', timeout, heartbeatTimeout } = readOptions('callback()', options, CALLBACK_OPTIONS);
   const limits = {
     timeoutMs: givenDuration(timeout, 'callback(): timeout'),

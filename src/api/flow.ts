@@ -4,6 +4,7 @@ import { openImplicitEngine } from '../engine/implicit-engine.js';
 import { RETRY_OPTION, SERDES_OPTION } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import type { FlowCallOptions } from '../engine/startables.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import {
   DURATION,
   isBoolean,
@@ -138,6 +139,7 @@ function callableFlow(definition: FlowDefinition, versionGiven: boolean, options
       return place.run.start({ kind: 'flow', definition: current, name, args, id, leaks, timeoutMs, retry }, place, entryPoint);
     },
     withOptions(more) {
+      refuseMore(`flow "${definition.name}".with(options)`, arguments);
       const caller = `flow "${definition.name}".with()`;
       const { timeout, ...call } = readOptions(caller, more, CALL_OPTIONS);
       const timeoutMs = givenDuration(timeout, `${caller}: timeout`) ?? options.timeoutMs;

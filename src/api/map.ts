@@ -1,5 +1,6 @@
 import { findStartable } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { isText } from '../errors/options.js';
 import { nameIsTakenFrom } from '../errors/short-names.js';
 import type { BatchResult } from '../futures/batch-result.js';
@@ -8,7 +9,9 @@ import type { DurableFuture } from '../futures/durable-future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
 import { defaultItemName } from '../model/item-name.js';
 import { type BatchOptions, batchSettings, nameItem, readBatchOptions } from './batch-options.js';
+import { event } from './event.js';
 import { requireFlowPlace } from './place.js';
+import { sleep, sleepUntil } from './sleep.js';
 
 /** What `map` does with each item: an action or a flow (called with the item alone), or a plain function, which may return a future. */
 export type MapFunction<I, R> = (item: I, index: number, items: readonly I[]) => PromiseLike<R> | R;
@@ -63,12 +66,19 @@ function startMap({ caller, items: given, fn, options: givenOptions }: MapCall, 
       name,
       items,
       itemName: (index) => names?.[index] ?? defaultItemName('map', index),
-      call: plain ? body : (item) => body(item),
+      call: takesItemAlone(fn) ? (item) => body(item) : body,
       settings,
     },
     place,
     entryPoint,
   );
+}
+
+const OWN: ReadonlySet<unknown> = new Set([event, sleep, sleep.start, sleepUntil]);
+
+/** Actions and flows do, and functions of perdure itself, which refuse what they do not take. */
+function takesItemAlone(fn: unknown): boolean {
+  return findStartable(fn) !== undefined || OWN.has(fn);
 }
 
 function readItems(caller: string, given: unknown): readonly unknown[] {
@@ -82,8 +92,10 @@ function readItems(caller: string, given: unknown): readonly unknown[] {
   );
 }
 
-const start = (items: unknown, fn: unknown, options?: MapOptions): DurableFuture<unknown> =>
-  startMap({ caller: 'map.start()', items, fn, options }, start);
+function start(items: unknown, fn: unknown, options?: MapOptions): DurableFuture<unknown> {
+  refuseMore('map.start(items, fn, options)', arguments);
+  return startMap({ caller: 'map.start()', items, fn, options }, start);
+}
 
 /**
  * Does the same with every item of a list, each in a scope of its own, and waits until the batch is complete. The list is recorded once, and the
@@ -99,6 +111,9 @@ const start = (items: unknown, fn: unknown, options?: MapOptions): DurableFuture
  * console.log(result.successCount, result.getErrors());
  */
 export const map: MapItems = Object.assign(
-  async (items: unknown, fn: unknown, options?: MapOptions): Promise<unknown> => startMap({ caller: 'map()', items, fn, options }).result(),
+  async function (items: unknown, fn: unknown, options?: MapOptions): Promise<unknown> {
+    refuseMore('map(items, fn, options)', arguments);
+    return startMap({ caller: 'map()', items, fn, options }).result();
+  },
   { start },
 ) as MapItems;

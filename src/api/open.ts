@@ -3,6 +3,7 @@ import { defaultLogger } from '../engine/default-logger.js';
 import { Engine } from '../engine/engine.js';
 import { type EngineOptions, readEngineOptions } from '../engine/options.js';
 import { UsageError } from '../errors/errors.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { optionOf } from '../errors/options.js';
 import { currentPlace } from '../runtime/current-scope.js';
 
@@ -19,6 +20,7 @@ import { currentPlace } from '../runtime/current-scope.js';
  */
 export async function open(options?: EngineOptions): Promise<Engine> {
   if (currentPlace() !== undefined) throw new UsageError('ENGINE_IN_FLOW', 'open() belongs outside flows and actions');
+  refuseMore('open(options)', arguments);
   const engine = makeEngine(options);
   await engine.open();
   return engine;

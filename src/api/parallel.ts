@@ -1,4 +1,5 @@
 import { UsageError } from '../errors/errors.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { isText } from '../errors/options.js';
 import type { BatchItem } from '../futures/batch-item.js';
 import type { BatchResult, NamedBatchResult } from '../futures/batch-result.js';
@@ -106,8 +107,10 @@ function readBranch(caller: string, given: unknown, index: number, itemNamer: Pa
   );
 }
 
-const start = (branches: unknown, options?: ParallelOptions): DurableFuture<unknown> =>
-  startParallel('parallel.start()', branches, options, start);
+function start(branches: unknown, options?: ParallelOptions): DurableFuture<unknown> {
+  refuseMore('parallel.start(branches, options)', arguments);
+  return startParallel('parallel.start()', branches, options, start);
+}
 
 /**
  * Runs branches next to each other, each in a scope of its own, and waits until the batch is complete. Inside a branch everything is allowed that is
@@ -123,6 +126,9 @@ const start = (branches: unknown, options?: ParallelOptions): DurableFuture<unkn
  * result.throwIfError();
  */
 export const parallel: Parallel = Object.assign(
-  async (branches: unknown, options?: ParallelOptions): Promise<unknown> => startParallel('parallel()', branches, options).result(),
+  async function (branches: unknown, options?: ParallelOptions): Promise<unknown> {
+    refuseMore('parallel(branches, options)', arguments);
+    return startParallel('parallel()', branches, options).result();
+  },
   { start },
 ) as Parallel;

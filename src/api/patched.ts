@@ -1,4 +1,5 @@
 import { UsageError } from '../errors/errors.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { isText } from '../errors/options.js';
 import { requireFlowPlace } from './place.js';
 
@@ -11,6 +12,7 @@ import { requireFlowPlace } from './place.js';
  * const receipt = patched('charge-in-cents') ? await chargeCents(order) : await chargeEuros(order);
  */
 export function patched(id: string): boolean {
+  refuseMore('patched(id)', arguments);
   if (!isText(id)) throw new UsageError('INVALID_ARGUMENT', 'patched(id): the id must be a text that is not empty');
   const { run, scope } = requireFlowPlace(`patched("${id}")`);
   return run.patches.has(id, scope);

@@ -1,4 +1,5 @@
 import { UsageError } from '../errors/errors.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { requireFlowPlace } from './place.js';
 
 /**
@@ -9,6 +10,7 @@ import { requireFlowPlace } from './place.js';
  * try { await book(trip); } finally { await shield(async () => { await release(trip); }); }
  */
 export async function shield<T>(body: () => PromiseLike<T> | T): Promise<T> {
+  refuseMore('shield(fn)', arguments);
   const place = requireFlowPlace('shield()');
   if (typeof body !== 'function') throw new UsageError('INVALID_ARGUMENT', 'shield(fn) takes a function');
   return place.run.shield(place, body);

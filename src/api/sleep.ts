@@ -1,4 +1,5 @@
 import { UsageError } from '../errors/errors.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import { type Future, requireDuration } from '../futures/future.js';
 import type { EntryPoint } from '../futures/leak-ledger.js';
@@ -18,8 +19,10 @@ function startTimer(caller: string, due: TimerDue, entryPoint?: EntryPoint): Fut
   return place.run.start({ kind: 'timer', name: 'sleep', due }, place, entryPoint) as Future<void>;
 }
 
-const start = (duration: Duration): DurableFuture<void> =>
-  startTimer('sleep.start()', { afterMs: requireDuration(duration, 'sleep(): the duration') }, start);
+function start(duration: Duration): DurableFuture<void> {
+  refuseMore('sleep.start(duration)', arguments);
+  return startTimer('sleep.start()', { afterMs: requireDuration(duration, 'sleep(): the duration') }, start);
+}
 
 /** Starts a timer and gives its promise: a timer is no leak once somebody waits for that. */
 function nap(caller: string, due: () => TimerDue): Promise<void> {
@@ -38,7 +41,12 @@ function nap(caller: string, due: () => TimerDue): Promise<void> {
  * @throws {CancelledError} when the flow is cancelled.
  */
 export const sleep: Sleep = Object.assign(
-  (duration: Duration): Promise<void> => nap('sleep()', () => ({ afterMs: requireDuration(duration, 'sleep(): the duration') })),
+  function (duration: Duration): Promise<void> {
+    return nap('sleep()', () => {
+      refuseMore('sleep(duration)', arguments);
+      return { afterMs: requireDuration(duration, 'sleep(): the duration') };
+    });
+  },
   { start },
 );
 
@@ -49,6 +57,7 @@ export const sleep: Sleep = Object.assign(
  */
 export function sleepUntil(date: Date | number): Promise<void> {
   return nap('sleepUntil()', () => {
+    refuseMore('sleepUntil(date)', arguments);
     const atMs = date instanceof Date ? date.getTime() : date;
     if (typeof atMs !== 'number' || Number.isNaN(new Date(atMs).getTime())) {
       throw new UsageError('INVALID_ARGUMENT', 'sleepUntil(date) takes a valid Date, or milliseconds since the epoch');

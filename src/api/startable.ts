@@ -1,5 +1,6 @@
 import { findStartable } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { requireOneVersion } from '../errors/one-version.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import type { ActionCall } from './action.js';
@@ -20,6 +21,7 @@ export interface Startable<A extends readonly unknown[], R> {
  */
 export function startable<A extends unknown[], R>(method: (...args: A) => PromiseLike<R> | R): Startable<A, R> {
   requireOneVersion();
+  refuseMore('startable(method)', arguments);
   if (findStartable(method) !== undefined) return method as unknown as Startable<A, R>;
   throw new UsageError(
     'NOT_STARTABLE',

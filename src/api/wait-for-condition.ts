@@ -1,5 +1,6 @@
 import { findStartable, type StartableAction } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { DURATION, isFunction, type OptionTable, readOptions, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import { givenDuration } from '../futures/future.js';
@@ -54,8 +55,10 @@ function begin(caller: string, look: unknown, options: WaitForConditionOptions<u
   return place.run.start({ kind: 'action', definition, ...call, name, args: [initial], attempts, poll: { next } }, place, entryPoint);
 }
 
-const start = ((look: unknown, options: WaitForConditionOptions<unknown>) =>
-  begin('waitForCondition.start()', look, options, start)) as WaitForCondition['start'];
+const start = function (look: unknown, options: WaitForConditionOptions<unknown>): DurableFuture<unknown> {
+  refuseMore('waitForCondition.start(look, options)', arguments);
+  return begin('waitForCondition.start()', look, options, start);
+} as WaitForCondition['start'];
 
 /**
  * Calls an action with the state it found last, again and again, until the strategy says that this is the state that was waited for: its outcome. The waits
@@ -70,7 +73,10 @@ const start = ((look: unknown, options: WaitForConditionOptions<unknown>) =>
  * });
  */
 export const waitForCondition: WaitForCondition = Object.assign(
-  async (look: unknown, options: WaitForConditionOptions<unknown>) => begin('waitForCondition()', look, options).result(),
+  async function (look: unknown, options: WaitForConditionOptions<unknown>): Promise<unknown> {
+    refuseMore('waitForCondition(look, options)', arguments);
+    return begin('waitForCondition()', look, options).result();
+  },
   { start },
 ) as WaitForCondition;
 

@@ -1,4 +1,5 @@
 import { systemClock } from '../clock/system-clock.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { DURATION, type OptionTable, readOptions } from '../errors/options.js';
 import {
   ALL_COMPLETED,
@@ -44,6 +45,7 @@ export async function wait<F extends CompletedFuture<DurableFuture<unknown>>>(
   futures: Iterable<F>,
   options: ReturnWhen | WaitOptions = ALL_COMPLETED,
 ): Promise<WaitResult<F>> {
+  refuseMore('wait(futures, options)', arguments);
   const place = waitPlace('wait()');
   const { returnWhen = ALL_COMPLETED, timeout } = readWaitOptions(options);
   const limitMs = givenDuration(timeout, 'wait(): timeout');
@@ -58,6 +60,7 @@ export async function wait<F extends CompletedFuture<DurableFuture<unknown>>>(
  * for await (const future of asCompleted(futures)) console.log(future.name, await future.exception());
  */
 export function asCompleted<F extends CompletedFuture<DurableFuture<unknown>>>(futures: Iterable<F>): AsyncIterable<CompletedFuture<F>> {
+  refuseMore('asCompleted(futures)', arguments);
   waitPlace('asCompleted()');
   const each = requireFutures(futures, 'asCompleted()');
   return { [Symbol.asyncIterator]: () => completionOrder(each, () => waitPlace('asCompleted()')) };

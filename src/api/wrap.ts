@@ -1,4 +1,5 @@
 import { UsageError } from '../errors/errors.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { requireOneVersion } from '../errors/one-version.js';
 import { isText, type OptionTable, readOptions } from '../errors/options.js';
 import { nameIsTakenFrom } from '../errors/short-names.js';
@@ -41,6 +42,7 @@ function readWrapArguments(caller: 'flow' | 'action', given: readonly unknown[])
   const [first, second, third] = given;
   if (typeof first === 'function') {
     if (isMethodContext(second)) return { form: 'method', method: first as AnyMethod, context: second };
+    refuseMore(`${caller}(fn, options)`, given);
     if (first.name === '') {
       throw new UsageError('NAME_REQUIRED', `${caller}(fn): the function has no name; write ${caller}('name', fn), or name the function`);
     }
@@ -53,6 +55,7 @@ function readWrapArguments(caller: 'flow' | 'action', given: readonly unknown[])
     if (typeof second !== 'function') {
       throw new UsageError('INVALID_ARGUMENT', `${caller}('${first}', fn): fn must be a function, not ${describe(second)}`);
     }
+    refuseMore(`${caller}(name, fn, options)`, given);
     return { form: 'function', name: first, body: second as Body, options: third };
   }
   if (given.length === 1 && typeof first === 'object' && first !== null) return { form: 'decorator', options: first };

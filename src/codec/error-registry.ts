@@ -1,4 +1,5 @@
 import { PERDURE_ERRORS, UsageError } from '../errors/errors.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { HOT_RELOAD_ADVICE, hotReload } from '../errors/hot-reload.js';
 import { requireOneVersion } from '../errors/one-version.js';
 import { nameIsTakenFrom } from '../errors/short-names.js';
@@ -66,6 +67,7 @@ for (const [name, own] of Object.entries(PERDURE_ERRORS)) add(`perdure/${name}`,
  */
 export function registerError(errorClass: ErrorClass, givenName?: string): void {
   requireOneVersion();
+  refuseMore('registerError(errorClass, name)', arguments);
   const unusable = whyUnusable(errorClass);
   if (unusable !== undefined) {
     throw new UsageError('INVALID_ARGUMENT', `registerError() was given ${unusable}. Give it a class that extends Error.`);

@@ -7,23 +7,31 @@ const LEAST_MS = 1_000;
 /** The calls of an engine that are under way. */
 export class Calls {
   readonly #clock: Pick<Clock, 'setTimer'>;
-  readonly #admit: (caller: string) => void;
+  readonly #admit: (signature: string, given: ArrayLike<unknown>) => void;
   readonly #explained: (error: unknown) => unknown;
   readonly #underWay = new Set<Promise<unknown>>();
 
   /**
-   * @param admit - Throws when the calling code may not make a call, whose name it is given.
+   * @param admit - Throws when the calling code may not make a call, whose signature and arguments it is given.
    * @param explained - What a caller is told of an error.
    */
-  constructor(clock: Pick<Clock, 'setTimer'>, admit: (caller: string) => void, explained: (error: unknown) => unknown) {
+  constructor(
+    clock: Pick<Clock, 'setTimer'>,
+    admit: (signature: string, given: ArrayLike<unknown>) => void,
+    explained: (error: unknown) => unknown,
+  ) {
     this.#clock = clock;
     this.#admit = admit;
     this.#explained = explained;
   }
 
-  /** Makes a call of the user's, if it is admitted. */
-  async make<T>(caller: string, call: () => Promise<T>): Promise<T> {
-    this.#admit(caller);
+  /**
+   * Makes a call of the user's, if it is admitted.
+   *
+   * @param signature - Of the method, such as `engine.get(runId)`; `given` is what it was called with.
+   */
+  async make<T>(signature: string, given: ArrayLike<unknown>, call: () => Promise<T>): Promise<T> {
+    this.#admit(signature, given);
     return this.track(call);
   }
 

@@ -4,6 +4,7 @@ import { systemClock } from '../clock/system-clock.js';
 import type { Codec } from '../codec/codec.js';
 import { thrownError } from '../codec/error-parts.js';
 import { StorageError, UsageError } from '../errors/errors.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { requireOneVersion } from '../errors/one-version.js';
 import { DURATION, isText, mergedOptions, POLICY, readOptions, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
@@ -100,7 +101,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     this.#clock = parts.clock ?? systemClock;
     this.#calls = new Calls(
       this.#clock,
-      (caller) => this.#admit(caller),
+      (signature, given) => this.#admit(signature, given),
       (error) => this.#explained(error),
     );
     const made = engineGateway(options, parts, {
@@ -146,6 +147,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} when the flow, the arguments or the options cannot be used, or the engine is closed.
    */
   start<A extends readonly unknown[], R>(flow: StartableFlow<A, R>, args: A, options?: StartOptions): DurableFuture<R> {
+    refuseMore('engine.start(flow, args, options)', arguments);
     const startable = requireStart(flow, args, 'engine.start(flow, args)');
     const given = readOptions('engine.start()', options, { id: TEXT, leaks: POLICY });
     return this.startRun(registry.toStart(startable), args, mergedOptions(startable.options, given)) as DurableFuture<R>;
@@ -186,7 +188,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `INVALID_ARGUMENT`
    */
   fork<T = unknown>(runId: string, operationId: string): DurableFuture<T> {
-    const worker = this.#admitExecution('engine.fork()');
+    const worker = this.#admitExecution('engine.fork(runId, operationId)', arguments);
     requireRunId(runId, 'engine.fork(runId, operationId)');
     if (!isText(operationId))
       throw new UsageError('INVALID_ARGUMENT', 'engine.fork(runId, operationId): the operation has an id, such as "3"');
@@ -197,7 +199,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   /** The future of a run, whoever started it and executes it. It rejects with `RUN_NOT_FOUND` when there is none of this id. */
   future<T = unknown>(runId: string): DurableFuture<T> {
-    this.#admit('engine.future()');
+    this.#admit('engine.future(runId)', arguments);
     const root = this.#roots.make(requireRunId(runId, 'engine.future(runId)'), '', this.#codec);
     this.#calls.track(() => this.#attach(root)).catch((error: unknown) => root.abandon(error as Error));
     return root.future as unknown as DurableFuture<T>;
@@ -205,7 +207,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   /** Tells of a run, and what it waits for. @throws {UsageError} `RUN_NOT_FOUND` */
   get(runId: string): Promise<RunDetails> {
-    return this.#calls.make('engine.get(runId)', async () => {
+    return this.#calls.make('engine.get(runId)', arguments, async () => {
       const record = await this.recordOf(runId, 'engine.get(runId)');
       return runDetails(record, { ...this.operationsSource, codec: this.#codecOf(record) });
     });
@@ -213,7 +215,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   /** All that a run and its child runs have asked for, as a tree, with attempts and outcomes. @throws {UsageError} `RUN_NOT_FOUND` */
   operations(runId: string): Promise<OperationInfo[]> {
-    return this.#calls.make('engine.operations(runId)', async () => {
+    return this.#calls.make('engine.operations(runId)', arguments, async () => {
       const record = await this.recordOf(runId, 'engine.operations(runId)');
       return operationsTree(this.operationsSource, record);
     });
@@ -221,7 +223,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   /** The runs that meet all conditions, newest first. */
   list(filter: ListFilter = {}): Promise<RunInfo[]> {
-    return this.#calls.make('engine.list()', async () => {
+    return this.#calls.make('engine.list(filter)', arguments, async () => {
       const given = readListFilter(filter);
       await this.#ready();
       return (await this.#store.listRuns(given)).map((record) => runInfo(record, this.#codecOf(record)));
@@ -234,7 +236,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `RUN_NOT_FOUND`
    */
   cancel(runId: string, reason?: string): Promise<boolean> {
-    return this.#calls.make('engine.cancel()', async () => {
+    return this.#calls.make('engine.cancel(runId, reason)', arguments, async () => {
       requireRunId(runId, 'engine.cancel(runId)');
       requireReason(reason, 'engine.cancel(runId, reason)');
       return this.#outbox.cancel(runId, reason);
@@ -248,7 +250,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `RUN_NOT_FOUND`, `RUN_FINISHED`, `INVALID_ARGUMENT` or `VALUE_NOT_SERIALIZABLE`.
    */
   send(runId: string, name: string, value?: unknown): Promise<void> {
-    return this.#calls.make('engine.send()', async () => {
+    return this.#calls.make('engine.send(runId, name, value)', arguments, async () => {
       requireRunId(runId, 'engine.send(runId, name)');
       if (!isText(name)) throw new UsageError('INVALID_ARGUMENT', 'engine.send(runId, name): the name must be a text that is not empty');
       await this.#outbox.event(runId, name, value);
@@ -262,7 +264,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `INVALID_TOKEN`, `CALLBACK_CLOSED`, `RUN_FINISHED` or `VALUE_NOT_SERIALIZABLE`.
    */
   complete(token: string, value?: unknown): Promise<void> {
-    return this.#calls.make('engine.complete()', async () => {
+    return this.#calls.make('engine.complete(token, value)', arguments, async () => {
       await this.#outbox.complete('engine.complete(token, value)', token, value);
     });
   }
@@ -273,7 +275,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `INVALID_TOKEN`, `CALLBACK_CLOSED` or `RUN_FINISHED`.
    */
   fail(token: string, error: unknown): Promise<void> {
-    return this.#calls.make('engine.fail()', async () => {
+    return this.#calls.make('engine.fail(token, error)', arguments, async () => {
       await this.#outbox.fail('engine.fail(token, error)', token, error);
     });
   }
@@ -284,7 +286,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `INVALID_TOKEN`, `CALLBACK_CLOSED` or `RUN_FINISHED`.
    */
   heartbeat(token: string): Promise<void> {
-    return this.#calls.make('engine.heartbeat()', async () => {
+    return this.#calls.make('engine.heartbeat(token)', arguments, async () => {
       await this.#outbox.heartbeat('engine.heartbeat(token)', token);
     });
   }
@@ -295,7 +297,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `RUN_NOT_FOUND`, or `RUN_NOT_BLOCKED` when it has another status.
    */
   retry(runId: string): Promise<void> {
-    return this.#calls.make('engine.retry()', async () => {
+    return this.#calls.make('engine.retry(runId)', arguments, async () => {
       requireRunId(runId, 'engine.retry(runId)');
       await this.#readyToWrite();
       const status = await this.#store.unblock(runId);
@@ -313,7 +315,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `NOT_STARTABLE`
    */
   check(flow: StartableFlow<never, unknown>): Promise<CheckReport> {
-    return this.#calls.make('engine.check()', async () => {
+    return this.#calls.make('engine.check(flow)', arguments, async () => {
       const { name } = requireFlow(flow, 'engine.check(flow)').definition;
       await this.#ready();
       const runs = await this.#store.listRuns({ flow: name, limit: Number.MAX_SAFE_INTEGER });
@@ -329,7 +331,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `INVALID_OPTION` or `INVALID_DURATION`
    */
   prune(retention: Retention): Promise<number> {
-    return this.#calls.make('engine.prune()', async () => {
+    return this.#calls.make('engine.prune(retention)', arguments, async () => {
       const given = readRetention('engine.prune()', retention);
       await this.#readyToWrite();
       const pruned = await this.#prune(given);
@@ -340,7 +342,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   /** Listens to an event; returns what stops it. A listener that throws is logged and disturbs nobody. */
   on<E extends keyof EngineEvents>(event: E, listener: EngineListener<E>): () => void {
-    this.#admit('engine.on()');
+    this.#admit('engine.on(event, listener)', arguments);
     if (!ENGINE_EVENTS.includes(event) || typeof listener !== 'function') {
       throw new UsageError(
         'INVALID_ARGUMENT',
@@ -356,6 +358,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    */
   close(options?: { timeout?: Duration }): Promise<void> {
     refuseInFlow('engine.close()');
+    refuseMore('engine.close(options)', arguments);
     const given = readOptions('engine.close()', options, { timeout: DURATION });
     const timeout = givenDuration(given.timeout, 'close(): timeout') ?? DEFAULT_CLOSE_MS;
     this.#closing ??= inCleanContext(() => this.#close(timeout));
@@ -546,14 +549,16 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     return this.#codec.withSerdes(registry.find(record.flow, record.version)?.serdes);
   }
 
-  #admitExecution(what: string): Worker {
-    this.#admit(what);
+  #admitExecution(what: string, given?: ArrayLike<unknown>): Worker {
+    this.#admit(what, given);
     if (this.#worker !== undefined) return this.#worker;
     throw new UsageError('INVALID_OPTION', `${what}: this engine was opened with execute: false; open another without it`);
   }
 
-  #admit(what: string): void {
+  /** @param given - What the method was called with, where `what` is its signature. */
+  #admit(what: string, given?: ArrayLike<unknown>): void {
     if (this.#refusal !== undefined) throw this.#refusal;
     refuseInFlow(what);
+    if (given !== undefined) refuseMore(what, given);
   }
 }

@@ -1,5 +1,6 @@
 import { inCleanContext } from '../clock/clean-context.js';
 import { UsageError } from '../errors/errors.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { isFunction, mergedOptions } from '../errors/options.js';
 import { disown } from '../model/disowned.js';
 import type { BatchItemStatus, CompletionReason } from '../model/statuses.js';
@@ -60,9 +61,18 @@ export const CompletionConfig: {
   /** The batch goes on until every branch is done, whatever fails. What `map` does unless told otherwise. */
   allCompleted(): CompletionThresholds;
 } = {
-  allSuccessful: () => ({ toleratedFailureCount: 0 }),
-  firstSuccessful: () => ({ minSuccessful: 1 }),
-  allCompleted: () => ({ toleratedFailurePercentage: 100 }),
+  allSuccessful() {
+    refuseMore('CompletionConfig.allSuccessful()', arguments);
+    return { toleratedFailureCount: 0 };
+  },
+  firstSuccessful() {
+    refuseMore('CompletionConfig.firstSuccessful()', arguments);
+    return { minSuccessful: 1 };
+  },
+  allCompleted() {
+    refuseMore('CompletionConfig.allCompleted()', arguments);
+    return { toleratedFailurePercentage: 100 };
+  },
 };
 
 /** A policy that was read: limits, or a rule of the program's own. */

@@ -1,6 +1,8 @@
+import { inspect } from 'node:util';
 import type { Codec } from '../codec/codec.js';
 import { describeKind } from '../codec/value-kinds.js';
 import { CancelledError, TimeoutError, UsageError } from '../errors/errors.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { DURATION, readOptions } from '../errors/options.js';
 import { type Duration, durationMs } from '../model/duration.js';
 import { whatIs } from '../model/named.js';
@@ -133,6 +135,7 @@ export class Future<T> implements DurableFuture<T> {
   }
 
   result(options?: WaitLimit): Promise<T> {
+    if (arguments.length > 1) refuseMore('result(options)', arguments);
     const result = this.promise(options);
     this.waitedFor();
     return result;
@@ -152,6 +155,7 @@ export class Future<T> implements DurableFuture<T> {
   }
 
   exception(options?: WaitLimit): Promise<Error | undefined> {
+    refuseMore('exception(options)', arguments);
     const limitMs = readLimit(options);
     const place = this.#owner.admit();
     this.waitedFor();
@@ -167,6 +171,7 @@ export class Future<T> implements DurableFuture<T> {
   }
 
   cancel(reason?: string): boolean {
+    refuseMore('cancel(reason)', arguments);
     requireReason(reason, 'cancel(reason)');
     if (this.done()) return false;
     this.#owner.cancel(reason);
@@ -316,6 +321,13 @@ export class Future<T> implements DurableFuture<T> {
 }
 
 recognisable(Future, 'Future');
+
+/** What `console.log` shows of a future. It only looks: nothing counts as waited for, or taken delivery of, by that. */
+Object.defineProperty(Future.prototype, inspect.custom, {
+  value(this: Future<unknown>): string {
+    return `DurableFuture { ${whatIs(this)} ${this.status} }`;
+  },
+});
 
 /** Somebody's wait for a future, as a promise: it comes to what `read` gives or throws, or is made to stop. */
 class Wait<T, R> implements Waiter, Abortable {

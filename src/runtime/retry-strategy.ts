@@ -3,6 +3,7 @@ import { thrownError } from '../codec/error-parts.js';
 import type { ErrorClass } from '../codec/error-registry.js';
 import { foreignBuiltinName } from '../codec/value-kinds.js';
 import { NonRetryableError, UsageError } from '../errors/errors.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { DURATION, isFunction, isOneOf, type OptionRule, type OptionTable, optionOf, readOptions } from '../errors/options.js';
 import { requireDuration } from '../futures/future.js';
 import { disown } from '../model/disowned.js';
@@ -79,6 +80,7 @@ const GIVE_UP: RetryDecision = { retry: false };
 
 /** Retries an operation after delays that grow. @throws {UsageError} `INVALID_OPTION` or `INVALID_DURATION`. */
 export function createRetryStrategy(options?: RetryOptions): RetryStrategy {
+  refuseMore('createRetryStrategy(options)', arguments);
   const given = readOptions('createRetryStrategy()', options, TABLE);
   const { maxAttempts = 3, initialDelay = '5s', maxDelay = '5m', backoffRate = 2, jitter = 'FULL', retryable } = given;
   const initialMs = requireDuration(initialDelay, 'createRetryStrategy(): initialDelay');
@@ -107,22 +109,36 @@ export const RetryPresets: {
   /** For what must get through: 10 attempts, from 1 s growing by half to 60 s, no jitter. */
   readonly critical: () => RetryStrategy;
 } = {
-  none: () => limited(1, () => undefined),
-  default: () => createRetryStrategy({ maxAttempts: 6, initialDelay: '5s', maxDelay: '60s' }),
-  transient: () => createRetryStrategy({ maxAttempts: 3, initialDelay: '200ms', maxDelay: '2s', jitter: 'HALF' }),
-  linear: (options) => {
+  none() {
+    refuseMore('RetryPresets.none()', arguments);
+    return limited(1, () => undefined);
+  },
+  default() {
+    refuseMore('RetryPresets.default()', arguments);
+    return createRetryStrategy({ maxAttempts: 6, initialDelay: '5s', maxDelay: '60s' });
+  },
+  transient() {
+    refuseMore('RetryPresets.transient()', arguments);
+    return createRetryStrategy({ maxAttempts: 3, initialDelay: '200ms', maxDelay: '2s', jitter: 'HALF' });
+  },
+  linear(options) {
+    refuseMore('RetryPresets.linear(options)', arguments);
     const table = { maxAttempts: ATTEMPTS, increment: DURATION };
     const { maxAttempts = 5, increment = '1s' } = readOptions('RetryPresets.linear()', options, table);
     const incrementMs = requireDuration(increment, 'RetryPresets.linear(): increment');
     return limited(maxAttempts, (attempt) => attempt * incrementMs);
   },
-  fixed: (options) => {
+  fixed(options) {
+    refuseMore('RetryPresets.fixed(options)', arguments);
     const table = { maxAttempts: ATTEMPTS, delay: DURATION };
     const { maxAttempts = 5, delay = '5s' } = readOptions('RetryPresets.fixed()', options, table);
     const delayMs = requireDuration(delay, 'RetryPresets.fixed(): delay');
     return limited(maxAttempts, () => delayMs);
   },
-  critical: () => createRetryStrategy({ maxAttempts: 10, initialDelay: '1s', maxDelay: '60s', backoffRate: 1.5, jitter: 'NONE' }),
+  critical() {
+    refuseMore('RetryPresets.critical()', arguments);
+    return createRetryStrategy({ maxAttempts: 10, initialDelay: '1s', maxDelay: '60s', backoffRate: 1.5, jitter: 'NONE' });
+  },
 };
 
 /**

@@ -3,6 +3,7 @@ import { isStore } from '../engine/options.js';
 import { endText, otherEnd } from '../engine/replay-problem.js';
 import { requireStart } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { isBoolean, isFunction, isPositiveInteger, type OptionTable, readOptions } from '../errors/options.js';
 import { isEnded } from '../model/statuses.js';
 import { memoryStore } from '../store/memory-store.js';
@@ -94,6 +95,7 @@ export async function crashEverywhere<A extends readonly unknown[], R>(
   args: A,
   options?: CrashOptions<R>,
 ): Promise<CrashReport> {
+  refuseMore('crashEverywhere(flow, args, options)', arguments);
   requireStart(flow, args, 'crashEverywhere(flow, args)');
   const given = readOptions('crashEverywhere()', options, TABLE);
   const faults = readOptions('crashEverywhere(): faults', given.faults, FAULTS);

@@ -1,6 +1,7 @@
 import { AssertionError } from 'node:assert';
 import { hash } from 'node:crypto';
 import { requireStart } from '../engine/startables.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { isFunction, isPositiveInteger, type OptionTable, readOptions } from '../errors/options.js';
 import { memoryStore } from '../store/memory-store.js';
 import { asError, brokenBy, type Invariant } from './invariant.js';
@@ -64,6 +65,7 @@ export async function explore<A extends readonly unknown[], R>(
   args: A,
   options?: ExploreOptions<R>,
 ): Promise<ExploreReport> {
+  refuseMore('explore(flow, args, options)', arguments);
   requireStart(flow, args, 'explore(flow, args)');
   const given = readOptions('explore()', options, TABLE);
   // Each run has a store of its own, and the time is moved by what is chosen.

@@ -5,6 +5,7 @@ import { flowNotRegistered, registry } from '../engine/registry.js';
 import { replayProblem } from '../engine/replay-problem.js';
 import { requireFlow } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { readOptions } from '../errors/options.js';
 import { readJournal } from './run-journal.js';
 
@@ -31,6 +32,7 @@ export async function assertReplays(
   journal: readonly unknown[],
   options?: ReplayOptions,
 ): Promise<void> {
+  refuseMore('assertReplays(flow, journal, options)', arguments);
   const { name } = requireFlow(flow, 'assertReplays(flow, journal)').definition;
   const given = readOptions('assertReplays()', options, { serdes: SERDES_OPTION, maxValueBytes: MAX_VALUE_BYTES_OPTION });
   const recorded = readJournal('assertReplays(flow, journal)', journal);

@@ -10,6 +10,7 @@ import { registry } from '../engine/registry.js';
 import { replayProblem } from '../engine/replay-problem.js';
 import { requireStart } from '../engine/startables.js';
 import { StorageError, UsageError } from '../errors/errors.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { DURATION, isBoolean, isText, type OptionRule, type OptionTable, readOptions, TEXT } from '../errors/options.js';
 import { requireDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
@@ -109,8 +110,10 @@ export class TestEngine extends Engine {
    *
    * @throws {UsageError} `INVALID_DURATION`
    */
-  readonly advance = async (duration: Duration): Promise<void> =>
-    this.#kit.clock.advance(requireDuration(duration, 'advance(): the duration'));
+  readonly advance = async (duration: Duration, ...more: never[]): Promise<void> => {
+    refuseMore('advance(duration)', [duration, ...more]);
+    await this.#kit.clock.advance(requireDuration(duration, 'advance(): the duration'));
+  };
 
   /**
    * Lets something stand in for an action or a child flow in this engine: a function, an error, a value, or a `sequence` of them.
@@ -122,14 +125,19 @@ export class TestEngine extends Engine {
     target: Mockable<A, R>,
     standIn: StandIn<A, Settled<R>> | Sequence<StandIn<A, Settled<R>>>,
     options?: MockOptions<A>,
-  ): (() => void) => this.#kit.mocks.add('mock()', target, standIn, options);
+    ...more: never[]
+  ): (() => void) => {
+    refuseMore('mock(target, standIn, options)', [target, standIn, options, ...more]);
+    return this.#kit.mocks.add('mock()', target, standIn, options);
+  };
 
   /**
    * Answers the `event` or `callback` of this name that has waited longest, of whatever run, with a value or an error; when none waits, the next that does.
    *
    * @throws {UsageError} `INVALID_ARGUMENT` or `VALUE_NOT_SERIALIZABLE`.
    */
-  readonly answer = async (name: string, answer: unknown): Promise<void> => {
+  readonly answer = async (name: string, answer: unknown, ...more: never[]): Promise<void> => {
+    refuseMore('answer(name, value)', [name, answer, ...more]);
     if (!isText(name)) throw new UsageError('INVALID_ARGUMENT', 'answer(name, value): the name must be a text that is not empty');
     await this.#answers.answer(name, answer);
   };
@@ -197,7 +205,9 @@ export class TestEngine extends Engine {
     flow: (...args: A) => Promise<R>,
     args: A = [] as unknown as A,
     options?: TestRunOptions,
+    ...more: never[]
   ): Promise<RunReport<R>> => {
+    refuseMore('engine.run(flow, args, options)', [flow, args, options, ...more]);
     requireStart(flow, args, 'engine.run(flow, args)');
     const future = this.start(flow, args, readOptions('engine.run()', options, { id: TEXT }));
     const halted = this.#halted(future.id);
@@ -284,6 +294,7 @@ function stuck(runId: string, lastOperation: string | null): UsageError {
  * const report = await engine.run(placeOrder, ['lamp']);
  */
 export function createTestEngine(options: TestEngineOptions = {}): TestEngine {
+  refuseMore('createTestEngine(options)', arguments);
   return testEngine(options);
 }
 

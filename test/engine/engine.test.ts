@@ -194,7 +194,7 @@ describe('close()', () => {
       retry: thrownBy(() => engine.retry('run')).then(({ code }) => code),
       heartbeat: engine.heartbeat(token),
       complete: engine.complete(token, 'answer'),
-      fail: engine.fail(token, new Error('too late')),
+      fail: thrownBy(() => engine.fail(token, new Error('too late'))).then(({ code }) => code),
       cancel: engine.cancel('run'),
       future: future.cancel(),
     };
@@ -208,7 +208,7 @@ describe('close()', () => {
       'RUN_NOT_BLOCKED',
       undefined,
       undefined,
-      undefined,
+      'CALLBACK_CLOSED',
       true,
       true,
     ]);

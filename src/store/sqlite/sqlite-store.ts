@@ -1,6 +1,7 @@
 import { processTimers } from '../../clock/process-timers.js';
 import { describeKind } from '../../codec/value-kinds.js';
 import { StorageError, UsageError } from '../../errors/errors.js';
+import { refuseMore } from '../../errors/extra-arguments.js';
 import { requireOneVersion } from '../../errors/one-version.js';
 import { hasMethods, isOneOf, isText, type OptionTable, readOptions } from '../../errors/options.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
@@ -59,6 +60,7 @@ const ADDRESS = /^(file(?=:)|[a-z][a-z0-9+.-]+(?=:\/\/))/i;
  */
 export function sqliteStore(path: string, options?: SqliteStoreOptions): Store {
   requireOneVersion();
+  refuseMore('sqliteStore(path, options)', arguments);
   checkFilePath(path);
   return new SqliteStore(path, readOptions('sqliteStore()', options, SQLITE_STORE_OPTIONS));
 }

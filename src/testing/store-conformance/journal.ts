@@ -32,7 +32,9 @@ export const journal: readonly StoreCase[] = area('journal', {
   'an entry that is read is a copy': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.commit(batchOf({ operations: [startOf('id', '1')] }));
-    Object.assign((await store.operation('id', '1')) as object, { name: 'changed' });
+    const read = await store.operation('id', '1');
+    assertEqual(read, startOf('id', '1'));
+    if (read !== undefined) Object.assign(read, { name: 'changed' });
     assertEqual(await store.operation('id', '1'), startOf('id', '1'));
   },
   'outcomes come in the order of seq, starts after them': async (connect) => {

@@ -209,7 +209,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   get(runId: string): Promise<RunDetails> {
     return this.#calls.make('engine.get(runId)', arguments, async () => {
       const record = await this.recordOf(runId, 'engine.get(runId)');
-      return runDetails(record, { ...this.operationsSource, codec: this.#codecOf(record) });
+      const awaitedBy = (id: string): readonly string[] | undefined => this.#worker?.awaitedBy(id);
+      return runDetails(record, { ...this.operationsSource, codec: this.#codecOf(record), awaitedBy });
     });
   }
 

@@ -1,9 +1,11 @@
 import { CANCEL_ENTRY_ID } from '../journal/numbering.js';
+import { awaitedRuns, pendingRecords, runsOf } from '../journal/pending-records.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
+import { type WaitingRuns, waitCycles } from '../worker/wait-cycles.js';
 import type { OperationsSource } from './operations-tree.js';
 import { type RunInfo, runInfo } from './run-info.js';
-import { awaitedRunIds, type PendingOperation, pendingOperations, pendingRecords } from './waiting.js';
+import { type PendingOperation, pendingOperations } from './waiting.js';
 
 /** What `engine.get` tells of a run. */
 export interface RunDetails extends RunInfo {
@@ -15,15 +17,19 @@ export interface RunDetails extends RunInfo {
   readonly cancelledAt?: Date;
 }
 
+const NO_CYCLES: ReadonlyMap<string, readonly string[]> = new Map();
+
 /** Reads what a run waits for. */
-export async function runDetails(run: RunRecord, source: Omit<OperationsSource, 'serdesOf'>): Promise<RunDetails> {
+export async function runDetails(run: RunRecord, source: Omit<OperationsSource, 'serdesOf'> & WaitingRuns): Promise<RunDetails> {
   const { store, codec } = source;
   // What an ended run has waited for is history: its journal need not be read, unless that tells of its cancellation.
   const journal = isEnded(run.status) && run.status !== 'CANCELLED' ? [] : await store.loadJournal(run.id);
-  const ids = awaitedRunIds(pendingRecords(run, journal));
+  const ids = runsOf(pendingRecords(run, journal));
   const awaited = ids.length === 0 ? [] : await store.getRuns(ids);
   const runs = new Map(awaited.map((each) => [each.id, each]));
-  const pending = pendingOperations(run, journal, { ...source, runs });
+  const waits = source.awaitedBy(run.id) ?? awaitedRuns(run, journal);
+  const cycles = waits.length === 0 ? NO_CYCLES : await waitCycles(run.id, waits, source);
+  const pending = pendingOperations(run, journal, { ...source, runs, cycles });
   const waitsFor = waitOfRun(run, pending);
   // Not into a new object: the values of the information are decoded when they are read.
   return Object.assign(runInfo(run, codec), {

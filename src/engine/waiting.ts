@@ -1,10 +1,11 @@
 import type { Codec } from '../codec/codec.js';
 import { type AttemptNotes, decodeAttempts, lastRunOf, restsUntil } from '../journal/attempt-notes.js';
-import { insideEndedBranch } from '../journal/branch-notes.js';
 import { scopeOf } from '../journal/numbering.js';
+import { pendingRecords } from '../journal/pending-records.js';
 import { assertNever } from '../model/assert-never.js';
-import { isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
-import { isEnded, type OperationKind } from '../model/statuses.js';
+import type { OperationRecord, RunRecord } from '../model/records.js';
+import type { OperationKind } from '../model/statuses.js';
+import { cycleText } from '../worker/wait-cycles.js';
 
 /** An operation that a run waits for, and what that waits for in turn. */
 export interface PendingOperation {
@@ -30,6 +31,8 @@ export interface PendingOperation {
   readonly event?: string;
   /** Child runs: the run whose end it waits for. */
   readonly childRunId?: string;
+  /** Child runs: where that run waits for this one in turn, the runs that wait for each other, beginning with this one. None of them can end. */
+  readonly cycle?: readonly string[];
 }
 
 /** What has to be known, besides a journal, to tell what its operations wait for. */
@@ -38,30 +41,13 @@ export interface Surroundings {
   readonly nowMs: number;
   /** The runs that operations of the journal wait for, by their ids. */
   readonly runs: ReadonlyMap<string, RunRecord>;
+  /** Cycles of runs that wait for each other, by the awaited run that each goes through. */
+  readonly cycles?: ReadonlyMap<string, readonly string[]>;
   /** Whether an action waits for a place, as far as this process knows. */
   readonly queued: (runId: string, operationId: string) => boolean;
 }
 
 type Detail = Omit<PendingOperation, 'id' | 'kind' | 'name' | 'since'>;
-
-/** The entries of a journal that its run waits for: those that have no outcome, of code that has not come to its end. */
-export function pendingRecords({ status }: RunRecord, journal: readonly OperationRecord[]): OperationRecord[] {
-  if (isEnded(status)) return [];
-  const started = journal.filter(isStarted);
-  if (started.length === 0) return [];
-  const over = insideEndedBranch(journal);
-  return over === undefined ? started : started.filter((record) => !over(record));
-}
-
-/** A detached action that has become a run of its own is nothing that its first run waits for. */
-function isStarted(record: OperationRecord): boolean {
-  return record.status === 'STARTED' && isOperation(record) && !(record.kind === 'action' && record.childRunId !== null);
-}
-
-/** The runs that are waited for by these entries, or that were before a back-off. */
-export function awaitedRunIds(records: readonly OperationRecord[]): string[] {
-  return records.flatMap((record) => lastRunOf(record) ?? []);
-}
 
 /** What a run waits for, in the order in which its code asked. */
 export function pendingOperations(
@@ -160,7 +146,7 @@ function actionDetail(record: OperationRecord, { run, surroundings }: Context): 
 }
 
 function childRunDetail(record: OperationRecord, { surroundings }: Context): Detail {
-  const { codec, nowMs, runs } = surroundings;
+  const { codec, nowMs, runs, cycles } = surroundings;
   const notes = decodeAttempts(record.attempts);
   const [failed, shared] = attemptDetail(notes, codec);
   const nextAt = restsUntil(notes, record, nowMs);
@@ -171,7 +157,14 @@ function childRunDetail(record: OperationRecord, { surroundings }: Context): Det
   }
   const childRunId = lastRunOf(record) as string;
   const which = notes.failures === 0 ? '' : ` (${attemptOf(notes)})`;
-  return { waitsFor: `run ${childRunId}${which}${stateOf(runs.get(childRunId))}${failed}`, ...shared, childRunId };
+  const cycle = cycles?.get(childRunId);
+  const waitsFor = `run ${childRunId}${which}${stateOf(runs.get(childRunId))}${cycle === undefined ? '' : deadlockOf(cycle)}${failed}`;
+  return { waitsFor, ...shared, childRunId, ...(cycle === undefined ? {} : { cycle }) };
+}
+
+function deadlockOf(cycle: readonly string[]): string {
+  const who = cycle.length === 1 ? 'it waits for itself, and' : 'these runs wait for each other, and none of them';
+  return `; a cycle (${cycleText(cycle)}): ${who} can end, unless it is cancelled`;
 }
 
 function stateOf(run: RunRecord | undefined): string {

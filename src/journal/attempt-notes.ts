@@ -23,6 +23,8 @@ export interface AttemptNotes {
   readonly maxAttempts?: number | undefined;
   /** Where an attempt may be made once only: when the one under way began. */
   readonly begunAt?: number | undefined;
+  /** Of a child run: its run does not wait for it. */
+  readonly detached?: true | undefined;
   /** Of a timer: it limits a wait. When it ends, an event that has no other wait leaves its line. */
   readonly limit?: true;
   /** Of an event: the message that it took had been delivered before, while it was in no line. */
@@ -53,8 +55,8 @@ export function decodeAttempts(text: string | null | undefined): AttemptNotes {
 }
 
 /** One more has failed. */
-export function withFailure({ failures, kept, heartbeat, polls }: AttemptNotes, failed: FailedAttempt): AttemptNotes {
-  return { failures: failures + 1, kept: [...kept, failed].slice(-KEPT), heartbeat, polls };
+export function withFailure({ failures, kept, heartbeat, polls, detached }: AttemptNotes, failed: FailedAttempt): AttemptNotes {
+  return { failures: failures + 1, kept: [...kept, failed].slice(-KEPT), heartbeat, polls, detached };
 }
 
 /**

@@ -92,6 +92,9 @@ export interface RunHost {
    */
   follow(runId: string, onEnd: OnEnd): () => void;
 
+  /** A run of this worker waits for one that it has not started. */
+  attached(runId: string, to: string): void;
+
   /** Writes the run's end, and tells its followers, then the caller whether any of those waits for it. */
   end(runId: string, end: EndOfRun, committed?: (awaited: IsAwaited) => void): void;
 

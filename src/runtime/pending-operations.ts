@@ -63,6 +63,11 @@ export class PendingOperations {
     return this.#all().flatMap(({ awaitedRunId }) => awaitedRunId ?? []);
   }
 
+  /** Of these, those that the run does not let go. */
+  get awaitedChildren(): string[] {
+    return this.#all().flatMap(({ detached, awaitedRunId }) => (detached ? [] : (awaitedRunId ?? [])));
+  }
+
   /** The run leaves this process. */
   leaveAll(reason: Error): void {
     for (const operation of this.#all()) operation.leave(reason);

@@ -157,6 +157,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     return this.#pending.awaitedRuns;
   }
 
+  /** The runs without whose ends it cannot come to its own. */
+  get awaitedChildren(): string[] {
+    return this.#pending.awaitedChildren;
+  }
+
   // Turns.
 
   beginTurn(): void {

@@ -131,6 +131,8 @@ class Rehearsal implements RunHost {
 
   adopt(): void {}
 
+  attached(): void {}
+
   isResident(): boolean {
     return false;
   }

@@ -24,6 +24,7 @@ import { PeriodicCheck } from './periodic-check.js';
 import { Residency } from './residency.js';
 import { RunLookup } from './run-lookup.js';
 import { StoreFailures } from './store-failures.js';
+import { cycleNotices } from './wait-cycles.js';
 import { Wakeups } from './wakeups.js';
 import { workerInfo } from './worker-info.js';
 import type { FlowSource, WorkerOptions } from './worker-options.js';
@@ -54,6 +55,7 @@ export class Worker implements RunHost, Gateway {
   readonly gate: RunHost['gate'];
   readonly retry: RetryStrategy | undefined;
   readonly limiter: Limiter;
+  readonly attached: RunHost['attached'];
   readonly #store: Store;
   readonly #flows: FlowSource;
   readonly #claims: Claims;
@@ -94,6 +96,7 @@ export class Worker implements RunHost, Gateway {
     this.limiter = new Limiter(options.maxConcurrentActions);
     this.#store = options.store;
     this.#flows = options.flows;
+    this.attached = cycleNotices({ store: this.#store, logger: this.logger, awaitedBy: (runId) => this.awaitedBy(runId) });
     this.#leaseMs = options.leaseMs;
     this.#onFailure = options.onFailure;
     this.#alarms = new Alarms(this.clock);
@@ -293,6 +296,12 @@ export class Worker implements RunHost, Gateway {
     this.#residents.set(runId, resident);
     this.#following.resides(runId);
     this.#residency.entered();
+  }
+
+  /** The runs that a run waits for, if it is in the memory of this process. */
+  awaitedBy(runId: string): readonly string[] | undefined {
+    const run = this.#residents.get(runId);
+    return run instanceof Run ? run.awaitedChildren : undefined;
   }
 
   isResident(runId: string): boolean {

@@ -376,7 +376,7 @@ describe('another engine', () => {
 });
 
 describe('a run that nobody executes', () => {
-  const source = { codec: new Codec({ maxValueBytes: 1_000 }), nowMs: START + 60_000, queued: () => false };
+  const source = { codec: new Codec({ maxValueBytes: 1_000 }), nowMs: START + 60_000, queued: () => false, awaitedBy: () => undefined };
 
   /** What is known of a run whose record was changed to something that does not last. */
   async function changed(body: () => Promise<unknown>, change: Partial<RunRecord>): Promise<RunDetails> {

@@ -90,6 +90,16 @@ export class CallFlow extends Operation {
     return this.detached;
   }
 
+  /** Noted, so that others can see that its run does not wait for it. */
+  override detach(): void {
+    super.detach();
+    if (this.#notes.detached === true) return;
+    this.entry.attempts = encodeAttempts({ ...this.#notes, detached: true });
+    this.run.whenCurrent(() => {
+      if (this.pending && this.entry.seq === null) this.write();
+    });
+  }
+
   /** A run of its own already. */
   override outlive(): void {
     this.run.forget(this);
@@ -175,7 +185,13 @@ export class CallFlow extends Operation {
     else if (!owned || found.parentOperationId !== entry.id) error = madeIdTaken(wanted, found);
     if (error !== undefined) this.#fail(error);
     else if (isEnded(found.status)) this.#ended({ status: found.status, outcome: found.outcome as string });
-    else this.#callOff = run.host.follow(found.id, (end) => this.#endedOrGone(end));
+    else this.#followOn(found.id);
+  }
+
+  #followOn(runId: string): void {
+    const { host, id } = this.run;
+    if (this.#attached) host.attached(id, runId);
+    this.#callOff = host.follow(runId, (end) => this.#endedOrGone(end));
   }
 
   /** Whether the engine made the id of the attempt's run. */

@@ -44,7 +44,8 @@ export interface EngineEvents {
   'run:finished': { readonly runId: string; readonly flow: string; readonly status: EndStatus; readonly error?: PlainError };
   'run:blocked': { readonly runId: string; readonly flow: string; readonly code: BlockedCode; readonly error: PlainError };
   'run:stuck': { readonly runId: string; readonly flow: string; readonly lastOperation: string | null };
-  'operation:started': OperationEvent;
+  /** `recovered`: an earlier execution of the run had started it, and it is announced again. */
+  'operation:started': OperationEvent & { readonly recovered?: true };
   'operation:finished': OperationEvent & { readonly status: EndStatus; readonly error?: PlainError };
   /** `nextAt`: when the next attempt is due (milliseconds since the epoch); left out when there is none. */
   'attempt:failed': OperationEvent & { readonly attempt: number; readonly error: PlainError; readonly nextAt?: number };

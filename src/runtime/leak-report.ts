@@ -35,7 +35,7 @@ export function leakError(what: string, leaks: readonly LeakedFuture[]): LeakedF
 
 /** One line that names what was left behind. */
 export function leakMessage(what: string, leaks: readonly LeakedFuture[]): string {
-  return `${what} ended and nobody took delivery of ${leaks.map(describe).join('; ')}`;
+  return `${what} ended with a leak (unawaited): nobody took delivery of ${leaks.map(describe).join('; ')}`;
 }
 
 function describe(leak: LeakedFuture): string {

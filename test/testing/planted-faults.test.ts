@@ -112,7 +112,9 @@ describe('a flow that leaves a future behind', () => {
     const engine = testEngine();
     const { status, error } = await engine.run(faulty);
     expect(status).toBe('FAILED');
-    expect(error?.message).toMatch(/^flow "leaking-\d+" \(run \S+\) ended and nobody took delivery of action "work-1" \(0, /);
+    expect(error?.message).toMatch(
+      /^flow "leaking-\d+" \(run \S+\) ended with a leak \(unawaited\): nobody took delivery of action "work-1" \(0, /,
+    );
     expect(await finding(async () => engine.assertNoLeaks())).toMatch(
       /^futures were left behind: flow "leaking-\d+" left action "work-1" \((RUNNING|UNOBSERVED)\)$/,
     );
@@ -120,7 +122,9 @@ describe('a flow that leaves a future behind', () => {
 
   test('is found by explore with an invariant', async () => {
     const message = await finding(() => explore(faulty, [], { seed: 1, invariant: ({ error }) => Promise.reject(error) }));
-    expect(message).toMatch(/^flow "leaking-\d+" \(run explored\) ended and nobody took delivery of action "work-1"/);
+    expect(message).toMatch(
+      /^flow "leaking-\d+" \(run explored\) ended with a leak \(unawaited\): nobody took delivery of action "work-1"/,
+    );
   });
 
   test('is found by crashEverywhere with an invariant', async () => {

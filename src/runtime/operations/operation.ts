@@ -136,7 +136,13 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
     const { events } = this.run.host;
     if (!events.wants('operation:started')) return;
     const { runId, id, kind, name } = this.entry;
-    events.emit('operation:started', { runId, operationId: id, kind: kind as OperationKind, name });
+    events.emit('operation:started', {
+      runId,
+      operationId: id,
+      kind: kind as OperationKind,
+      name,
+      ...(this.#recovered ? { recovered: true } : {}),
+    });
   }
 
   /** Whether it was dispatched, here or by an earlier execution. */

@@ -12,8 +12,8 @@ export const WOKEN = `status = 'PENDING', wake_at = NULL`;
 const AWAKE_INDEX = `CREATE INDEX perdure_runs_awake ON perdure_runs (worker_id) WHERE ${AWAKE}`;
 const ASLEEP_INDEX = `CREATE INDEX perdure_runs_asleep ON perdure_runs (wake_at) WHERE ${ASLEEP}`;
 const PARENT_INDEX = 'CREATE INDEX perdure_runs_parent ON perdure_runs (parent_run_id) WHERE parent_run_id IS NOT NULL';
-/** An operation that waits for a run under an id of the user's: other parents may wait for the same run, which is pruned without them. */
-export const AWAITED_CHILD = `kind = 'flow' AND status = 'STARTED' AND instr(child_run_id, '//') = 0`;
+/** An operation that may wait for a run which is pruned without it: all but those that wait for the child which the engine made for them. */
+export const AWAITED_CHILD = `kind = 'flow' AND status = 'STARTED' AND child_run_id <> run_id || '//' || id`;
 const AWAITED_INDEX = `CREATE INDEX perdure_operations_awaited ON perdure_operations (child_run_id) WHERE ${AWAITED_CHILD}`;
 const FINISHED_INDEX = `CREATE INDEX perdure_runs_finished ON perdure_runs (finished_at)
   WHERE finished_at IS NOT NULL AND parent_run_id IS NULL`;

@@ -87,16 +87,17 @@ export const pruning: readonly StoreCase[] = area('pruning', {
   },
   'a run that an unfinished run waits for stays until that has ended, whoever started it': async (connect) => {
     const store = await withRuns(await connect(), 'awaited', 'other', 'parent', 'of another');
-    await store.commit(batchOf({ creates: [childOf('other', 'its child')] }));
+    await store.commit(batchOf({ creates: [childOf('other', 'its child'), childOf('other', 'other//7')] }));
     const waits = (id: string, childRunId: string) => startOf('parent', id, { kind: 'flow', childRunId });
-    await store.commit(batchOf({ operations: [waits('1', 'awaited'), waits('2', 'its child'), startOf('of another', '1')] }));
-    await endAt(store, { awaited: 1, other: 1, 'its child': 1, 'of another': 1 });
+    const all = [waits('1', 'awaited'), waits('2', 'its child'), waits('3', 'other//7'), startOf('of another', '1')];
+    await store.commit(batchOf({ operations: all }));
+    await endAt(store, { awaited: 1, other: 1, 'its child': 1, 'other//7': 1, 'of another': 1 });
     assertEqual(await store.prune({ endedBefore: 100, keep: 0, limit: 10 }), 2);
-    assertEqual(await left(store), ['awaited', 'parent', 'its child']);
+    assertEqual(await left(store), ['awaited', 'parent', 'its child', 'other//7']);
     await store.commit(batchOf({ operations: [outcomeOf('parent', '1', 1, { kind: 'flow', childRunId: 'awaited' })] }));
     assertEqual(await store.prune(ALL), 1);
     await endAt(store, { parent: 2 });
-    assertEqual(await store.prune(ALL), 2);
+    assertEqual(await store.prune(ALL), 3);
     assertEqual(await left(store), []);
   },
   'it stops when it is told to': async (connect) => {

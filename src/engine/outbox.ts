@@ -51,18 +51,23 @@ export class Outbox {
     await this.#answer(caller, token);
   }
 
-  /** Sends an answer, or a sign of life where there is none. What is closed is refused before, and also when it turns out after that it was. */
+  /**
+   * Sends an answer, or a sign of life where there is none. What is closed is refused before, and also when it turns out after that it was. The answer that
+   * the callback has resolves again, also when its run has ended by it.
+   */
   async #answer(caller: string, token: string, answer?: CallbackAnswer): Promise<void> {
     const address = readCallbackToken(token, caller);
     const { runId, operationId, secret } = address;
     const found = await this.#look(address);
     if (found === undefined) throw invalidToken(caller);
-    requireLiving(runId, found.status);
-    const { codec } = this.#options;
-    const { closed } = found;
-    if (closed === undefined) await this.#sendToLiving(callbackMessage(runId, { operationId, secret, ...(answer && { end: answer }) }));
-    const by = closed ?? (answer && (await this.#look(address))?.closed);
-    if (by !== undefined && !isThat(by, answer, codec)) throw callbackClosed(caller, address, by);
+    let { status, closed } = found;
+    if (closed === undefined && !isEnded(status)) {
+      status = await this.#send(callbackMessage(runId, { operationId, secret, ...(answer && { end: answer }) }));
+      if (answer !== undefined) closed = (await this.#look(address))?.closed;
+    }
+    if (closed !== undefined && isThat(closed, answer, this.#options.codec)) return;
+    requireLiving(runId, status);
+    if (closed !== undefined) throw callbackClosed(caller, address, closed);
   }
 
   /** What is known of a callback by now; `undefined` when there is none of this address. */

@@ -145,6 +145,20 @@ describe.each(Object.entries(STORES))('over %s', (_, makeStore) => {
     }
   });
 
+  test('the same answer again resolves when the run has ended by it', async () => {
+    const { asked: made } = await asked(makeStore(), refusal);
+    const { engine, store, token, future } = made;
+    expect(await said(engine.complete(token, { by: 'Ada' }))).toBe('thank you');
+    await engine.send(future.id, 'end');
+    await future;
+    for (const sender of [engine, client(store)]) {
+      expect(await said(sender.complete(token, { by: 'Ada' }))).toBe('thank you');
+      expect(await said(sender.complete(token, { by: 'Bob' }))).toBe('RUN_FINISHED');
+      expect(await said(sender.fail(token, { by: 'Ada' }))).toBe('RUN_FINISHED');
+      expect(await said(sender.heartbeat(token))).toBe('RUN_FINISHED');
+    }
+  });
+
   test('while nothing owns the run, the first answer counts and is known', async () => {
     const { asked: made } = await asked(makeStore(), async (_token, future) => future);
     const { engine, store, token, future } = made;

@@ -287,7 +287,7 @@ describe('engine.complete(), fail() and heartbeat()', () => {
 
   test.each(each)('%s rejects the token of a run that has ended', async (_, call) => {
     const { engine, token, runId } = await asked(asks());
-    await engine.complete(token, 1);
+    await engine.complete(token, 'the first');
     await engine.future(runId);
     const error = await thrownBy(() => call(engine, token));
     expect(error).toMatchObject({ name: 'UsageError', code: 'RUN_FINISHED', message: expect.stringContaining(runId) });

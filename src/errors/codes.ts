@@ -49,6 +49,7 @@ export const ERROR_CODES = {
   STORE_READ_ONLY: 'the store cannot be written',
   STORE_NOT_A_DATABASE: 'the file is not a SQLite database',
   STORE_CORRUPT: 'the database is damaged',
+  STORE_REPLACED: 'the file of an open store was deleted, replaced or written over, or its log was',
   STORE_TOO_NEW: 'the store was written by a newer version of perdure',
   STORE_BUSY: 'another process kept the store locked for too long',
   STORE_NO_DESCRIPTORS: 'the process has no file descriptors left to open the store with',

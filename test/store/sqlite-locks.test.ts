@@ -1,4 +1,3 @@
-import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { SqliteDatabase, SqliteDriver, SqliteStatement } from '../../src/store/sqlite/driver.js';
@@ -82,18 +81,6 @@ describe.each(INSTALLED_DRIVERS)('$name', (driver) => {
     other.exec(`UPDATE perdure_runs SET flow = 'renamed'; COMMIT`);
     expect(await store.changedElsewhere()).toBe(true);
     expect(await store.changedElsewhere()).toBe(false);
-  });
-
-  test('after a write that met a lock, a file that is gone is not made anew, and one that was put back is used', async () => {
-    const { path, store, other } = await storeBesideAnother(driver);
-    other.exec('BEGIN IMMEDIATE');
-    await expect(store.commit(batchOf({ creates: [runOf('new')] }))).rejects.toEqual(failure('STORE_BUSY', path));
-    other.exec('ROLLBACK');
-    renameSync(path, `${path}-moved`);
-    await expect(store.listRuns({})).rejects.toEqual(failure('STORE_FAILED', 'is gone'));
-    expect(existsSync(path)).toBe(false);
-    renameSync(`${path}-moved`, path);
-    expect((await store.listRuns({})).map(({ id }) => id)).toEqual(['id']);
   });
 
   test('a process that stands still with a lock that is held for an instant makes the database busy, and usable afterwards', async () => {

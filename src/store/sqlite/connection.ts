@@ -1,19 +1,20 @@
-import { appendFileSync, existsSync, realpathSync, statfsSync, statSync, truncateSync } from 'node:fs';
-import { StorageError } from '../../errors/errors.js';
-import type { SqliteDatabase, SqliteDriver, SqliteStatement, SqlValue } from './driver.js';
+import { appendFileSync, statfsSync, statSync, truncateSync } from 'node:fs';
+import process from 'node:process';
+import type { StorageError } from '../../errors/errors.js';
+import { DatabaseFile, type FileOptions, isGivenUp } from './database-file.js';
+import type { SqliteDatabase, SqliteStatement, SqlValue } from './driver.js';
+import type { FileChange } from './file-identity.js';
+import { addOpen, isAlone, leaveLost, removeOpen } from './open-connections.js';
 import { migrate, rollback } from './schema.js';
 import { SchemaGuard } from './schema-guard.js';
 import { isBusy, storageError } from './sqlite-errors.js';
 import { checkStoreFile, makeStoreFile } from './store-file.js';
+import { logFollowed, storeGivenUp, storeReplaced } from './store-replaced.js';
 
 /** How to open a file. */
-export interface ConnectionOptions {
-  readonly driver: SqliteDriver;
-  readonly path: string;
-  /** Whether every commit waits for the disk. */
-  readonly synchronous: 'full' | 'normal';
-  /** How long to wait for another process's transaction. */
-  readonly busyTimeoutMs: number;
+export interface ConnectionOptions extends FileOptions {
+  /** The file is no longer the one that was opened: the connection is closed by now. */
+  readonly onLost: (error: StorageError) => void;
 }
 
 /** How often the change to WAL is tried anew while other processes open the same new file. */
@@ -31,31 +32,31 @@ const AMPLE_BYTES = 64 * 1_024 * 1_024;
  * Owns: the driver's connection, its statements (each prepared once), its transactions.
  * Does not own: what the statements mean; the locks of workers.
  *
- * States: open ⇄ stuck, when a statement has met a lock; open → closed.
+ * States: open ⇄ stuck, when a statement has met a lock; open → closed; lost, when the file is no longer the one that was opened.
  *
  * Invariants:
  *   SC1  No transaction is open between two calls of a method.
  *   SC2  Whatever a driver throws leaves as `StorageError`.
  *   SC3  A statement that has met a lock leaves nothing behind. `libsql` does not end such a statement, which would keep the connection at what it saw then
  *        and let it write no more; so what is done next is done on a new connection, to which all there is counts as written elsewhere.
+ *   SC4  A connection that is lost reads and writes no more, and nothing that it has written is moved anywhere.
  */
 export class Connection {
   readonly path: string;
-  /** The path without symbolic links, the same for everybody who uses the file: what lies beside it is named by it. */
-  readonly realPath: string;
   readonly guard: SchemaGuard;
   readonly #options: ConnectionOptions;
+  readonly #file: DatabaseFile;
   readonly #statements = new Map<string, SqliteStatement>();
-  #database: SqliteDatabase;
   #stuck = false;
+  #lost: StorageError | undefined;
   #seenVersion: number | undefined;
 
-  private constructor(database: SqliteDatabase, options: ConnectionOptions) {
+  private constructor(file: DatabaseFile, options: ConnectionOptions) {
     this.path = options.path;
-    this.realPath = realpathSync(options.path);
     this.#options = options;
-    this.#database = database;
-    this.guard = new SchemaGuard(database, options.path);
+    this.#file = file;
+    this.guard = new SchemaGuard(file.database, options.path);
+    addOpen(this);
   }
 
   /**
@@ -64,25 +65,33 @@ export class Connection {
    * @throws {StorageError} when the file or its directory does not allow it.
    */
   static open(options: ConnectionOptions): Connection {
-    const { path } = options;
+    const { driver, path } = options;
     if (!checkStoreFile(path)) makeStoreFile(path);
-    let database: SqliteDatabase | undefined;
+    leaveLost();
+    if (isGivenUp(path)) throw storeGivenUp(path, driver.name);
+    let file: DatabaseFile | undefined;
     try {
-      database = connect(options);
-      switchToWal(database);
-      migrate(database, path);
-      return new Connection(database, options);
+      file = new DatabaseFile(options);
+      switchToWal(file.database);
+      migrate(file.database, path);
+      file.hold();
+      return new Connection(file, options);
     } catch (error) {
-      database?.close();
+      file?.close();
       throw storageError(error, 'open the store', path);
     }
+  }
+
+  /** The path without symbolic links, the same for everybody who uses the file: what lies beside it is named by it. */
+  get realPath(): string {
+    return this.#file.realPath;
   }
 
   /** The statement of a text, prepared at its first use. */
   statement(sql: string): SqliteStatement {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
-      statement = this.#database.prepare(sql);
+      statement = this.#file.database.prepare(sql);
       this.#statements.set(sql, statement);
     }
     return statement;
@@ -91,6 +100,7 @@ export class Connection {
   /** Reads, or does what makes transactions of its own. `doing` completes «could not …». */
   run<T>(doing: string, work: () => T): T {
     try {
+      if (this.#lost !== undefined) throw this.#lost;
       if (this.#stuck) this.#reopen();
       return work();
     } catch (error) {
@@ -122,7 +132,7 @@ export class Connection {
         this.statement('COMMIT').run([]);
         return result;
       } catch (error) {
-        rollback(this.#database);
+        rollback(this.#file.database);
         throw error;
       }
     });
@@ -143,7 +153,7 @@ export class Connection {
 
   /** What a newer version of perdure has made of the schema since the file was opened, if anything. */
   schemaChange(): StorageError | undefined {
-    return this.guard.change(this.#database);
+    return this.guard.change(this.#file.database);
   }
 
   #failure(error: unknown, doing: string): StorageError {
@@ -159,13 +169,63 @@ export class Connection {
   }
 
   #reopen(): void {
-    if (!existsSync(this.path)) throw new StorageError('STORE_FAILED', `the database ${this.path} is gone; put it back, or open another`);
-    const database = connect(this.#options);
+    this.look();
     this.#statements.clear();
-    this.#database.close();
-    this.#database = database;
+    this.#file.renew();
     this.#stuck = false;
     this.forgetSeen();
+  }
+
+  /** Looks, if the log is gone: for what is too frequent for more. */
+  lookForLog(): void {
+    if (!this.#file.hasLog) this.look();
+  }
+
+  /**
+   * Looks whether the file is still the one that was opened. Only after that may what was written before be reported as durable.
+   *
+   * @throws {StorageError} `STORE_REPLACED`
+   */
+  look(): void {
+    if (this.#lost !== undefined) throw this.#lost;
+    const change = this.#change();
+    if (change === undefined || this.#followsLog(change)) return;
+    this.#lost = storeReplaced(this.path, change);
+    removeOpen(this);
+    this.#statements.clear();
+    this.#file.close(change);
+    this.#options.onLost(this.#lost);
+    throw this.#lost;
+  }
+
+  /** Looks as well, and says nothing: whoever uses the connection hears of it. */
+  leaveIfLost(): void {
+    try {
+      this.look();
+    } catch {
+      // Then it is closed, or it cannot be seen.
+    }
+  }
+
+  #change(): FileChange | undefined {
+    try {
+      return this.#file.change();
+    } catch (error) {
+      throw storageError(error, 'look at the file', this.path);
+    }
+  }
+
+  #followsLog({ database }: FileChange): boolean {
+    if (database !== undefined || !isAlone(this)) return false;
+    this.#statements.clear();
+    this.forgetSeen();
+    try {
+      if (!this.#file.followLog()) return false;
+    } catch {
+      return false;
+    }
+    process.emitWarning(logFollowed(this.path), { type: 'PerdureWarning', code: 'STORE_REPLACED' });
+    return true;
   }
 
   /**
@@ -174,36 +234,20 @@ export class Connection {
    */
   stretchLog(): void {
     try {
-      this.#database.exec('PRAGMA busy_timeout = 0');
+      this.#file.database.exec('PRAGMA busy_timeout = 0');
       this.transaction('stretch the log', () => growFile(`${this.realPath}-wal`, LOG_BYTES));
     } catch {
       // Nothing depends on it.
     } finally {
-      this.#database.exec(`PRAGMA busy_timeout = ${this.#options.busyTimeoutMs}`);
+      this.#file.database.exec(`PRAGMA busy_timeout = ${this.#options.busyTimeoutMs}`);
     }
   }
 
-  /** Moves what is in the log into the file if nobody else is in the way, so that the file alone can be copied, and closes. */
+  /** Closes, so that the file alone can be copied if nobody else has it open. */
   close(): void {
+    if (!removeOpen(this)) return;
     this.#statements.clear();
-    try {
-      this.#database.exec('PRAGMA busy_timeout = 0');
-      this.#database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all([]);
-    } catch {
-      // Whoever opens the file next does it.
-    }
-    this.#database.close();
-  }
-}
-
-function connect({ driver, path, synchronous, busyTimeoutMs }: ConnectionOptions): SqliteDatabase {
-  const database = driver.connect(path);
-  try {
-    database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA synchronous = ${synchronous}`);
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
+    this.#file.close();
   }
 }
 

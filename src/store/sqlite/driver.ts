@@ -30,12 +30,20 @@ export interface SqliteDriver {
   readonly name: string;
   /** Opens a file, which is created when it does not exist. */
   connect(path: string): SqliteDatabase;
+  /**
+   * Opens a file that is there, for reading only. Without it, a file whose log was deleted or replaced by others may be damaged when this process ends, and
+   * is not opened again in it.
+   */
+  connectReadOnly?(path: string): SqliteDatabase;
+  /** Whether `close()` gives a file back at once. Default: only when the connection's statements were collected. */
+  readonly closesAtOnce?: boolean;
 }
 
 /** The part of `node:sqlite`, and of what has the same interface, that the store uses; its types are not in every version of `@types/node`. */
 export interface NodeSqlite {
   readonly DatabaseSync: new (
     path: string,
+    options?: { readonly readOnly?: boolean },
   ) => {
     exec(sql: string): void;
     prepare(sql: string): {
@@ -48,31 +56,39 @@ export interface NodeSqlite {
 }
 
 /** The part of `better-sqlite3` and `libsql` that the store uses: a class of databases. */
-export type PackagedSqlite = new (path: string) => SqliteDatabase;
+export type PackagedSqlite = new (path: string, options?: { readonly readonly?: boolean }) => SqliteDatabase;
 
 /** The driver of a class that already has the shape wanted here. */
 export function packagedDriver(name: string, Database: PackagedSqlite): SqliteDriver {
   return { name, connect: (path) => new Database(path) };
 }
 
+/** The driver of `better-sqlite3`. */
+export function betterDriver(name: string, Database: PackagedSqlite): SqliteDriver {
+  return { ...packagedDriver(name, Database), connectReadOnly: (path) => new Database(path, { readonly: true }), closesAtOnce: true };
+}
+
+/** The driver of Node's own SQLite. */
+export function nodeDriver(name: string, sqlite: NodeSqlite): SqliteDriver {
+  return { ...nodeLikeDriver(name, sqlite), closesAtOnce: true };
+}
+
 /** The driver of what has the interface of `node:sqlite`, which takes parameters one by one. */
-export function nodeDriver(name: string, { DatabaseSync }: NodeSqlite): SqliteDriver {
-  return {
-    name,
-    connect(path) {
-      const database = new DatabaseSync(path);
-      return {
-        exec: (sql) => database.exec(sql),
-        close: () => database.close(),
-        prepare(sql) {
-          const statement = database.prepare(sql);
-          return {
-            run: (params) => ({ changes: Number(statement.run(...params).changes) }),
-            get: (params) => statement.get(...params),
-            all: (params) => statement.all(...params),
-          };
-        },
-      };
-    },
+export function nodeLikeDriver(name: string, { DatabaseSync }: NodeSqlite): SqliteDriver {
+  const connect = (path: string, readOnly: boolean): SqliteDatabase => {
+    const database = new DatabaseSync(path, { readOnly });
+    return {
+      exec: (sql) => database.exec(sql),
+      close: () => database.close(),
+      prepare(sql) {
+        const statement = database.prepare(sql);
+        return {
+          run: (params) => ({ changes: Number(statement.run(...params).changes) }),
+          get: (params) => statement.get(...params),
+          all: (params) => statement.all(...params),
+        };
+      },
+    };
   };
+  return { name, connect: (path) => connect(path, false), connectReadOnly: (path) => connect(path, true) };
 }

@@ -1,7 +1,7 @@
 import { isAbsolute, join } from 'node:path';
 import { StorageError } from '../../errors/errors.js';
 import type { NodeSqlite, PackagedSqlite, SqliteDriver } from './driver.js';
-import { nodeDriver, packagedDriver } from './driver.js';
+import { betterDriver, nodeDriver, nodeLikeDriver, packagedDriver } from './driver.js';
 
 /** The name of a driver that perdure can load. */
 export type SqliteDriverName = 'node:sqlite' | '@photostructure/sqlite' | 'better-sqlite3' | 'libsql';
@@ -84,7 +84,7 @@ function loadPhotostructure(): SqliteDriver | undefined {
   if (require === undefined) return undefined;
   // Later ones are not for the versions of Node that need it.
   checkVersion(require, name, (major) => major === 1 || `it has version ${major}, and perdure needs version 1`);
-  return nodeDriver(name, require(name) as NodeSqlite);
+  return nodeLikeDriver(name, require(name) as NodeSqlite);
 }
 
 function loadBetter(): SqliteDriver | undefined {
@@ -94,7 +94,7 @@ function loadBetter(): SqliteDriver | undefined {
   const node = Number.parseInt(process.versions.node, 10);
   // Looked up before it is loaded, since loading it would end the process.
   checkVersion(require, name, (major) => major < 13 || node >= 22 || `version ${major} needs Node 22 or later; version 12 does not`);
-  return packagedDriver(name, require(name) as PackagedSqlite);
+  return betterDriver(name, require(name) as PackagedSqlite);
 }
 
 function loadLibsql(): SqliteDriver | undefined {

@@ -82,6 +82,9 @@ function checkFilePath(path: unknown): void {
   );
 }
 
+/** A batch with so many outcomes or more can fill the log by itself. */
+const LARGE_BATCH = 50;
+
 /** What an open store consists of. */
 interface Parts {
   readonly connection: Connection;
@@ -97,13 +100,14 @@ interface Parts {
  * Owns: one connection to the file, and the locks of the workers registered here.
  * Does not own: the file, which other processes and other stores in this process may use at the same time.
  *
- * States: closed ⇄ open (counted).
+ * States: closed ⇄ open (counted); lost, when the file is no longer the one that was opened, until it is opened again.
  *
  * Invariants: S1–S7 of the port, by way of
  *   SQ1  Every method is one transaction of SQLite, begun and ended in one macrotask. So several engines can share the connection.
  *   SQ2  The last `close` ends the locks of this store's workers: for the others they have died, unless they were retired before. The `close`s before it
  *        only take back one `open` each.
- *   SQ3  An `open` counts from its call on, so nobody closes what somebody is about to use; those that fail together stop counting together.
+ *   SQ3  What was asked for from outside is reported as durable only after a look at the file. Another look is part of the periodic calls of a worker.
+ *   SQ4  An `open` counts from its call on, so nobody closes what somebody is about to use; those that fail together stop counting together.
  */
 class SqliteStore implements Store {
   readonly name: string;
@@ -112,6 +116,8 @@ class SqliteStore implements Store {
   readonly #driver: SqliteStoreOptions['driver'];
   #opened = 0;
   #parts: Parts | undefined;
+  /** Why there are no parts any more, when the file was lost. */
+  #lost: StorageError | undefined;
   #opening: Promise<void> | undefined;
 
   constructor(path: string, { synchronous = 'full', busyTimeoutMs = 10_000, driver }: SqliteStoreOptions) {
@@ -136,20 +142,27 @@ class SqliteStore implements Store {
     if (this.#opened > 0) return;
     const parts = this.#parts;
     this.#parts = undefined;
+    this.#lost = undefined;
     parts?.workers.abandonLocks();
     parts?.connection.close();
   }
 
   async registerWorker(worker: NewWorker): Promise<void> {
-    this.#use().workers.register(worker);
+    const { connection, workers } = this.#use();
+    workers.register(worker);
+    connection.look();
   }
 
   async retireWorker(workerId: string): Promise<void> {
-    this.#use().workers.retire(workerId);
+    const { connection, workers } = this.#use();
+    workers.retire(workerId);
+    connection.look();
   }
 
   async heartbeat(workerId: string, nowMs: number): Promise<void> {
-    this.#use().workers.heartbeat(workerId, nowMs);
+    const { connection, workers } = this.#use();
+    connection.look();
+    workers.heartbeat(workerId, nowMs);
   }
 
   async reapWorkers(query: { workerId: string; nowMs: number }): Promise<string[]> {
@@ -178,12 +191,22 @@ class SqliteStore implements Store {
   }
 
   async commit(batch: CommitBatch): Promise<RunRecord[]> {
-    return this.#use().commits.write(batch);
+    const { connection, commits } = this.#use();
+    const asked = batch.creates.some(isRoot);
+    // A large batch may make SQLite move the log into the file, which damages the file when the log is not its own any more.
+    if (asked || batch.operations.length >= LARGE_BATCH) connection.look();
+    else connection.lookForLog();
+    const taken = commits.write(batch);
+    if (asked) connection.look();
+    return taken;
   }
 
   async send(message: InboxMessage): Promise<RunStatus | undefined> {
     const { connection, inbox } = this.#use();
-    return connection.write(`send to run ${message.runId}`, () => inbox.add(message));
+    connection.look();
+    const status = connection.write(`send to run ${message.runId}`, () => inbox.add(message));
+    connection.look();
+    return status;
   }
 
   async readInbox(workerId: string): Promise<InboxMessage[]> {
@@ -217,12 +240,16 @@ class SqliteStore implements Store {
   }
 
   async unblock(runId: string): Promise<RunStatus | undefined> {
-    return this.#use().runs.unblock(runId);
+    const { connection, runs } = this.#use();
+    const status = runs.unblock(runId);
+    connection.look();
+    return status;
   }
 
   /** SQLite's counter leaves out what this connection wrote, so with several engines or workers here it says too little. */
   async changedElsewhere(): Promise<boolean> {
     const { connection, workers } = this.#use();
+    connection.look();
     return connection.changedElsewhere() || this.#opened > 1 || workers.held > 1;
   }
 
@@ -239,24 +266,37 @@ class SqliteStore implements Store {
 
   async #connect(): Promise<void> {
     const driver = typeof this.#driver === 'object' ? this.#driver : findDriver(this.#driver);
-    const connection = Connection.open({ driver, path: this.#path, ...this.#settings });
+    const connection = Connection.open({ driver, path: this.#path, ...this.#settings, onLost: (error) => this.#lose(error) });
     try {
       const workers = new WorkerTable(connection, driver);
       connection.run('look for locks left behind', () => workers.sweep());
       const inbox = new Inbox(connection);
       const commits = new CommitWriter(connection, inbox);
       this.#parts = { connection, workers, inbox, commits, runs: new RunTable(connection) };
+      this.#lost = undefined;
     } catch (error) {
       connection.close();
       throw error;
     }
   }
 
+  /** The others find this store's workers dead at once. */
+  #lose(error: StorageError): void {
+    this.#parts?.workers.abandonLocks();
+    this.#parts = undefined;
+    this.#lost = error;
+  }
+
   #use(): Parts {
     if (this.#parts !== undefined) return this.#parts;
+    if (this.#lost !== undefined) throw this.#lost;
     throw new StorageError(
       'STORE_CLOSED',
       `the store ${this.name} is closed. Open it before it is used, and use it no more once its engine is closed`,
     );
   }
+}
+
+function isRoot(run: RunRecord): boolean {
+  return run.parentRunId === null;
 }

@@ -52,6 +52,11 @@ export function takeWorkerLock(driver: SqliteDriver, store: string, workerId: st
   );
 }
 
+/** Whether this realm holds a worker's lock. */
+export function holdsWorkerLock(store: string, workerId: string): boolean {
+  return heldHere.has(sideFile(store, workerId));
+}
+
 /** Looks whether a worker lives: `held`, or `missing`, or a lock on its file, which is then to be released. */
 export function probeWorkerLock(driver: SqliteDriver, store: string, workerId: string): WorkerLock | 'held' | 'missing' {
   const file = sideFile(store, workerId);

@@ -5,6 +5,7 @@ import type { SqliteDriver, SqlRow } from './driver.js';
 import { fenced } from './fence.js';
 import { OWN_HOLDER, placeOf } from './lock-holder.js';
 import { AWAKE } from './schema.js';
+import { storeRestored } from './store-replaced.js';
 import type { WorkerLock } from './worker-lock.js';
 import { probeWorkerLock, sweepWorkerLocks, takeWorkerLock } from './worker-lock.js';
 
@@ -35,6 +36,8 @@ export class WorkerTable {
   readonly #connection: Connection;
   readonly #driver: SqliteDriver;
   readonly #locks = new Map<string, WorkerLock>();
+  /** The last heartbeat of each worker here, as it must stand in the table. */
+  readonly #heartbeats = new Map<string, number>();
 
   constructor(connection: Connection, driver: SqliteDriver) {
     this.#connection = connection;
@@ -58,6 +61,7 @@ export class WorkerTable {
     try {
       this.#connection.write('register a worker', () => this.#insert(worker));
       this.#locks.set(worker.id, lock);
+      this.#heartbeats.set(worker.id, worker.nowMs);
     } catch (error) {
       lock.release();
       throw error;
@@ -77,22 +81,29 @@ export class WorkerTable {
       throw error;
     } finally {
       this.#locks.delete(workerId);
+      this.#heartbeats.delete(workerId);
     }
     lock?.release();
   }
 
   heartbeat(workerId: string, nowMs: number): void {
+    // Not known while it is being written: a failure may have written it.
+    this.#heartbeats.delete(workerId);
     const { condition } = this.#connection.guard;
     const renewal = `UPDATE perdure_workers SET heartbeat_at = ? WHERE id = ? AND status = 'ALIVE' AND ${condition}`;
     const changes = this.#connection.writeOne('renew a heartbeat', renewal, [nowMs, workerId]);
     if (changes === 0) throw fenced(workerId, this.#connection);
+    this.#heartbeats.set(workerId, nowMs);
   }
 
   reap({ workerId, nowMs }: { workerId: string; nowMs: number }): string[] {
     const dead: string[] = [];
     let failure: { readonly error: unknown } | undefined;
     for (const other of this.#living()) {
-      if (other.id === workerId) continue;
+      if (other.id === workerId) {
+        this.#checkHeartbeat(other);
+        continue;
+      }
       try {
         if (this.#reapOne(other, nowMs)) dead.push(other.id);
       } catch (error) {
@@ -135,6 +146,12 @@ export class WorkerTable {
     this.#connection
       .statement(`INSERT INTO perdure_workers (id, status, registered_at, heartbeat_at, lease_ms, info) VALUES (?, 'ALIVE', ?, ?, ?, ?)`)
       .run([id, nowMs, nowMs, leaseMs, JSON.stringify({ ...info, lock: OWN_HOLDER })]);
+  }
+
+  /** Nobody else writes it: another one is from an older state of the file. */
+  #checkHeartbeat({ id, heartbeatAt }: { readonly id: string; readonly heartbeatAt: number }): void {
+    const written = this.#heartbeats.get(id);
+    if (written !== undefined && written !== heartbeatAt) throw storeRestored(this.#connection.path, id);
   }
 
   #markDead(workerId: string, olderThan: number): boolean {

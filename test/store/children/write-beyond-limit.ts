@@ -7,12 +7,14 @@ import { WAYS } from '../ways-to-run.js';
 const [name, path] = process.argv.slice(2) as [SqliteDriverName, string];
 const database = findDriver(name).connect(path);
 database.exec('PRAGMA journal_mode = DELETE; CREATE TABLE t (x TEXT)');
-const seen = Object.values(WAYS).map((run) => {
+// With some drivers whoever asks for the first row has it before the write fails.
+const ways = Object.entries(WAYS).filter(([way]) => way !== 'get');
+const seen = ways.map(([way, run]) => {
   try {
     run(database, 'INSERT INTO t VALUES (hex(zeroblob(1000000)))');
     return 'nothing was thrown';
   } catch (error) {
-    return [resultCode(error), storageError(error, 'write', path).code];
+    return [way, resultCode(error), storageError(error, 'write', path).code];
   }
 });
 console.log(JSON.stringify(seen));

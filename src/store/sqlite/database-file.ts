@@ -1,0 +1,190 @@
+import { existsSync, realpathSync, statSync } from 'node:fs';
+import { shared } from '../../realm/realm.js';
+import type { SqliteDatabase, SqliteDriver } from './driver.js';
+import { type FileChange, FileIdentity, fileKey } from './file-identity.js';
+
+/** How a file is opened. */
+export interface FileOptions {
+  readonly driver: SqliteDriver;
+  readonly path: string;
+  /** Whether every commit waits for the disk. */
+  readonly synchronous: 'full' | 'normal';
+  /** How long to wait for another process's transaction. */
+  readonly busyTimeoutMs: number;
+}
+
+/** From this version on SQLite tells how much of a log was moved without moving any of it. Others move it when they are asked. */
+const TELLS_WITHOUT_MOVING = [3, 51] as const;
+
+/** A page in a log has a header, and so has the log. */
+const LOG_HEADER_BYTES = 32;
+const PAGE_HEADER_BYTES = 24;
+
+/** What is never to be closed, by the file that it has open. */
+const givenUp = shared('files given up', () => new Map<string, SqliteDatabase>());
+
+/** Whether this process can open a file no more (DF3). */
+export function isGivenUp(path: string): boolean {
+  const key = givenUp.size === 0 ? undefined : fileKey(path);
+  return key !== undefined && givenUp.has(key);
+}
+
+/**
+ * SQLite's connections to a file in WAL mode, which know when it is no longer the file that was opened.
+ *
+ * Owns: the connection that is used, and the anchor, which only has the file open. Does not own: what is done with them.
+ *
+ * The last connection of a SQLite library to a file, when it is closed, moves the log into the file and deletes what has the log's name. When the log at
+ * that place is another one by then, this damages the file: it writes pages over that others have written since, and deletes the log of others. Leaving the
+ * connection open is no way out, since drivers close what is open when a process comes to its end.
+ *
+ *   DF1  A connection does so only when it finds no other to the file. The anchor is another one, and being read-only it cannot do so itself.
+ *   DF2  The anchor is opened first: a driver that closes late closes in the opposite order when a process comes to its end.
+ *   DF3  As long as a connection with such a log is open, new ones of the same library go by it, too. Where a driver closes connections late, the file
+ *        is not opened again in this process.
+ */
+export class DatabaseFile {
+  readonly realPath: string;
+  readonly #options: FileOptions;
+  readonly #logPath: string;
+  #anchor: SqliteDatabase | undefined;
+  #database: SqliteDatabase;
+  #identity: FileIdentity | undefined;
+  #closed = false;
+
+  /** The file must be there. Call `hold()` when it is in WAL mode. */
+  constructor(options: FileOptions) {
+    this.#options = options;
+    this.realPath = realpathSync(options.path);
+    this.#logPath = `${this.realPath}-wal`;
+    [this.#anchor, this.#database] = connect(options);
+  }
+
+  get database(): SqliteDatabase {
+    return this.#database;
+  }
+
+  /** From now on the anchor counts as a connection, and the files are those that are there now. */
+  hold(): void {
+    this.#anchor?.exec('PRAGMA schema_version');
+    this.#identity = new FileIdentity({ path: this.#options.path, realPath: this.realPath });
+  }
+
+  /** Whether there is a log at its place. A quarter of what `change()` takes, and most of what happens to logs. */
+  get hasLog(): boolean {
+    return existsSync(this.#logPath);
+  }
+
+  /** What has become of the files since. @throws the error of the system when it does not say. */
+  change(): FileChange | undefined {
+    return this.#identity?.change();
+  }
+
+  /** Takes a new connection in place of the one that is used. */
+  renew(): void {
+    const database = connectOne(this.#options);
+    this.#database.close();
+    this.#database = database;
+  }
+
+  /**
+   * Goes on with the log that is at its place now, where another SQLite library has moved all of the one before, as it does when it closes its last
+   * connection. No other connection of this process may be open.
+   *
+   * @returns Whether it does.
+   */
+  followLog(): boolean {
+    if (this.#anchor === undefined || this.#options.driver.closesAtOnce !== true || !isMoved(this.#database)) return false;
+    this.#leave();
+    [this.#anchor, this.#database] = connect(this.#options);
+    this.#closed = false;
+    this.hold();
+    return fitsItsLog(this.#database, this.#logPath);
+  }
+
+  /** Closes the file as it is by now. */
+  close(change: FileChange | undefined = this.#changeAtTheEnd()): void {
+    if (this.#closed) return;
+    const elsewhere = change?.database === 'deleted' || change?.database === 'replaced';
+    if (change !== undefined && !elsewhere) {
+      this.#leave();
+      return;
+    }
+    // A log that is at its place would be taken for that of the next file there. One that is not has gone where its database is.
+    if (change?.log === undefined) emptyLog(this.#database);
+    this.#closed = true;
+    this.#anchor?.close();
+    this.#database.close();
+  }
+
+  /** Closes so that nothing is moved, and nothing deleted. */
+  #leave(): void {
+    const { driver, path } = this.#options;
+    this.#closed = true;
+    if (this.#anchor !== undefined) this.#database.close();
+    if (this.#anchor !== undefined && driver.closesAtOnce === true) this.#anchor.close();
+    else givenUp.set(this.#identity?.key ?? path, this.#anchor ?? this.#database);
+  }
+
+  #changeAtTheEnd(): FileChange | undefined {
+    try {
+      return this.change();
+    } catch {
+      // What cannot be seen is not touched.
+      return { database: undefined, log: 'replaced' };
+    }
+  }
+}
+
+function connect(options: FileOptions): [anchor: SqliteDatabase | undefined, database: SqliteDatabase] {
+  const anchor = options.driver.connectReadOnly?.(options.path);
+  try {
+    anchor?.exec(`PRAGMA busy_timeout = ${options.busyTimeoutMs}`);
+    return [anchor, connectOne(options)];
+  } catch (error) {
+    anchor?.close();
+    throw error;
+  }
+}
+
+function connectOne({ driver, path, synchronous, busyTimeoutMs }: FileOptions): SqliteDatabase {
+  const database = driver.connect(path);
+  try {
+    database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA synchronous = ${synchronous}`);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** Whether all of the log that this connection goes by is in the database. */
+function isMoved(database: SqliteDatabase): boolean {
+  const version = String(database.prepare('SELECT sqlite_version() AS version').all([])[0]?.['version']);
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major !== TELLS_WITHOUT_MOVING[0] || minor < TELLS_WITHOUT_MOVING[1]) return false;
+  const { log, checkpointed } = logOf(database);
+  return log === checkpointed;
+}
+
+/** Whether the log that this connection goes by can be the one that is there: it goes by another while a connection that others have left open does. */
+function fitsItsLog(database: SqliteDatabase, path: string): boolean {
+  const pageBytes = Number(database.prepare('PRAGMA page_size').all([])[0]?.['page_size']);
+  const { log } = logOf(database);
+  return log === 0 || statSync(path).size >= LOG_HEADER_BYTES + log * (PAGE_HEADER_BYTES + pageBytes);
+}
+
+function logOf(database: SqliteDatabase): { log: number; checkpointed: number } {
+  const row = database.prepare('PRAGMA wal_checkpoint(NOOP)').all([])[0];
+  return { log: Number(row?.['log']), checkpointed: Number(row?.['checkpointed']) };
+}
+
+/** Moves the log into the file if nobody else is in the way, so that the file alone can be copied. */
+function emptyLog(database: SqliteDatabase): void {
+  try {
+    database.exec('PRAGMA busy_timeout = 0');
+    database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all([]);
+  } catch {
+    // Whoever opens the file next does it.
+  }
+}

@@ -17,7 +17,7 @@ export const WRITE_TRIES = 10;
 /** The worker is not alive in the store any more. */
 const LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['FENCED']);
 /** The store is not there any more, or not the same: no later try can be right. */
-const GONE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['STORE_CLOSED', 'STORE_TOO_NEW']);
+const GONE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['STORE_CLOSED', 'STORE_REPLACED', 'STORE_TOO_NEW']);
 /** As long as this lasts no write fails for good: nothing is wrong with the store. */
 const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['STORE_BUSY', 'STORE_NO_DESCRIPTORS']);
 /** What no second try of a write changes. */

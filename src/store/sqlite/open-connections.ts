@@ -13,30 +13,32 @@ interface OpenConnection {
  *
  *   OC1  Drivers close what is open when a process comes to its end in good order. So there is a look before.
  */
-const { connections, leaveLost } = shared('open connections', () => {
+const open = shared('open connections', () => {
   const connections = new Set<OpenConnection>();
-  const leaveLost = (): void => {
+  const leaveAllLost = (): void => {
     for (const connection of connections) connection.leaveIfLost();
   };
-  return { connections, leaveLost };
+  return { connections, leaveAllLost };
 });
 
 /** Closes those that have lost their file: as long as they are open, they stand in the way of others. */
-export { leaveLost };
+export function leaveLost(): void {
+  open.leaveAllLost();
+}
 
 export function addOpen(connection: OpenConnection): void {
-  if (connections.size === 0) process.on('exit', leaveLost);
-  connections.add(connection);
+  if (open.connections.size === 0) process.on('exit', open.leaveAllLost);
+  open.connections.add(connection);
 }
 
 /** @returns Whether it was among them. */
 export function removeOpen(connection: OpenConnection): boolean {
-  const removed = connections.delete(connection);
-  if (removed && connections.size === 0) process.off('exit', leaveLost);
+  const removed = open.connections.delete(connection);
+  if (removed && open.connections.size === 0) process.off('exit', open.leaveAllLost);
   return removed;
 }
 
-/** Whether another one has the same file open. */
+/** Whether no other one has the same file open. */
 export function isAlone(connection: OpenConnection): boolean {
-  return [...connections].every((other) => other === connection || other.realPath !== connection.realPath);
+  return [...open.connections].every((other) => other === connection || other.realPath !== connection.realPath);
 }

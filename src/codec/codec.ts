@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { UsageError } from '../errors/errors.js';
+import { ExecutionError, UsageError } from '../errors/errors.js';
 import { isStorable } from '../errors/options.js';
 import { disown } from '../model/disowned.js';
 import { decodeDefault, digestText, encodeDefault, flattenedText } from './default-encoding.js';
@@ -69,7 +69,7 @@ export class Codec {
   /**
    * The value of a text that `encode` made: a copy that shares nothing with the original.
    *
-   * @throws {UsageError} when the text was made in another way (`VALUE_NOT_SERIALIZABLE`), and when the serdes returned a promise (`INVALID_OPTION`).
+   * @throws {ExecutionError} `VALUE_UNREADABLE` when the text was made in another way, and when the serdes throws or returns a promise.
    */
   decode(text: string): unknown {
     let value: unknown;
@@ -78,9 +78,9 @@ export class Codec {
       value = serdes === undefined ? decodeDefault(text) : this.#callSerdes(() => serdes.deserialize(text));
     } catch (cause) {
       const how = this.#serdes === undefined ? "perdure's own encoding" : 'the given `serdes`';
-      throw new UsageError(
-        'VALUE_NOT_SERIALIZABLE',
-        `a stored value cannot be read with ${how}: ${messageOf(cause)}. Was it written with another \`serdes\`? Use the one it was written with.`,
+      throw new ExecutionError(
+        'VALUE_UNREADABLE',
+        `a stored value cannot be read with ${how}: ${messageOf(cause)}. Was it written with another \`serdes\`, or another key? Use the one it was written with.`,
         { cause },
       );
     }
@@ -91,13 +91,13 @@ export class Codec {
   /**
    * As `decode`, of arguments.
    *
-   * @throws {UsageError} also when the serdes brings back something else than the array it was given (`VALUE_NOT_SERIALIZABLE`).
+   * @throws {ExecutionError} `VALUE_UNREADABLE`, also when the serdes brings back something else than the array it was given.
    */
   decodeArguments(text: string): readonly unknown[] {
     const value = this.decode(text);
     if (Array.isArray(value)) return value;
-    throw new UsageError(
-      'VALUE_NOT_SERIALIZABLE',
+    throw new ExecutionError(
+      'VALUE_UNREADABLE',
       `stored arguments cannot be read: \`deserialize\` of the given \`serdes\` returned ${describeKind(value)} for what was an array. It must return what \`serialize\` was given.`,
     );
   }
@@ -112,7 +112,7 @@ export class Codec {
   /**
    * The error of a text that `encodeError` made. Every call makes a new one.
    *
-   * @throws {StorageError} `STORE_CORRUPT` when the text was made in another way.
+   * @throws {ExecutionError} `VALUE_UNREADABLE` when the text was made in another way.
    */
   decodeError(text: string): Error {
     return decodeErrorText(text);
@@ -196,10 +196,10 @@ function encodeOwn(value: unknown, describe: () => string): string {
   }
 }
 
-function promisedValue(promise: Promise<unknown>): UsageError {
+function promisedValue(promise: Promise<unknown>): ExecutionError {
   disown(promise);
-  return new UsageError(
-    'INVALID_OPTION',
+  return new ExecutionError(
+    'VALUE_UNREADABLE',
     'a stored value cannot be read: `deserialize` of its serdes returned a Promise. It must return the value, at once and not as a promise.',
   );
 }

@@ -1,4 +1,4 @@
-import { StorageError } from '../errors/errors.js';
+import { ExecutionError } from '../errors/errors.js';
 import { decodeDefault, encodeNodes } from './default-encoding.js';
 import { type ErrorParts, shortened, takeApart, thrownError } from './error-parts.js';
 import { bareErrorNode, flatten } from './flatten.js';
@@ -47,15 +47,15 @@ function fits(text: string, maxBytes: number): boolean {
 /**
  * The error of such a text.
  *
- * @throws {StorageError} when the text is damaged (`STORE_CORRUPT`).
+ * @throws {ExecutionError} `VALUE_UNREADABLE` when the text was made in another way.
  */
 export function decodeErrorText(text: string): Error {
   let error: unknown;
   try {
     error = decodeDefault(text);
   } catch (cause) {
-    throw new StorageError('STORE_CORRUPT', `a stored error cannot be read: ${text.slice(0, 100)}`, { cause });
+    throw new ExecutionError('VALUE_UNREADABLE', `a stored error cannot be read: ${String(text).slice(0, 100)}`, { cause });
   }
-  if (!isError(error)) throw new StorageError('STORE_CORRUPT', `a stored error is none: ${text.slice(0, 100)}`);
+  if (!isError(error)) throw new ExecutionError('VALUE_UNREADABLE', `a stored error is none: ${text.slice(0, 100)}`);
   return error;
 }

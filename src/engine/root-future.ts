@@ -74,7 +74,7 @@ export class RootFuture implements FutureOwner {
   ended({ status, outcome }: EndOfRun): void {
     this.isRecorded();
     if (this.future.done()) return;
-    this.future.settle({ status, text: outcome, codec: this.#codec });
+    this.future.settleUnread({ status, text: outcome, codec: this.#codec });
     this.#host.forget(this);
   }
 

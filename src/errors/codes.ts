@@ -41,6 +41,7 @@ export const ERROR_CODES = {
   INTERRUPTED: 'the process ended while the attempt was under way',
   LEAKED_FUTURES: 'a flow or branch ended without taking delivery of what it started',
   NON_DETERMINISM: 'the flow asks for something else than its journal has recorded',
+  VALUE_UNREADABLE: 'something that is stored cannot be read by this process',
   NON_RETRYABLE: 'the action asked not to be retried',
   FLOW_NOT_REGISTERED: 'no flow of this name and version is registered in this process',
   // Storage.

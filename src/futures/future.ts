@@ -12,11 +12,18 @@ import { shared } from '../realm/realm.js';
 import { recognisable } from '../realm/recognisable.js';
 import type { DurableFuture, WaitLimit } from './durable-future.js';
 
-/** An outcome on its way to a future: its text is decoded when somebody asks for it. */
+/** An outcome as it is stored, and what reads it. */
 export interface Settlement {
   readonly status: EndStatus;
   readonly text: string;
-  readonly codec: Pick<Codec, 'decode' | 'decodeError'>;
+  readonly codec: OutcomeReader;
+}
+
+export type OutcomeReader = Pick<Codec, 'decode' | 'decodeError'>;
+
+/** Decodes an outcome. @throws What reading the text throws. */
+export function readOutcome(status: EndStatus, text: string, codec: OutcomeReader): Outcome {
+  return status === 'SUCCEEDED' ? { status, value: codec.decode(text) } : { status, error: codec.decodeError(text) };
 }
 
 /** Something that waits and can be made to stop by its run. */
@@ -85,7 +92,7 @@ const settled = shared('settled futures', () => ({ count: 0 }));
  *
  * Owns: what was delivered, and who waits for it. Does not own: the operation (its owner does), nor any order of delivery.
  *
- * States: STARTED → SUCCEEDED | FAILED | CANCELLED, once, by `settle`.
+ * States: STARTED → SUCCEEDED | FAILED | CANCELLED, once, by one of the `settle…`.
  *
  *   F1  Its owner settles it at most once; that resumes waiters in the order in which they came.
  *   F2  Nobody gets a promise unless they asked for one, so a failure that nobody listens to is no unhandled rejection.
@@ -194,7 +201,13 @@ export class Future<T> implements DurableFuture<T> {
   }
 
   /** Delivers the outcome (F1). Returns whether that resumes anybody's code. */
-  settle(settlement: Settlement): boolean {
+  settle(outcome: Outcome<T>): boolean {
+    this.#outcome = outcome;
+    return this.#deliver();
+  }
+
+  /** As `settle`; it is decoded when somebody asks for it, and whoever does gets what that throws. */
+  settleUnread(settlement: Settlement): boolean {
     this.#settlement = settlement;
     return this.#deliver();
   }
@@ -267,7 +280,7 @@ export class Future<T> implements DurableFuture<T> {
   outcome(): Outcome<T> {
     if (this.#outcome === undefined) {
       const { status, text, codec } = this.#settlement as Settlement;
-      this.#outcome = status === 'SUCCEEDED' ? { status, value: codec.decode(text) as T } : { status, error: codec.decodeError(text) };
+      this.#outcome = readOutcome(status, text, codec) as Outcome<T>;
       this.#settlement = undefined;
     }
     return this.#outcome;

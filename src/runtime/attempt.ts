@@ -31,7 +31,7 @@ export class Attempt implements ActionPlace {
   readonly name: string;
   readonly #of: AttemptSubject;
   readonly #number: number;
-  readonly #heartbeat: string | undefined;
+  readonly #heartbeatDetail: unknown;
   readonly #owner: AttemptOwner;
   #context: ActionContext | undefined;
   #controller: AbortController | undefined;
@@ -39,12 +39,12 @@ export class Attempt implements ActionPlace {
 
   /**
    * @param number - From 1.
-   * @param heartbeat - What the attempt before this one said last, encoded.
+   * @param heartbeatDetail - What the attempt before this one said last.
    */
-  constructor(of: AttemptSubject, number: number, heartbeat: string | undefined, owner: AttemptOwner) {
+  constructor(of: AttemptSubject, number: number, heartbeatDetail: unknown, owner: AttemptOwner) {
     this.#of = of;
     this.#number = number;
-    this.#heartbeat = heartbeat;
+    this.#heartbeatDetail = heartbeatDetail;
     this.#owner = owner;
     this.name = of.name;
   }
@@ -61,8 +61,8 @@ export class Attempt implements ActionPlace {
   }
 
   #makeContext(): ActionContext {
-    const { host, codec, flow, runId, operationId, idempotencyKey } = this.#of;
-    const [number, heartbeat, owner] = [this.#number, this.#heartbeat, this.#owner];
+    const { host, flow, runId, operationId, idempotencyKey } = this.#of;
+    const [number, owner] = [this.#number, this.#owner];
     const signal = (): AbortSignal => this.#signal();
     return {
       runId,
@@ -72,9 +72,7 @@ export class Attempt implements ActionPlace {
       get signal(): AbortSignal {
         return signal();
       },
-      get heartbeatDetail(): unknown {
-        return heartbeat === undefined ? undefined : codec.decode(heartbeat);
-      },
+      heartbeatDetail: this.#heartbeatDetail,
       log: contextLogger(host.logger, { runId, flow, operationId, attempt: number }),
       heartbeat: (detail) => owner.heartbeat(this, detail),
     };

@@ -16,9 +16,13 @@ export interface Tried extends AttemptSubject, PlaceRequest {
   readonly policy: AttemptPolicy;
   /** What the limit over all attempts is called where it was asked for. */
   readonly scheduleLimit: string;
+  /** What the body is called with. @throws {ExecutionError} `VALUE_UNREADABLE` */
+  readArguments(notes: AttemptNotes): readonly unknown[];
   /** Runs the body: what it returns may be a promise. */
-  call(notes: AttemptNotes): unknown;
-  /** Whether a value that the body returned is not the end: the notes to go on with. @throws what makes it fail. */
+  call(args: readonly unknown[]): unknown;
+  /** Something that is recorded cannot be read: no attempt is made, and `stop` follows. */
+  unreadable(what: string, error: unknown): void;
+  /** Whether a value that the body returned is not the end: the notes to go on with. @throws what makes it fail, unless it is over by then. */
   again?(value: unknown, notes: AttemptNotes): AttemptNotes | undefined;
   /** Writes notes with the next commit. */
   note(notes: AttemptNotes, committed?: () => void): void;
@@ -30,6 +34,13 @@ export interface Tried extends AttemptSubject, PlaceRequest {
 
 /** Between two writes of what an attempt says of its progress. */
 const HEARTBEAT_WRITE_MS = 1_000;
+
+/** What an attempt is given. */
+interface Given {
+  readonly args: readonly unknown[];
+  /** What the last one said of its progress. */
+  readonly detail: unknown;
+}
 
 const nothing = (): void => {};
 
@@ -117,8 +128,14 @@ export class Attempts {
 
   #granted(release: () => void): void {
     const { host, policy } = this.#of;
+    const given = this.#read();
+    if (given === undefined) {
+      // Later: whoever gets the place may be about to leave as well.
+      host.clock.macrotask(release);
+      return;
+    }
     if (policy.execution !== 'at-most-once') {
-      this.#try(release);
+      this.#try(given, release);
       return;
     }
     // Later: whoever gets the place may be about to leave as well.
@@ -127,18 +144,30 @@ export class Attempts {
       this.#giveBack = nothing;
       if (this.#over) release();
       else if (host.limiter.closed) this.#note({ ...this.#notes, begunAt: undefined });
-      else this.#try(release);
+      else this.#try(given, release);
     });
   }
 
-  #try(release: () => void): void {
+  /** What an attempt is given; `undefined` when that cannot be read. */
+  #read(): Given | undefined {
+    const { codec } = this.#of;
+    const { heartbeat } = this.#notes;
+    try {
+      return { args: this.#of.readArguments(this.#notes), detail: heartbeat === undefined ? undefined : codec.decode(heartbeat) };
+    } catch (error) {
+      this.#of.unreadable('what the next attempt is given', error);
+      return undefined;
+    }
+  }
+
+  #try({ args, detail }: Given, release: () => void): void {
     const { host, policy } = this.#of;
-    const attempt = new Attempt(this.#of, this.#number, this.#notes.heartbeat, this);
+    const attempt = new Attempt(this.#of, this.#number, detail, this);
     this.#current = attempt;
     this.#startedAt = host.clock.now();
     if (policy.timeoutMs !== undefined || policy.heartbeatTimeoutMs !== undefined) this.#limit(attempt);
     const ended = host.attemptBegun();
-    const body = (): unknown => this.#of.call(this.#notes);
+    const body = (): unknown => this.#of.call(args);
     runBody(attempt, body, (end) => {
       ended();
       release();
@@ -198,6 +227,7 @@ export class Attempts {
   #returned(value: unknown): void {
     try {
       const notes = this.#of.again?.(value, this.#notes);
+      if (this.#over) return;
       if (notes === undefined) {
         const text = this.#of.encode(value);
         this.#end();
@@ -257,7 +287,12 @@ export class Attempts {
   #scheduleTimedOut(limitMs: number): void {
     const error = this.#timeoutError(`was not done within its ${this.#of.scheduleLimit} of ${limitMs} ms`);
     const last = this.#notes.kept.at(-1);
-    if (last !== undefined) error.cause = this.#of.codec.decodeError(last.error);
+    try {
+      if (last !== undefined) error.cause = this.#of.codec.decodeError(last.error);
+    } catch (unread) {
+      this.#of.unreadable('the error of an attempt', unread);
+      return;
+    }
     if (this.#current !== undefined) {
       this.#current.abort(error);
       this.#noteFailure(error);

@@ -41,17 +41,58 @@ export function callbackMessage(runId: string, payload: CallbackPayload): InboxM
   return { id: 0, runId, kind: 'callback', payload: JSON.stringify(payload) };
 }
 
-/** What a cancel request says to this run; `undefined` when it is not meant for it. */
-export function readCancel(message: InboxMessage, record: RunRecord): { readonly reason: string | undefined } | undefined {
-  const { reason, parentRunId, parentOperationId } = JSON.parse(message.payload) as CancelPayload;
+/** A message as its run takes it. */
+export type ReadMessage =
+  /** `meant`: whether the request is for this run. */
+  | { readonly kind: 'cancel'; readonly meant: boolean; readonly reason: string | undefined }
+  | ({ readonly kind: 'event' } & EventPayload)
+  | ({ readonly kind: 'callback' } & CallbackPayload);
+
+/** Reads a message for a run. @throws {TypeError | SyntaxError} when it is none that this version of perdure knows. */
+export function readMessage(message: InboxMessage, record: RunRecord): ReadMessage {
+  const { kind } = message;
+  switch (kind) {
+    case 'cancel':
+      return { kind, ...readCancel(message, record) };
+    case 'event':
+      return { kind, ...readEvent(message) };
+    case 'callback':
+      return { kind, ...readCallback(message) };
+    default:
+      throw unknownMessage(message);
+  }
+}
+
+/** Reads the answer to a callback. @throws {TypeError | SyntaxError} */
+export function readCallback(message: InboxMessage): CallbackPayload {
+  const { operationId, secret, end } = payloadOf<CallbackPayload>(message);
+  if (typeof operationId !== 'string' || typeof secret !== 'string') throw unknownMessage(message);
+  if (end === undefined) return { operationId, secret };
+  if (typeof end !== 'object' || end === null || typeof end.text !== 'string') throw unknownMessage(message);
+  if (end.status !== 'SUCCEEDED' && end.status !== 'FAILED') throw unknownMessage(message);
+  return { operationId, secret, end };
+}
+
+function readEvent(message: InboxMessage): EventPayload {
+  const { name, value } = payloadOf<EventPayload>(message);
+  if (typeof name !== 'string' || typeof value !== 'string') throw unknownMessage(message);
+  return { name, value };
+}
+
+function readCancel(message: InboxMessage, record: RunRecord): { readonly meant: boolean; readonly reason: string | undefined } {
+  const { reason, parentRunId, parentOperationId } = payloadOf<CancelPayload>(message);
+  const known = [reason, parentRunId, parentOperationId].every((text) => text === undefined || typeof text === 'string');
+  if (!known) throw unknownMessage(message);
   const meant = parentRunId === undefined || (parentRunId === record.parentRunId && parentOperationId === record.parentOperationId);
-  return meant ? { reason } : undefined;
+  return { meant, reason };
 }
 
-export function readEvent({ payload }: InboxMessage): EventPayload {
-  return JSON.parse(payload) as EventPayload;
+function payloadOf<T>(message: InboxMessage): Partial<T> {
+  const payload: unknown = JSON.parse(message.payload);
+  if (typeof payload !== 'object' || payload === null) throw unknownMessage(message);
+  return payload;
 }
 
-export function readCallback({ payload }: InboxMessage): CallbackPayload {
-  return JSON.parse(payload) as CallbackPayload;
+function unknownMessage({ kind }: InboxMessage): TypeError {
+  return new TypeError(`it is no message of kind "${kind}" that this version of perdure knows`);
 }

@@ -10,7 +10,7 @@ import type { BodyEnd } from './body-end.js';
 import { callbackSecret, tokenOf } from './callback-token.js';
 import type { RunHost } from './host.js';
 import { Mailbox } from './mailbox.js';
-import { type CallbackPayload, readCallback, readCancel, readEvent } from './messages.js';
+import { type CallbackPayload, type ReadMessage, readMessage } from './messages.js';
 import type { AwaitEvent, Callback } from './operations/event.js';
 import type { Operation } from './operations/operation.js';
 import type { OutcomeSource } from './outcome-source.js';
@@ -27,6 +27,8 @@ interface InboxRun {
   conclude(entry: Entry, status: EndStatus, text: string): void;
   /** Does something when the whole journal has been delivered: at once if it has. */
   whenCurrent(perform: () => void): void;
+  /** Something cannot be read. */
+  unreadable(what: string, error: unknown): void;
 }
 
 interface RunInboxInit {
@@ -94,25 +96,36 @@ export class RunInbox {
     this.#callOffLimit?.();
   }
 
-  take(message: InboxMessage): void {
+  /** Returns whether the run has the message: one that cannot be read stays where it is, and blocks the run. */
+  take(message: InboxMessage): boolean {
+    const { run, record } = this.#init;
+    let read: ReadMessage;
+    try {
+      read = readMessage(message, record);
+    } catch (error) {
+      run.unreadable(`message ${message.id} in the inbox`, error);
+      return false;
+    }
+    this.#take(messageEntryId(message.id), read);
+    return true;
+  }
+
+  #take(id: string, message: ReadMessage): void {
     switch (message.kind) {
-      case 'cancel': {
-        const request = readCancel(message, this.#init.record);
-        if (request !== undefined) this.#takeCancel(request.reason ?? null);
+      case 'cancel':
+        if (message.meant) this.#takeCancel(message.reason ?? null);
         return;
-      }
       case 'event': {
-        const { name, value } = readEvent(message);
-        const entry = this.#conclude({ id: messageEntryId(message.id), kind: 'message', name, input: null }, 'SUCCEEDED', value);
+        const entry = this.#conclude({ id, kind: 'message', name: message.name, input: null }, 'SUCCEEDED', message.value);
         this.#underWay ??= new Map();
         this.#underWay.set(entry.id, entry);
         return;
       }
       case 'callback':
-        this.#takeCallback(messageEntryId(message.id), readCallback(message));
+        this.#takeCallback(id, message);
         return;
       default:
-        assertNever(message.kind);
+        assertNever(message);
     }
   }
 

@@ -1,10 +1,11 @@
+import type { Codec } from '../codec/codec.js';
 import { UsageError } from '../errors/errors.js';
 import type { OperationRecord } from '../model/records.js';
 import { type BlockedCode, type EndStatus, isEnded, type OperationKind } from '../model/statuses.js';
 import type { LeakedFuture } from './events.js';
 import type { IsAwaited, RunHost } from './host.js';
 import { leakMessage } from './leak-report.js';
-import { plainError } from './plain-value.js';
+import { type PlainError, plainError } from './plain-value.js';
 import type { Scope } from './scope.js';
 
 /** From so many operations on a journal is long. */
@@ -53,7 +54,7 @@ export class RunNotices {
   operationFinished({ runId, id: operationId, kind, name, status, outcome }: OperationRecord): void {
     const { events, codec } = this.#host;
     if (!events.wants('operation:finished')) return;
-    const error = status === 'SUCCEEDED' ? {} : { error: plainError(codec.decodeError(outcome as string)) };
+    const error = status === 'SUCCEEDED' ? {} : { error: plainStoredError(codec, outcome as string) };
     events.emit('operation:finished', { runId, operationId, kind: kind as OperationKind, name, status: status as EndStatus, ...error });
   }
 
@@ -153,5 +154,14 @@ export class RunNotices {
 
   #names(): { runId: string; flow: string } {
     return { runId: this.#run.id, flow: this.#run.flow };
+  }
+}
+
+/** An encoded error as plain JSON; what reading it throws, where that fails. */
+function plainStoredError(codec: Pick<Codec, 'decodeError'>, text: string): PlainError {
+  try {
+    return plainError(codec.decodeError(text));
+  } catch (error) {
+    return plainError(error);
   }
 }

@@ -33,6 +33,7 @@ import { RunNotices } from './run-notices.js';
 import { Scope } from './scope.js';
 import { ScopeEnds } from './scope-ends.js';
 import { Steps } from './steps.js';
+import { readable, valueUnreadable } from './unreadable.js';
 
 interface RunInit {
   readonly record: RunRecord;
@@ -222,6 +223,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
       return false;
     }
     this.#steps.take();
+    if (this.#state !== 'running') return false;
     if (catchesUp) {
       this.#caughtUp = true;
       this.host.caughtUp(this.id);
@@ -245,15 +247,17 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     // What others have asked for need not wait for them, once all that may be recorded was asked for.
     const current = (this.#caughtUp || !this.#recovered) && !this.#outcomes.hasNext && !this.inbox.cancelUnderWay;
     if (current && (this.#bodyEnd === undefined || this.#scope.shields > 0)) this.#steps.take();
-    return true;
+    return this.#state === 'running';
   }
 
   #begin(): void {
     this.#state = 'running';
+    const args = readable(this, 'the arguments', () => this.#codec.decodeArguments(this.#record.input));
+    if (args === undefined) return;
     this.notices.started(this.#recovered);
     this.#admission.resumes(this.#scope);
     this.inbox.arm();
-    const body = (): unknown => this.host.bodyOf(this.#definition)(...this.#codec.decodeArguments(this.#record.input));
+    const body = (): unknown => this.host.bodyOf(this.#definition)(...args);
     runBody(this.#place, body, (end) => this.#bodyEnded(end));
   }
 
@@ -399,6 +403,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     this.#wake();
   }
 
+  unreadable(what: string, error: unknown): void {
+    if (this.#state !== 'running' && this.#state !== 'ready') return;
+    this.#block('VALUE_UNREADABLE', valueUnreadable(this.id, `${what} of ${this.notices.what}`, error));
+  }
+
   complete(operation: Operation, status: EndStatus, text: string): void {
     const { gate } = this.host;
     if (gate === undefined) this.#settled(operation, status, text);
@@ -439,8 +448,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   /** A message for this run: it goes into the journal, once. Returns whether the run has it. */
   receive(message: InboxMessage): boolean {
     if (this.#state !== 'running' && this.#state !== 'ready') return false;
-    this.inbox.take(message);
-    return true;
+    return this.inbox.take(message);
   }
 
   /** The run leaves this process and goes on elsewhere or later: nothing is written any more, nothing delivered. */
@@ -476,6 +484,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     const leakFailure = this.#scopeEnds.runEnded(this.#scope);
     this.#steps.take();
     this.#scope.outliveAll();
+    if (this.#state !== 'running') return;
     this.#state = 'ended';
     this.inbox.disarm();
     this.#admission.close('has ended');

@@ -6,6 +6,7 @@ interface Step {
 /** What a run will do when the whole journal has been delivered, in the order in which it was asked for. */
 export class Steps {
   #steps: Step[] = [];
+  #dropped = false;
 
   get isEmpty(): boolean {
     return this.#steps.length === 0;
@@ -22,11 +23,16 @@ export class Steps {
     while (this.#steps.length > 0) {
       const steps = this.#steps;
       this.#steps = [];
-      for (const step of steps) step.perform();
+      for (const step of steps) {
+        if (this.#dropped) return;
+        step.perform();
+      }
     }
   }
 
+  /** Nothing more is done: the run is blocked, or leaves. */
   drop(): void {
+    this.#dropped = true;
     this.#steps = [];
   }
 }

@@ -394,7 +394,7 @@ test('capturing no stack traces leaves the limit as it was', () => {
 });
 
 test.each(['', '1', '{"message":"x"}', '*[["?"]]', 'nonsense'])('a damaged text %j is reported as such', (text) => {
-  expect(() => codec.decodeError(text)).toThrow(expect.objectContaining({ code: 'STORE_CORRUPT' }));
+  expect(() => codec.decodeError(text)).toThrow(expect.objectContaining({ name: 'ExecutionError', code: 'VALUE_UNREADABLE' }));
 });
 
 test('any error comes back the same', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Codec } from '../../src/codec/codec.js';
 import type { Serdes } from '../../src/codec/serdes.js';
-import { UsageError } from '../../src/errors/errors.js';
+import { ExecutionError, type PerdureError, UsageError } from '../../src/errors/errors.js';
 
 let nonce = 0;
 /** Like encryption: another text each time, and nothing that perdure could read. */
@@ -16,14 +16,20 @@ const plain = new Codec({ maxValueBytes: 10_000 });
 const codec = plain.withSerdes(sealed);
 const describeValue = (): string => 'the arguments of flow "order"';
 
-function thrownBy(act: () => unknown): UsageError {
+function thrownBy(act: () => unknown, family: typeof ExecutionError = UsageError): PerdureError {
   try {
     act();
   } catch (error) {
-    expect(error).toBeInstanceOf(UsageError);
-    return error as UsageError;
+    expect(error).toBeInstanceOf(family);
+    return error as PerdureError;
   }
   throw new Error('nothing was thrown');
+}
+
+function unreadableBy(act: () => unknown): PerdureError {
+  const error = thrownBy(act, ExecutionError);
+  expect(error.code).toBe('VALUE_UNREADABLE');
+  return error;
 }
 
 describe('a serdes', () => {
@@ -89,15 +95,14 @@ describe('a serdes', () => {
         throw cause;
       },
     });
-    const error = thrownBy(() => broken.decode('0|1'));
-    expect(error.code).toBe('VALUE_NOT_SERIALIZABLE');
+    const error = unreadableBy(() => broken.decode('0|1'));
+    expect(error.message).toContain('wrong key');
     expect(error.cause).toBe(cause);
   });
 
-  test('whose deserialize returns a promise is an invalid option, and the promise is nobody’s any more', () => {
+  test('whose deserialize returns a promise cannot read, and the promise is nobody’s any more', () => {
     const broken = plain.withSerdes({ ...sealed, deserialize: () => Promise.reject(new Error('no key')) });
-    const error = thrownBy(() => broken.decode('0|1'));
-    expect(error.code).toBe('INVALID_OPTION');
+    const error = unreadableBy(() => broken.decode('0|1'));
     expect(error.message).toContain('`deserialize` of its serdes returned a Promise');
   });
 
@@ -106,8 +111,7 @@ describe('a serdes', () => {
     ['undefined', undefined],
   ])('that brings back arguments as %s says so', (what, returned) => {
     const broken = plain.withSerdes({ ...sealed, deserialize: () => returned });
-    const error = thrownBy(() => broken.decodeArguments('0|[1]'));
-    expect(error.code).toBe('VALUE_NOT_SERIALIZABLE');
+    const error = unreadableBy(() => broken.decodeArguments('0|[1]'));
     expect(error.message).toContain(`\`deserialize\` of the given \`serdes\` returned ${what} for what was an array`);
   });
 
@@ -118,9 +122,8 @@ describe('a serdes', () => {
 });
 
 test('a text that perdure did not write is refused with advice', () => {
-  const error = thrownBy(() => plain.decode('0|{"a":1}'));
-  expect(error.code).toBe('VALUE_NOT_SERIALIZABLE');
-  expect(error.message).toContain('Was it written with another `serdes`?');
+  const error = unreadableBy(() => plain.decode('0|{"a":1}'));
+  expect(error.message).toContain('Was it written with another `serdes`, or another key?');
 });
 
 describe('a digest', () => {

@@ -139,7 +139,7 @@ describe('get, list, cancel, retry', () => {
       ['good', 'SUCCEEDED'],
     ]);
     for (const info of [listed[0], await engine.get('bad')])
-      expect(await thrownBy(() => info?.error)).toMatchObject({ name: 'StorageError', code: 'STORE_CORRUPT' });
+      expect(await thrownBy(() => info?.error)).toMatchObject({ name: 'ExecutionError', code: 'VALUE_UNREADABLE' });
     expect(listed[1]?.result).toBe('value');
     expect('error' in (listed[1] as object)).toBe(false);
   });

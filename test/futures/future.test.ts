@@ -345,11 +345,12 @@ test('exception() gives the error of a value that cannot be read', async () => {
       return JSON.parse(text);
     },
   };
-  const five = action(unique('five'), async () => 5, { serdes: unreadable });
-  const seen = await inFlow(async () => {
-    const future = five.start();
-    const errors = [await future.exception(), await future.exception(), await thrownBy(() => future.result())];
-    return [future.status, ...errors.map((error) => (error as { code?: string }).code)];
-  });
-  expect(seen).toStrictEqual(['SUCCEEDED', ...Array(3).fill('VALUE_NOT_SERIALIZABLE')]);
+  const { engine } = await openEngine();
+  const future = engine.start(
+    flow(unique('five'), async () => 5, { serdes: unreadable }),
+    [],
+  );
+  const errors = [await future.exception(), await future.exception(), await thrownBy(() => future.result())];
+  const seen = [future.status, ...errors.map((error) => (error as { code?: string }).code)];
+  expect(seen).toStrictEqual(['SUCCEEDED', ...Array(3).fill('VALUE_UNREADABLE')]);
 });

@@ -10,6 +10,7 @@ import { whatIs } from '../../model/named.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { BatchItemStatus, CompletionReason, EndStatus } from '../../model/statuses.js';
 import type { BatchSettings } from '../definitions.js';
+import { readable } from '../unreadable.js';
 import { type BatchDecision, decidedResult, encodeItems } from './batch-decision.js';
 import { recordedSettings } from './batch-policy.js';
 import { Branch } from './branch.js';
@@ -51,8 +52,8 @@ interface Ended {
  * States: running → decided (the decision is on its way to the journal) → delivered; or cancelled.
  *
  *   B1  Branches begin in index order: at first as many as may run at once, then one whenever an outcome of a branch is delivered.
- *   B2  The decision is made when a branch is concluded, by those concluded before it, and handed to the same commit: its place in the order is right
- *       behind that branch, and no branch begins between the two. It is never made again.
+ *   B2  The decision is made when a branch is concluded, by it and those concluded before, and handed to the same commit: its place in the order is right
+ *       behind that branch, and no branch begins between the two. It is never made again. If it cannot be made, that branch is not concluded either.
  *   B3  How many branches had begun follows from how many were concluded (B1), so it does not depend on what had been delivered by then.
  *   B4  The result is made of the decision and the outcomes of the branches, however large it is.
  */
@@ -90,7 +91,7 @@ export class Batch extends Operation {
 
   protected dispatch(): void {
     this.write();
-    if (this.#shape.total === 0) this.#evaluate();
+    if (this.#shape.total === 0) this.#conclude(this.#completion());
   }
 
   override cancelWith(error: CancelledError): boolean {
@@ -129,10 +130,14 @@ export class Batch extends Operation {
 
   branchConcluded(branch: Branch, status: EndStatus, text: string): boolean {
     if (this.#decided && this.#settings.unfinished === 'cancel') return false;
-    this.run.complete(branch, status, text);
-    if (this.#decided || this.stopped) return true;
+    if (this.#decided || this.stopped) {
+      this.run.complete(branch, status, text);
+      return true;
+    }
     this.#count(branch.index, { status, text });
-    this.#evaluate();
+    const end = this.#completion();
+    this.run.complete(branch, status, text);
+    this.#conclude(end);
     return true;
   }
 
@@ -146,11 +151,12 @@ export class Batch extends Operation {
   }
 
   override deliver(record: OperationRecord): boolean {
+    const codec = { decode: (decision: string) => this.#decode(decision), decodeError: (error: string) => this.codec.decodeError(error) };
+    const outcome = this.read(record, codec);
+    if (outcome === undefined) return false;
     const rest = `the rest of ${whatIs(this.entry)}`;
     const resumed = this.#settings.unfinished === 'cancel' && this.#cancelRunning(cancellation(rest, 'it is complete'));
-    const text = record.outcome as string;
-    const codec = { decode: (decision: string) => this.#read(decision), decodeError: (error: string) => this.codec.decodeError(error) };
-    return this.future.settle({ status: record.status as EndStatus, text, codec }) || resumed;
+    return this.future.settle(outcome) || resumed;
   }
 
   // Inner workings.
@@ -202,17 +208,21 @@ export class Batch extends Operation {
     else this.#failed += 1;
   }
 
-  /** Completes the batch if there is a reason, or with what is thrown in looking for one. */
-  #evaluate(): void {
+  /** What completes the batch, if there is a reason: its decision, or what is thrown in making it. */
+  #completion(): Ended | undefined {
     try {
       const reason = this.#reason();
-      if (reason === undefined) return;
-      this.#decided = true;
-      this.run.complete(this, 'SUCCEEDED', this.#decision(reason));
+      const text = reason && this.#decision(reason);
+      return text === undefined ? undefined : { status: 'SUCCEEDED', text };
     } catch (error) {
-      this.#decided = true;
-      this.run.complete(this, 'FAILED', this.codec.encodeError(error));
+      return { status: 'FAILED', text: this.codec.encodeError(error) };
     }
+  }
+
+  #conclude(end: Ended | undefined): void {
+    if (end === undefined) return;
+    this.#decided = true;
+    this.run.complete(this, end.status, end.text);
   }
 
   #reason(): CompletionReason | undefined {
@@ -236,22 +246,35 @@ export class Batch extends Operation {
     });
   }
 
-  /** What is recorded of the completion. @throws What `summaryGenerator` or the batch's serdes throws. */
-  #decision(reason: CompletionReason): string {
+  /**
+   * What is recorded of the completion; `undefined` when that takes the result, and an outcome in it cannot be read.
+   *
+   * @throws What `summaryGenerator` or the batch's serdes throws.
+   */
+  #decision(reason: CompletionReason): string | undefined {
     const { serdes, summaryGenerator } = this.#settings;
     let decision: BatchDecision = { reason, items: encodeItems(this.#statuses()) };
     if (summaryGenerator !== undefined && this.#size > LARGE_RESULT) {
-      decision = { ...decision, summary: requireSummary(inCleanContext(summaryGenerator, this.#result(decision))) };
+      const result = this.#readResult(decision);
+      if (result === undefined) return undefined;
+      decision = { ...decision, summary: requireSummary(inCleanContext(summaryGenerator, result)) };
     }
     if (serdes !== undefined) {
+      const result = this.#readResult(decision);
+      if (result === undefined) return undefined;
       const { kind, name } = this.entry;
       const what = (): string => `the result of ${kind} "${name}" (run ${this.run.id})`;
-      decision = { ...decision, result: this.codec.withSerdes(serdes).encode(this.#result(decision), what) };
+      decision = { ...decision, result: this.codec.withSerdes(serdes).encode(result, what) };
     }
     return JSON.stringify(decision);
   }
 
-  #read(text: string): BatchResult<unknown> {
+  /** The result that a decision makes; `undefined` when an outcome in it cannot be read. */
+  #readResult(decision: BatchDecision): BatchResult<unknown> | undefined {
+    return readable(this, 'an outcome in the result', () => this.#result(decision));
+  }
+
+  #decode(text: string): BatchResult<unknown> {
     const decision = JSON.parse(text) as BatchDecision;
     const { serdes } = this.#settings;
     if (decision.result === undefined || serdes === undefined) return this.#result(decision);

@@ -12,9 +12,11 @@ import type { ActionDefinition, AttemptPolicy } from '../definitions.js';
 import { detachedDefinition } from '../detached.js';
 import type { Resident, RunHost } from '../host.js';
 import { keptText } from '../kept-error.js';
-import { readCancel } from '../messages.js';
+import { type ReadMessage, readMessage } from '../messages.js';
 import { newRun } from '../new-run.js';
 import { plainError } from '../plain-value.js';
+import { RunNotices } from '../run-notices.js';
+import { readable, valueUnreadable } from '../unreadable.js';
 import { Operation, type OperationInit } from './operation.js';
 
 /** What a detached action has become: a run, and the entry of the one operation in it. */
@@ -83,12 +85,17 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
     return this.run.ids.idempotencyKey(this.entry.id);
   }
 
-  call(_notes: AttemptNotes): unknown {
-    return this.callWith(this.codec.decodeArguments(this.entry.input as string));
+  readArguments(_notes: AttemptNotes): readonly unknown[] {
+    return this.codec.decodeArguments(this.entry.input as string);
   }
 
-  protected callWith(args: readonly unknown[]): unknown {
+  call(args: readonly unknown[]): unknown {
     return this.host.bodyOf(this.#definition)(...args);
+  }
+
+  override unreadable(what: string, error: unknown): void {
+    if (this.#carrier === undefined) super.unreadable(what, error);
+    else this.#blockCarrier(this.#carrier, `${what} of ${whatIs(this.entry)}`, error);
   }
 
   note(notes: AttemptNotes, committed?: () => void): void {
@@ -140,10 +147,11 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
     if (entry.seq !== null || this.stopped) return;
     // Whoever takes the run over knows the action by its name, and neither the serdes nor the strategy of this call.
     const codec = this.#carrierCodec();
+    const args = readable(this, 'the arguments', () => this.codec.decodeArguments(entry.input as string));
+    if (args === undefined) return;
     let input: string;
     let digest: string;
     try {
-      const args = this.codec.decodeArguments(entry.input as string);
       input = codec.encode(args, () => `the arguments of detached action "${entry.name}" (run ${run.id}, operation ${entry.id})`);
       digest = codec.digest(args, input);
     } catch (error) {
@@ -182,11 +190,16 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
 
   /** A cancel request for the run that it has become. */
   receive(message: InboxMessage): boolean {
-    if (message.kind !== 'cancel') return true;
     const carrier = this.#carrier as Carrier;
     const { record } = carrier;
-    const request = readCancel(message, record);
-    if (request === undefined || this.stopped) return true;
+    let request: ReadMessage;
+    try {
+      request = readMessage(message, record);
+    } catch (error) {
+      this.#blockCarrier(carrier, `message ${message.id} in the inbox`, error);
+      return false;
+    }
+    if (request.kind !== 'cancel' || !request.meant || this.stopped) return true;
     const error = cancellation(`detached action "${this.entry.name}" (run ${record.id})`, request.reason);
     this.#endCarrier(carrier, 'CANCELLED', this.codec.encodeError(error));
     this.stop(error);
@@ -203,6 +216,18 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
     entry.attempts = finalAttempts(notes, status === 'FAILED' ? keptText(text, this.codec) : null);
     if (this.#carrier === undefined) this.run.complete(this, status, text);
     else this.#endCarrier(this.#carrier, status, text);
+  }
+
+  /** The run that it has become is blocked. */
+  #blockCarrier({ record }: Carrier, what: string, cause: unknown): void {
+    if (this.stopped) return;
+    const { host } = this;
+    const error = valueUnreadable(record.id, `${what} of flow "${record.flow}" (run ${record.id})`, cause);
+    this.stop(error);
+    const notices = new RunNotices(record, host);
+    host.block(record.id, { code: 'VALUE_UNREADABLE', reason: this.codec.encodeError(error) }, () =>
+      notices.blocked('VALUE_UNREADABLE', error),
+    );
   }
 
   /** Nobody waits for it: its run's end says the same. */

@@ -14,6 +14,7 @@ import { newRun } from '../new-run.js';
 import { decideRetry, mostAttempts, type RetryStrategy } from '../retry-strategy.js';
 import { madeIdTaken, reservedId, runGone } from '../run-id-errors.js';
 import { runIdTaken } from '../run-id-taken.js';
+import { readable } from '../unreadable.js';
 import { Operation, type OperationInit } from './operation.js';
 
 interface ChildInit {
@@ -181,8 +182,13 @@ export class CallFlow extends Operation {
     const owned = found.parentRunId === run.id;
     this.#attached = !owned;
     let error: UsageError | undefined;
-    if (!this.#isMade) error = runIdTaken(wanted, found, codec);
-    else if (!owned || found.parentOperationId !== entry.id) error = madeIdTaken(wanted, found);
+    try {
+      if (!this.#isMade) error = runIdTaken(wanted, found, codec);
+      else if (!owned || found.parentOperationId !== entry.id) error = madeIdTaken(wanted, found);
+    } catch (unread) {
+      this.unreadable(`the input of run ${found.id}, which has the id already,`, unread);
+      return;
+    }
     if (error !== undefined) this.#fail(error);
     else if (isEnded(found.status)) this.#ended({ status: found.status, outcome: found.outcome as string });
     else this.#followOn(found.id);
@@ -220,8 +226,9 @@ export class CallFlow extends Operation {
     }
     const failedAt = run.host.clock.now();
     const attempt = before.failures + 1;
+    const error = readable(this, 'the error', () => codec.decodeError(outcome));
+    if (error === undefined) return;
     const notes = withFailure(before, { attempt, error: keptText(outcome, codec), startedAt: this.#beganAt, failedAt });
-    const error = codec.decodeError(outcome);
     const strategy = this.#cancelRequested ? undefined : (this.#child.retry ?? this.#child.definition.retry);
     const next = decideRetry({ strategy, error, attempt, what: whatIs(entry), logger: run.host.logger });
     const nextAt = next && failedAt + next.delayMs;

@@ -3,7 +3,6 @@ import type { Waiter } from '../../futures/future.js';
 import { type AttemptNotes, decodeAttempts, encodeAttempts, NO_ATTEMPTS } from '../../journal/attempt-notes.js';
 import { whatIs } from '../../model/named.js';
 import type { OperationRecord } from '../../model/records.js';
-import type { EndStatus } from '../../model/statuses.js';
 import { cancellationOf } from '../admission.js';
 import type { FlowPlace } from '../current-scope.js';
 import type { CallbackLimits } from '../definitions.js';
@@ -61,6 +60,8 @@ abstract class Messaged extends Operation {
   /** Takes a message that was delivered. Returns whether that resumed code. */
   protected take(message: OperationRecord): boolean {
     const { run, entry } = this;
+    const read = this.read(message);
+    if (read === undefined) return false;
     this.leave(DONE);
     const { id: input, status, outcome, finishedAt } = message;
     const known = this.recovered && entry.status === status;
@@ -73,7 +74,7 @@ abstract class Messaged extends Operation {
         run.notices.operationFinished(entry);
       });
     }
-    return this.future.settle({ status: status as EndStatus, text: outcome as string, codec: this.codec });
+    return this.future.settle(read);
   }
 
   #arm(): void {

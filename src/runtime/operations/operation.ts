@@ -1,8 +1,18 @@
 import type { Codec } from '../../codec/codec.js';
 import { type CancelledError, UsageError } from '../../errors/errors.js';
-import { type Abortable, Future, type FutureOwner, type OnExpired, type Standpoint } from '../../futures/future.js';
+import {
+  type Abortable,
+  Future,
+  type FutureOwner,
+  type OnExpired,
+  type OutcomeReader,
+  readOutcome,
+  type Standpoint,
+} from '../../futures/future.js';
 import { type Entry, newEntry } from '../../journal/group-commit.js';
 import type { InputCheck } from '../../journal/replay-check.js';
+import { whatIs } from '../../model/named.js';
+import type { Outcome } from '../../model/outcome.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus, OperationKind } from '../../model/statuses.js';
 import type { FlowPlace } from '../current-scope.js';
@@ -45,6 +55,8 @@ export interface OperationRun {
   /** Told of operations that come to their ends without an outcome of their own. */
   readonly notices: { operationFinished(record: OperationRecord): void };
   readonly ids: RunIds;
+  /** Something that is recorded cannot be read: the run is blocked, and code that waits for it does not go on. */
+  unreadable(what: string, error: unknown): void;
 }
 
 /** A branch whose body has ended. */
@@ -78,6 +90,7 @@ export interface OperationInit {
  *
  *   O1  `dispatch` is called at most once, when the whole journal has been delivered and none of it was this operation's outcome.
  *   O2  After `stop` or `leave`, no outcome of the operation reaches the journal.
+ *   O3  An outcome is decoded before any code that waits for it goes on, or hears that it is there. If that fails, none does: the run is blocked.
  */
 export abstract class Operation implements FutureOwner, ScopeMember, InputCheck {
   readonly run: OperationRun;
@@ -193,9 +206,25 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
   /** It is pending: what begins at once, and not when the journal has been delivered, begins. */
   begin(): void {}
 
-  /** Its outcome is delivered. Returns whether that resumed code. */
+  /** Its outcome is delivered. Returns whether that resumed code (O3). */
   deliver(record: OperationRecord): boolean {
-    return this.future.settle({ status: record.status as EndStatus, text: record.outcome as string, codec: this.codec });
+    const outcome = this.read(record);
+    return outcome !== undefined && this.future.settle(outcome);
+  }
+
+  /** The outcome in a record; `undefined` when it cannot be read. */
+  protected read({ status, outcome }: OperationRecord, codec: OutcomeReader = this.codec): Outcome | undefined {
+    try {
+      return readOutcome(status as EndStatus, outcome as string, codec);
+    } catch (error) {
+      this.unreadable('the outcome', error);
+      return undefined;
+    }
+  }
+
+  /** Something that is recorded of it cannot be read. */
+  unreadable(what: string, error: unknown): void {
+    this.run.unreadable(`${what} of ${whatIs(this.entry)}`, error);
   }
 
   /** Scopes within its own whose code attends to its future. */

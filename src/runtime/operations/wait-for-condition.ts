@@ -22,9 +22,8 @@ export class WaitForCondition extends CallAction {
     this.#poll = poll;
   }
 
-  override async call(notes: AttemptNotes): Promise<unknown> {
-    if (notes.polls === undefined) return super.call(notes);
-    return this.callWith([this.codec.decode(notes.polls.state)]);
+  override readArguments(notes: AttemptNotes): readonly unknown[] {
+    return notes.polls === undefined ? super.readArguments(notes) : [this.codec.decode(notes.polls.state)];
   }
 
   /** Whoever takes a detached action over knows the action, and not the strategy. @throws {UsageError} `INVALID_ARGUMENT` */
@@ -38,7 +37,14 @@ export class WaitForCondition extends CallAction {
   again(value: unknown, { polls }: AttemptNotes): AttemptNotes | undefined {
     const count = (polls?.count ?? 0) + 1;
     const state = this.encode(value);
-    const delayMs = inCleanContext(this.#poll.next, this.codec.decode(state), count);
+    let found: unknown;
+    try {
+      found = this.codec.decode(state);
+    } catch (error) {
+      this.unreadable('the state that was found', error);
+      return undefined;
+    }
+    const delayMs = inCleanContext(this.#poll.next, found, count);
     if (delayMs === undefined) return undefined;
     return { failures: 0, kept: [], polls: { count, state }, nextAt: this.host.clock.now() + delayMs };
   }

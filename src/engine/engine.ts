@@ -484,7 +484,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     root.known(run.flow, codec);
     const created = (): void => {
       worker.begin(fork.record, fork.journal);
-      this.#roots.follow(root, fork.record);
+      this.#roots.started(root);
     };
     group.create(fork.record, created, fork.journal);
   }
@@ -501,7 +501,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   async #attach(root: RootFuture): Promise<void> {
     const record = await this.#gateway.failures.insist(this.#attaching, () => this.recordOf(root.runId, 'engine.future()'));
     root.known(record.flow, this.#codecOf(record));
-    this.#roots.follow(root, record);
+    this.#roots.attached(root, record);
   }
 
   #requestCancel(runId: string, reason: string | undefined): Promise<boolean> {

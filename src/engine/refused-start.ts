@@ -25,7 +25,7 @@ export function refusedStart({ definition, options, error, logger }: Refusal): D
     runId: options.id ?? newRunId(systemClock.now()),
     name: options.name ?? definition.name,
     codec: CODEC,
-    host: { clock: systemClock, requestCancel: () => {}, forget: () => {} },
+    host: { clock: systemClock, requestCancel: () => {}, hold: () => {}, letGo: () => {} },
   });
   root.abandon(error);
   systemClock.macrotask(() => {

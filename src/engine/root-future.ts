@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
 import { UsageError } from '../errors/errors.js';
-import { Future, type FutureOwner, type OnExpired, type Standpoint } from '../futures/future.js';
+import { Future, type FutureOwner, type OnExpired, type Standpoint, type Waiter } from '../futures/future.js';
 import { currentPlace } from '../runtime/current-scope.js';
 import type { EndOfRun } from '../runtime/host.js';
 import { runNotFound } from './run-info.js';
@@ -11,8 +11,10 @@ export interface RootFutureHost {
   readonly clock: Clock;
   /** Asks for the cancellation of a run. */
   requestCancel(runId: string, reason: string | undefined): void;
-  /** The future is done. */
-  forget(root: RootFuture): void;
+  /** Keeps the future, whether the program does or not. */
+  hold(root: RootFuture): void;
+  /** Only the program keeps it. */
+  letGo(root: RootFuture): void;
 }
 
 interface RootFutureInit {
@@ -35,6 +37,8 @@ export class RootFuture implements FutureOwner {
   readonly runId: string;
   readonly future: Future<unknown>;
   readonly #host: RootFutureHost;
+  /** It is held, whether anybody waits for it or not. */
+  #pinned = true;
   #codec: Codec;
   /** Who waits for the start to be recorded; nobody any more once that is settled. */
   #onRecorded: (() => void)[] | undefined = [];
@@ -45,7 +49,7 @@ export class RootFuture implements FutureOwner {
     this.runId = runId;
     this.#codec = codec;
     this.#host = host;
-    this.future = new Future<unknown>({ id: runId, name, kind: 'flow', startedAtMs: host.clock.now(), owner: this });
+    this.future = new AwaitedFuture({ id: runId, name, kind: 'flow', startedAtMs: host.clock.now(), owner: this });
   }
 
   /** What is known of the run by now. */
@@ -75,7 +79,7 @@ export class RootFuture implements FutureOwner {
     this.isRecorded();
     if (this.future.done()) return;
     this.future.settleUnread({ status, text: outcome, codec: this.#codec });
-    this.#host.forget(this);
+    this.#host.letGo(this);
   }
 
   /** Nothing more will be heard of the run here. */
@@ -83,7 +87,20 @@ export class RootFuture implements FutureOwner {
     this.#settleRecorded(error);
     if (this.future.done()) return;
     this.future.settleError('FAILED', error);
-    this.#host.forget(this);
+    this.#host.letGo(this);
+  }
+
+  /** From now on it is held only while anybody waits for it. */
+  unpin(): void {
+    this.#pinned = false;
+    if (!this.future.awaited) this.#host.letGo(this);
+  }
+
+  /** Whether anybody waits for it has changed. */
+  waitsChanged(): void {
+    if (this.#pinned) return;
+    if (this.future.awaited) this.#host.hold(this);
+    else this.#host.letGo(this);
   }
 
   engineClosed(): void {
@@ -139,6 +156,26 @@ export class RootFuture implements FutureOwner {
     this.#onRecorded = undefined;
     this.#recordedError = error;
     for (const resolve of waiting) resolve();
+  }
+}
+
+/** A future that tells whether anybody waits for it. */
+class AwaitedFuture extends Future<unknown> {
+  readonly #root: RootFuture;
+
+  constructor(init: ConstructorParameters<typeof Future>[0] & { readonly owner: RootFuture }) {
+    super(init);
+    this.#root = init.owner;
+  }
+
+  override attach(waiter: Waiter): void {
+    super.attach(waiter);
+    this.#root.waitsChanged();
+  }
+
+  override detachWaiter(waiter: Waiter): void {
+    super.detachWaiter(waiter);
+    this.#root.waitsChanged();
   }
 }
 

@@ -23,24 +23,44 @@ export interface Creation {
   readonly codec: Codec;
 }
 
+/** A run, with the futures of it that its start has not made. */
+interface AttachedRun {
+  readonly runId: string;
+  readonly futures: Set<WeakRef<RootFuture>>;
+  unfollow(): void;
+}
+
 /**
- * The futures of runs, seen from outside of them.
+ * The futures of runs, seen from outside of them, from their making until they settle.
  *
- * Owns: those that are pending. Does not own: the runs.
+ * Owns: which there are, and who follows their runs. Does not own: the runs.
+ *
+ *   R1  A future is held while its run is being started or looked for, as the one that its start has made, and while anybody waits for it.
+ *   R2  Any other is the program's alone: it settles as long as that holds it, and costs nothing any more when it does not.
+ *   R3  However many futures a run has that its start has not made, it is followed once for them.
  */
 export class Roots {
   readonly #gateway: RootsOptions['gateway'];
   readonly #host: RootFutureHost;
-  readonly #pending = new Set<RootFuture>();
+  readonly #held = new Set<RootFuture>();
+  readonly #attached = new Map<string, AttachedRun>();
+  readonly #dropped = new FinalizationRegistry<readonly [AttachedRun, WeakRef<RootFuture>]>(([run, future]) => {
+    run.futures.delete(future);
+    if (run.futures.size > 0 || this.#attached.get(run.runId) !== run) return;
+    this.#attached.delete(run.runId);
+    run.unfollow();
+  });
 
   constructor({ clock, gateway, requestCancel }: RootsOptions) {
     this.#gateway = gateway;
-    this.#host = { clock, requestCancel, forget: (root) => this.#pending.delete(root) };
+    const [hold, letGo] = [(root: RootFuture) => this.#held.add(root), (root: RootFuture) => this.#held.delete(root)];
+    this.#host = { clock, requestCancel, hold, letGo };
   }
 
+  /** The future of a run that is about to be started or looked for. */
   make(runId: string, name: string, codec: Codec): RootFuture {
     const root = new RootFuture({ runId, name, codec, host: this.#host });
-    this.#pending.add(root);
+    this.#held.add(root);
     return root;
   }
 
@@ -48,24 +68,62 @@ export class Roots {
     const error = taken && runIdTaken(record, taken, codec);
     if (error !== undefined) {
       root.abandon(error);
-      return;
+    } else if (taken !== undefined) {
+      this.attached(root, taken);
+    } else {
+      worker.begin(record);
+      this.started(root);
     }
-    if (taken === undefined) worker.begin(record);
-    this.follow(root, taken ?? record);
   }
 
-  follow(root: RootFuture, { id, status, outcome }: RunRecord): void {
+  /** The run has begun for this future. */
+  started(root: RootFuture): void {
+    // Where runs come faster than they go, this holds up whoever starts them.
+    this.#gateway.whenRoom(() => root.isRecorded());
+    this.#gateway.followCommitted(root.runId, (end) => root.hears(end));
+  }
+
+  /** The run exists, whoever started it. */
+  attached(root: RootFuture, { id, status, outcome }: RunRecord): void {
     if (isEnded(status)) {
       root.ended({ status, outcome: outcome as string });
       return;
     }
-    // Where runs come faster than they go, this holds up whoever starts them.
-    this.#gateway.whenRoom(() => root.isRecorded());
-    this.#gateway.followCommitted(id, (end) => root.hears(end));
+    root.isRecorded();
+    const run = this.#attached.get(id) ?? this.#attachTo(id);
+    const future = new WeakRef(root);
+    run.futures.add(future);
+    this.#dropped.register(root, [run, future]);
+    root.unpin();
   }
 
   /** Nothing more will be heard of the runs here. */
   abandonAll(abandon: (root: RootFuture) => void): void {
-    for (const root of this.#pending) abandon(root);
+    const attached = [...this.#attached.values()];
+    this.#attached.clear();
+    for (const root of this.#held) abandon(root);
+    for (const run of attached) each(run, abandon);
+  }
+
+  #attachTo(runId: string): AttachedRun {
+    const futures = new Set<WeakRef<RootFuture>>();
+    const unfollow = this.#gateway.followCommitted(runId, (end) => {
+      this.#attached.delete(runId);
+      let awaited = false;
+      each(run, (root) => {
+        if (root.hears(end)) awaited = true;
+      });
+      return awaited;
+    });
+    const run: AttachedRun = { runId, futures, unfollow };
+    this.#attached.set(runId, run);
+    return run;
+  }
+}
+
+function each({ futures }: AttachedRun, act: (root: RootFuture) => void): void {
+  for (const future of futures) {
+    const root = future.deref();
+    if (root !== undefined) act(root);
   }
 }

@@ -247,7 +247,12 @@ export class Future<T> implements DurableFuture<T> {
 
   /** Whether somebody has taken delivery of it, or waits for it. */
   get attended(): boolean {
-    return this.#observed || (this.#waiters !== undefined && this.#waiters.length > 0);
+    return this.#observed || this.awaited;
+  }
+
+  /** Whether somebody waits for it. */
+  get awaited(): boolean {
+    return this.#waiters !== undefined && this.#waiters.length > 0;
   }
 
   /** Whether it needs no more attention (F3). */

@@ -1,7 +1,8 @@
 import { type CancelledError, UsageError } from '../errors/errors.js';
+import type { WaitPlace } from '../futures/conditions.js';
 import type { Abortable, Future } from '../futures/future.js';
 import { type Named, whatIs } from '../model/named.js';
-import { currentPlace, type FlowPlace } from './current-scope.js';
+import { currentPlace, type FlowPlace, runAt } from './current-scope.js';
 import type { Operation } from './operations/operation.js';
 import { Refusals } from './refusals.js';
 import type { RunNotices } from './run-notices.js';
@@ -161,6 +162,20 @@ export class Admission {
     if (cancelled === undefined) return place.scope.enterWait(wait, place.shielded);
     if (this.#refusalsOf().refuse(place.scope, () => wait.abort(cancelled))) throw cancelled;
     return undefined;
+  }
+
+  /** What a wait needs that is made here. */
+  waitPlace(place: FlowPlace, limit: WaitPlace['limit']): WaitPlace {
+    const { scope } = place;
+    return {
+      scope,
+      limit,
+      enter: (wait) => this.enterWait(wait, place),
+      attend: (future) => {
+        // What was waited for when a branch ended is noted with it.
+        if (!scope.closed) runAt(place, () => future.admit());
+      },
+    };
   }
 
   /** Code asks for the outcome of a future that was cancelled. Returns whether it is told at once; if not, `tell` is called later. */

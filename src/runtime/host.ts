@@ -9,6 +9,7 @@ import type { ActionDefinition, Body, FlowDefinition, LeakPolicy, NonDurableAwai
 import type { Delivery } from './delivery.js';
 import type { EventSink } from './events.js';
 import type { Limiter } from './limiter.js';
+import type { OutcomeSource } from './outcome-source.js';
 import type { RetryStrategy } from './retry-strategy.js';
 
 /** How a run ended. */
@@ -54,6 +55,16 @@ export interface Resting {
   /** When it had its last turn: a number of the delivery. */
   readonly lastTurn: number;
   leave(reason: Error): void;
+}
+
+/** What a run is made of. */
+export interface RunInit {
+  readonly record: RunRecord;
+  readonly definition: FlowDefinition;
+  readonly outcomes: OutcomeSource;
+  /** Whether an earlier execution of it is being continued. */
+  readonly recovered: boolean;
+  readonly host: RunHost;
 }
 
 /** What a run needs of the worker that owns it. */

@@ -1,7 +1,9 @@
 import type { Codec } from '../codec/codec.js';
 import { UsageError } from '../errors/errors.js';
+import type { Logger } from '../model/logger.js';
 import type { OperationRecord } from '../model/records.js';
 import { type BlockedCode, type EndStatus, isEnded, type OperationKind } from '../model/statuses.js';
+import { contextLogger } from './context-logger.js';
 import type { LeakedFuture } from './events.js';
 import type { IsAwaited, RunHost } from './host.js';
 import { leakMessage } from './leak-report.js';
@@ -29,10 +31,17 @@ export class RunNotices {
   #toldOfAwait = false;
   #toldOfStandstill = false;
   #operations = 0;
+  #log: Logger | undefined;
 
   constructor(run: NoticedRun, host: RunHost) {
     this.#run = run;
     this.#host = host;
+  }
+
+  /** What the code of the run logs with. */
+  log(run: { readonly replaying: boolean }): Logger {
+    this.#log ??= contextLogger(this.#host.logger, this.#names(), () => run.replaying);
+    return this.#log;
   }
 
   started(recovered: boolean): void {

@@ -12,11 +12,10 @@ import { type InboxMessage, isOperation, type OperationRecord, type RunRecord } 
 import type { BlockedCode, EndStatus } from '../model/statuses.js';
 import { Admission } from './admission.js';
 import { type BodyEnd, runBody } from './body-end.js';
-import { contextLogger } from './context-logger.js';
 import { currentPlace, type FlowPlace, type FlowRun, runAt } from './current-scope.js';
 import type { AttemptPolicy, FlowDefinition, OperationRequest } from './definitions.js';
 import type { TurnTaker } from './delivery.js';
-import type { Resting, RunHost } from './host.js';
+import type { Resting, RunHost, RunInit } from './host.js';
 import { beganAt, type RunOptions, runOptions } from './new-run.js';
 import type { Branch } from './operations/branch.js';
 import { openOperation } from './operations/open-operation.js';
@@ -34,15 +33,6 @@ import { Scope } from './scope.js';
 import { ScopeEnds } from './scope-ends.js';
 import { Steps } from './steps.js';
 import { readable, valueUnreadable } from './unreadable.js';
-
-interface RunInit {
-  readonly record: RunRecord;
-  readonly definition: FlowDefinition;
-  readonly outcomes: OutcomeSource;
-  /** Whether an earlier execution of it is being continued. */
-  readonly recovered: boolean;
-  readonly host: RunHost;
-}
 
 /**
  * One run in this process: drives its flow's body from one outcome to the next.
@@ -89,7 +79,6 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   readonly #scopeEnds: ScopeEnds;
   /** Outcomes that are not durable yet. */
   #inFlight = 0;
-  #log: Logger | undefined;
   #state: 'ready' | 'running' | 'ended' | 'halted' | 'left' = 'ready';
   #now: number;
   #bodyEnd: BodyEnd | undefined;
@@ -140,8 +129,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   }
 
   get log(): Logger {
-    this.#log ??= contextLogger(this.host.logger, { runId: this.id, flow: this.flow }, () => this.replaying);
-    return this.#log;
+    return this.notices.log(this);
   }
 
   get now(): number {
@@ -304,15 +292,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   }
 
   waitPlace(place: FlowPlace): WaitPlace {
-    return {
-      scope: place.scope,
-      limit: (limitMs, expire) => this.limit(limitMs, expire),
-      enter: (wait) => this.#admission.enterWait(wait, place),
-      attend: (future) => {
-        // What was waited for when a branch ended is noted with it.
-        if (!place.scope.closed) runAt(place, () => future.admit());
-      },
-    };
+    return this.#admission.waitPlace(place, (limitMs, expire) => this.limit(limitMs, expire));
   }
 
   async shield<T>(place: FlowPlace, body: () => PromiseLike<T> | T): Promise<T> {

@@ -1,14 +1,22 @@
 import type { Codec } from '../codec/codec.js';
-import { UsageError } from '../errors/errors.js';
+import { ExecutionError, type PerdureError, UsageError } from '../errors/errors.js';
 import type { RunRecord } from '../model/records.js';
 import { runOptions } from './new-run.js';
 
 type Wanted = Pick<RunRecord, 'id' | 'flow' | 'digest' | 'input'>;
 
-/** The same id asks for the same run: of the same flow, with the same arguments. The error when it does not. */
-export function runIdTaken(wanted: Wanted, taken: RunRecord, codec: Codec): UsageError | undefined {
+/**
+ * The same id asks for the same run: of the same flow, with the same arguments. The error when it does not (`RUN_ID_TAKEN`), and when that cannot be
+ * told (`VALUE_UNREADABLE`).
+ */
+export function runIdTaken(wanted: Wanted, taken: RunRecord, codec: Codec): PerdureError | undefined {
   const sameFlow = wanted.flow === taken.flow;
-  if (sameFlow && sameInput(wanted, taken, codec)) return undefined;
+  try {
+    if (sameFlow && sameInput(wanted, taken, codec)) return undefined;
+  } catch (error) {
+    const { message } = error as Error;
+    return new ExecutionError('VALUE_UNREADABLE', `what run ${taken.id} was started with cannot be compared: ${message}`, { cause: error });
+  }
   const differs = sameFlow ? 'with other arguments' : `of flow "${taken.flow}"`;
   return new UsageError(
     'RUN_ID_TAKEN',

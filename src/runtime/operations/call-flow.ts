@@ -1,4 +1,4 @@
-import type { UsageError } from '../../errors/errors.js';
+import type { PerdureError } from '../../errors/errors.js';
 import { cancellation } from '../../futures/future.js';
 import { type AttemptNotes, decodeAttempts, encodeAttempts, finalAttempts, withFailure } from '../../journal/attempt-notes.js';
 import { attemptRunId, isReservedId } from '../../journal/numbering.js';
@@ -181,15 +181,11 @@ export class CallFlow extends Operation {
     const wanted = { id: found.id, flow: this.#child.definition.name, digest: entry.digest, input: entry.input as string };
     const owned = found.parentRunId === run.id;
     this.#attached = !owned;
-    let error: UsageError | undefined;
-    try {
-      if (!this.#isMade) error = runIdTaken(wanted, found, codec);
-      else if (!owned || found.parentOperationId !== entry.id) error = madeIdTaken(wanted, found);
-    } catch (unread) {
-      this.unreadable(`the input of run ${found.id}, which has the id already,`, unread);
-      return;
-    }
-    if (error !== undefined) this.#fail(error);
+    let error: PerdureError | undefined;
+    if (!this.#isMade) error = runIdTaken(wanted, found, codec);
+    else if (!owned || found.parentOperationId !== entry.id) error = madeIdTaken(wanted, found);
+    if (error?.code === 'VALUE_UNREADABLE') this.unreadable('the id', error);
+    else if (error !== undefined) this.#fail(error);
     else if (isEnded(found.status)) this.#ended({ status: found.status, outcome: found.outcome as string });
     else this.#followOn(found.id);
   }
@@ -212,7 +208,7 @@ export class CallFlow extends Operation {
   }
 
   /** No run of this attempt can be waited for. */
-  #fail(error: UsageError): void {
+  #fail(error: PerdureError): void {
     if (!this.stopped) this.run.complete(this, 'FAILED', this.codec.encodeError(error));
   }
 

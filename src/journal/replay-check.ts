@@ -19,6 +19,8 @@ export interface OperationIdentity {
 /** Tells whether a recorded input stands for the same value as the input that is asked for now. Asked only where their digests differ. */
 export interface InputCheck {
   sameInput(recorded: string): boolean;
+  /** The recorded input cannot be read: whether it matches is for a process to say that can. */
+  unreadable(what: string, error: unknown): void;
 }
 
 /** The run in whose name a difference is reported. */
@@ -78,16 +80,14 @@ function childOf({ childRunId }: { readonly childRunId: string | null }): string
   return childRunId === null ? '' : `, child run ${childRunId}`;
 }
 
-/**
- * Digests differ with the order of keys, which means nothing. An input that cannot be read is another, and so is one whose text is the same: there a
- * serdes has left out what differs.
- */
+/** Digests differ with the order of keys, which means nothing. An input whose text is the same is another: there a serdes has left out what differs. */
 function sameInput({ input }: OperationRecord, actual: OperationIdentity, check: InputCheck | undefined): boolean {
-  if (input === null || input === actual.input || check === undefined) return false;
+  if (input === null || actual.input == null || input === actual.input || check === undefined) return false;
   try {
     return check.sameInput(input);
-  } catch {
-    return false;
+  } catch (error) {
+    check.unreadable('the recorded input', error);
+    return true;
   }
 }
 

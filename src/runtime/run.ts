@@ -362,6 +362,8 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
       this.#disagree(recorded);
       return false;
     }
+    // What is recorded may have been unreadable.
+    if (this.#state === 'halted') return false;
     if (recorded !== undefined) operation.adopt(recorded);
     operation.pending = true;
     this.#pending.add(operation);

@@ -1,6 +1,6 @@
 import { StorageError, UsageError } from '../errors/errors.js';
 import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
-import type { RunStatus } from '../model/statuses.js';
+import type { BlockedCode, RunStatus } from '../model/statuses.js';
 import { isEnded } from '../model/statuses.js';
 import type { ClaimQuery, CommitBatch, NewWorker, PruneQuery, RunFilter, Store } from './store.js';
 
@@ -112,14 +112,18 @@ class MemoryStore implements Store {
     this.#checkOpen();
     this.#checkFence(query.workerId);
     const known = (run: RunRecord): boolean => query.flows.some(({ flow, version }) => flow === run.flow && version === run.version);
+    const unreadable = new Set(query.unreadable);
+    let again = 0;
     const claimed: RunRecord[] = [];
     const blocked: RunRecord[] = [];
     for (const stored of [...this.#orphans].sort((a, b) => a.n - b.n)) {
       const { run } = stored;
-      if (run.blockedCode !== null && run.blockedCode !== 'FLOW_NOT_REGISTERED') continue;
+      const triedAgain = run.blockedCode === 'VALUE_UNREADABLE' && unreadable.has(run.id);
+      if (run.blockedCode !== null && run.blockedCode !== 'FLOW_NOT_REGISTERED' && !triedAgain) continue;
       if (run.status === 'SUSPENDED' && (run.wakeAt ?? Number.POSITIVE_INFINITY) > query.nowMs) continue;
-      if (known(run)) {
-        if (claimed.length >= query.limit) continue;
+      if (triedAgain || known(run)) {
+        if (!triedAgain && claimed.length - again >= query.limit) continue;
+        if (triedAgain) again += 1;
         this.#change(stored, { status: 'RUNNING', workerId: query.workerId, blockedCode: null, outcome: null, wakeAt: null });
         claimed.push({ ...stored.run });
       } else if (run.status !== 'BLOCKED') {
@@ -128,6 +132,12 @@ class MemoryStore implements Store {
       }
     }
     return { claimed, blocked };
+  }
+
+  async blockedRuns(code: BlockedCode): Promise<Pick<RunRecord, 'id' | 'flow' | 'version'>[]> {
+    this.#checkOpen();
+    const found = [...this.#orphans].filter(({ run }) => run.blockedCode === code);
+    return found.map(({ run: { id, flow, version } }) => ({ id, flow, version }));
   }
 
   async nextWakeAt(): Promise<number | null> {

@@ -48,9 +48,13 @@ export interface Store {
   /**
    * Takes up to `limit` unfinished runs without a living owner whose flow and version are in `flows`, oldest first: they become `RUNNING` and
    * the worker's own. A run that is `BLOCKED` is taken only if its code is `FLOW_NOT_REGISTERED`, one that is `SUSPENDED` only if its `wakeAt` has come.
+   * Beside them it takes those of `unreadable` that are `BLOCKED` with `VALUE_UNREADABLE`.
    * Other such orphans become `BLOCKED` with that code; `blocked` has those that were not so before. Fenced.
    */
   claimRuns(query: ClaimQuery): Promise<{ claimed: RunRecord[]; blocked: RunRecord[] }>;
+
+  /** Runs that are `BLOCKED` with this code. */
+  blockedRuns(code: BlockedCode): Promise<Pick<RunRecord, 'id' | 'flow' | 'version'>[]>;
 
   /** When the first `SUSPENDED` run is to go on by itself; `null` when none is. */
   nextWakeAt(): Promise<number | null>;
@@ -130,6 +134,8 @@ export interface ClaimQuery {
   /** What the worker can execute. */
   readonly flows: readonly { readonly flow: string; readonly version: number }[];
   readonly limit: number;
+  /** Ids of runs that could not be read, and are to be tried again; left out where there are none. */
+  readonly unreadable?: readonly string[];
 }
 
 /** Which runs are deleted: one of the two conditions is enough; `null`: it is not asked for. */

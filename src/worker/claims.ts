@@ -4,6 +4,7 @@ import type { ReplayMode } from '../journal/journal.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import type { Store } from '../store/store.js';
 import type { Alarms } from './alarms.js';
+import { SecondTries } from './second-tries.js';
 import type { StoreFailures, Streak } from './store-failures.js';
 import type { FlowSource } from './worker-options.js';
 
@@ -11,7 +12,7 @@ import type { FlowSource } from './worker-options.js';
 const CLAIM_LIMIT = 500;
 
 interface ClaimsOptions {
-  readonly store: Pick<Store, 'claimRuns' | 'loadJournal' | 'listRuns'>;
+  readonly store: Pick<Store, 'blockedRuns' | 'claimRuns' | 'getRuns' | 'loadJournal' | 'listRuns'>;
   readonly clock: Pick<Clock, 'setTimer' | 'now'>;
   readonly flows: FlowSource;
   readonly group: Pick<GroupCommit, 'settled'>;
@@ -60,12 +61,14 @@ export class Claims {
   /** A claim has failed that may be durable. */
   #doubtful = false;
   #callOff: (() => void) | undefined;
+  readonly #secondTries: SecondTries;
   #claiming: Promise<void> | undefined;
   #again = false;
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
     this.#streak = options.failures.streak('the claim of runs');
+    this.#secondTries = new SecondTries(options.store);
   }
 
   /** The claim under way. */
@@ -111,6 +114,7 @@ export class Claims {
     this.#callOff = undefined;
     this.#doubtful = false;
     this.#unread.clear();
+    this.#secondTries.forget();
     this.#catchingUp.clear();
     this.#options.alarms.release();
   }
@@ -133,13 +137,24 @@ export class Claims {
   async #claimSome(): ReturnType<Store['claimRuns']> {
     const { store, clock, flows, workerId } = this.#options;
     const owner = workerId();
+    const known = flows.all();
+    const unreadable = await this.#secondTries.next(known, CLAIM_LIMIT);
     const doubtful = this.#doubtful;
     this.#doubtful = true;
-    const { claimed, blocked } = await store.claimRuns({ workerId: owner, nowMs: clock.now(), flows: flows.all(), limit: CLAIM_LIMIT });
+    const { claimed, blocked } = await store.claimRuns({
+      workerId: owner,
+      nowMs: clock.now(),
+      flows: known,
+      limit: CLAIM_LIMIT,
+      unreadable,
+    });
     const all = doubtful ? await this.#ownedUnknown(owner) : claimed;
     this.#doubtful = false;
     // What was claimed for a worker that is lost is claimed again.
-    if (workerId() === owner) for (const record of all) this.#claimed(record);
+    if (workerId() === owner) {
+      for (const record of all) this.#claimed(record);
+      await this.#secondTries.tried(unreadable, all);
+    }
     return { claimed, blocked };
   }
 

@@ -335,6 +335,25 @@ const BROKEN: readonly Broken[] = [
     ],
   },
   {
+    what: 'takes nothing again that could not be read',
+    breakStore: (store) => instead(store, { claimRuns: ({ unreadable: _, ...query }) => store.claimRuns(query) }),
+    foundBy: [
+      'claiming: a run that could not be read is claimed only by its id',
+      'claiming: runs that are tried again come beside those that the limit counts',
+    ],
+  },
+  {
+    what: 'takes what could not be read with every claim',
+    breakStore: (store) =>
+      instead(store, {
+        claimRuns: async (query) => {
+          const unreadable = (await store.blockedRuns('VALUE_UNREADABLE')).map(({ id }) => id);
+          return store.claimRuns({ ...query, unreadable });
+        },
+      }),
+    foundBy: ['claiming: a run that could not be read is claimed only by its id'],
+  },
+  {
     what: 'tells when the last sleeper is due',
     breakStore: (store) =>
       instead(store, {

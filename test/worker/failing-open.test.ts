@@ -22,6 +22,7 @@ function failingStore(failing: 'registerWorker' | 'reapWorkers' | 'claimRuns'): 
     heartbeat: (...args) => memory.heartbeat(...args),
     reapWorkers: (...args) => memory.reapWorkers(...args),
     claimRuns: (...args) => memory.claimRuns(...args),
+    blockedRuns: (code) => memory.blockedRuns(code),
     nextWakeAt: () => memory.nextWakeAt(),
     prune: (...args) => memory.prune(...args),
     loadJournal: (...args) => memory.loadJournal(...args),

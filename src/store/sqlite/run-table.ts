@@ -1,5 +1,5 @@
 import type { OperationRecord, RunRecord } from '../../model/records.js';
-import type { RunStatus } from '../../model/statuses.js';
+import type { BlockedCode, RunStatus } from '../../model/statuses.js';
 import { isEnded } from '../../model/statuses.js';
 import type { ClaimQuery, RunFilter } from '../store.js';
 import type { Connection } from './connection.js';
@@ -15,6 +15,8 @@ const ORPHANS = `worker_id IS NULL AND ${AWAKE}`;
 const CLAIMABLE = `${ORPHANS} AND (status <> 'BLOCKED' OR blocked_code = 'FLOW_NOT_REGISTERED') AND (flow, version) IN ${FLOWS}`;
 const HOMELESS = `${ORPHANS} AND status <> 'BLOCKED' AND (flow, version) NOT IN ${FLOWS}`;
 
+const UNREADABLE = `id IN (SELECT value FROM json_each(?)) AND status = 'BLOCKED' AND blocked_code = 'VALUE_UNREADABLE'`;
+
 const DUE = `${ASLEEP} AND wake_at <= ?`;
 
 /** Reading runs and journals, and moving runs between owners. */
@@ -28,7 +30,8 @@ export class RunTable {
   /** Looks first, without the write lock: a worker asks often, and there is seldom anything. */
   claim(query: ClaimQuery): { claimed: RunRecord[]; blocked: RunRecord[] } {
     const flows = JSON.stringify(query.flows.map(({ flow, version }) => [flow, version]));
-    if (!this.#anyToClaim(query, flows)) return { claimed: [], blocked: [] };
+    const { unreadable = [] } = query;
+    if (!this.#anyToClaim(query, flows) && !this.#anyUnreadable(unreadable)) return { claimed: [], blocked: [] };
     return this.#connection.transaction('claim runs', () => {
       checkFence(this.#connection, query.workerId);
       this.#connection.statement(`UPDATE perdure_runs SET ${WOKEN} WHERE ${DUE}`).run([query.nowMs]);
@@ -38,6 +41,10 @@ export class RunTable {
         flows,
         query.limit,
       ]);
+      if (unreadable.length > 0) {
+        const again = `SELECT n, ${RUN_COLUMNS.join(', ')} FROM perdure_runs WHERE ${UNREADABLE} ORDER BY n`;
+        claimed.push(...this.#rows(again, [JSON.stringify(unreadable)]));
+      }
       this.#update(`status = 'RUNNING', worker_id = ?, blocked_code = NULL, outcome = NULL`, [query.workerId], claimed);
       const { workerId } = query;
       return {
@@ -45,6 +52,13 @@ export class RunTable {
         blocked: blocked.map((row) => ({ ...runOf(row), status: 'BLOCKED', blockedCode: 'FLOW_NOT_REGISTERED', outcome: null })),
       };
     });
+  }
+
+  blocked(code: BlockedCode): Pick<RunRecord, 'id' | 'flow' | 'version'>[] {
+    const rows = this.#rows(`SELECT id, flow, version FROM perdure_runs WHERE ${ORPHANS} AND status = 'BLOCKED' AND blocked_code = ?`, [
+      code,
+    ]);
+    return rows.map((row) => ({ id: row['id'] as string, flow: row['flow'] as string, version: row['version'] as number }));
   }
 
   nextWakeAt(): number | null {
@@ -117,6 +131,11 @@ export class RunTable {
     checkFence(this.#connection, workerId);
     const any = [CLAIMABLE, HOMELESS, DUE].map((condition) => `EXISTS (SELECT 1 FROM perdure_runs WHERE ${condition})`).join(' OR ');
     return this.#rows(`SELECT ${any} AS found`, [flows, flows, nowMs])[0]?.['found'] === 1;
+  }
+
+  #anyUnreadable(ids: readonly string[]): boolean {
+    if (ids.length === 0) return false;
+    return this.#rows(`SELECT 1 AS found FROM perdure_runs WHERE ${UNREADABLE} LIMIT 1`, [JSON.stringify(ids)]).length > 0;
   }
 
   #update(set: string, values: readonly SqlValue[], rows: readonly SqlRow[]): void {

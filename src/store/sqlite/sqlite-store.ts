@@ -5,7 +5,7 @@ import { refuseMore } from '../../errors/extra-arguments.js';
 import { requireOneVersion } from '../../errors/one-version.js';
 import { hasMethods, isOneOf, isText, type OptionTable, readOptions } from '../../errors/options.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
-import type { RunStatus } from '../../model/statuses.js';
+import type { BlockedCode, RunStatus } from '../../model/statuses.js';
 import type { ClaimQuery, CommitBatch, NewWorker, PruneQuery, RunFilter, Store } from '../store.js';
 import { CommitWriter } from './commit-writer.js';
 import { Connection, type ConnectionOptions } from './connection.js';
@@ -173,6 +173,11 @@ class SqliteStore implements Store {
   async claimRuns(query: ClaimQuery): Promise<{ claimed: RunRecord[]; blocked: RunRecord[] }> {
     const { connection, runs } = this.#use();
     return connection.run('claim runs', () => runs.claim(query));
+  }
+
+  async blockedRuns(code: BlockedCode): Promise<Pick<RunRecord, 'id' | 'flow' | 'version'>[]> {
+    const { connection, runs } = this.#use();
+    return connection.run('look for blocked runs', () => runs.blocked(code));
   }
 
   async nextWakeAt(): Promise<number | null> {

@@ -2,6 +2,7 @@ import { assertEqual, assertFields } from './assertions.js';
 import { area, type StoreCase } from './case.js';
 import { batchOf, blockOf, endOf, outcomeOf, runOf, theRun, withRuns, workerOf } from './records.js';
 
+const UNREADABLE = 'VALUE_UNREADABLE';
 const ORDER = { flow: 'order', version: 1 };
 
 export const claiming: readonly StoreCase[] = area('claiming', {
@@ -102,6 +103,30 @@ export const claiming: readonly StoreCase[] = area('claiming', {
       outcome: '"why"',
       workerId: null,
     });
+  },
+  'a run that could not be read is claimed only by its id': async (connect) => {
+    const store = await withRuns(await connect(), 'other', 'again', 'left');
+    await store.commit(batchOf({ ends: [blockOf('other', 'NON_DETERMINISM'), ...['again', 'left'].map((id) => blockOf(id, UNREADABLE))] }));
+    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), { claimed: [], blocked: [] });
+    assertEqual(await store.blockedRuns(UNREADABLE), [
+      { id: 'again', ...ORDER },
+      { id: 'left', ...ORDER },
+    ]);
+    const unreadable = ['other', 'again', 'unknown'];
+    const { claimed, blocked } = await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10, unreadable });
+    assertEqual([claimed, blocked], [[runOf('again')], []]);
+    assertEqual(await theRun(store, 'again'), runOf('again'));
+    assertEqual(await store.blockedRuns(UNREADABLE), [{ id: 'left', ...ORDER }]);
+    assertEqual((await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10, unreadable })).claimed, []);
+  },
+  'runs that are tried again come beside those that the limit counts': async (connect) => {
+    const store = await withRuns(await connect(), 'again');
+    await store.commit(batchOf({ ends: [blockOf('again', UNREADABLE)] }));
+    const creates = ['a', 'b'].map((id) => runOf(id, { workerId: null, status: 'PENDING' }));
+    await store.commit(batchOf({ creates }));
+    const query = { workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 1, unreadable: ['again'] };
+    const { claimed } = await store.claimRuns(query);
+    assertEqual(claimed.map(({ id }) => id).sort(), ['a', 'again']);
   },
   'unblocking makes a blocked run claimable': async (connect) => {
     const store = await withRuns(await connect(), 'id');

@@ -1,4 +1,5 @@
 import type { OperationRecord, RunRecord } from '../../model/records.js';
+import type { BlockedCode } from '../../model/statuses.js';
 import type { CommitBatch, NewWorker, Store } from '../../store/store.js';
 
 /** A worker that may be 30 s without a heartbeat. */
@@ -66,7 +67,7 @@ export function endOf(runId: string, change: Partial<CommitBatch['ends'][number]
 }
 
 /** How a run is blocked. */
-export function blockOf(runId: string, blockedCode: 'NON_DETERMINISM' | 'FLOW_NOT_REGISTERED'): CommitBatch['ends'][number] {
+export function blockOf(runId: string, blockedCode: BlockedCode): CommitBatch['ends'][number] {
   return endOf(runId, { status: 'BLOCKED', outcome: '"why"', blockedCode, finishedAt: null });
 }
 

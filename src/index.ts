@@ -32,13 +32,14 @@ export {
 export { type ErrorClass, registerError } from './codec/error-registry.js';
 export type { Serdes } from './codec/serdes.js';
 export type { CheckReport, Mismatch } from './engine/check.js';
-export type { Engine, StartableFlow, StartOptions } from './engine/engine.js';
+export type { Engine } from './engine/engine.js';
 export type { EngineListener } from './engine/events.js';
 export type { FailedAttemptInfo, OperationInfo } from './engine/operations-tree.js';
 export type { EngineOptions } from './engine/options.js';
 export type { Retention } from './engine/retention.js';
 export type { RunDetails } from './engine/run-details.js';
 export type { ListFilter, RunInfo } from './engine/run-info.js';
+export type { StartableFlow, StartOptions } from './engine/startables.js';
 export type { PendingOperation } from './engine/waiting.js';
 export { ERROR_CODES, type ErrorCode } from './errors/codes.js';
 export {

@@ -42,20 +42,9 @@ import { type Creation, Roots } from './roots.js';
 import { type RunDetails, runDetails } from './run-details.js';
 import { type ListFilter, type RunInfo, readListFilter, runInfo, runNotFound } from './run-info.js';
 import { warnOfShortNames } from './short-names.js';
-import { type FlowCallOptions, requireFlow, requireStart } from './startables.js';
+import { type FlowCallOptions, requireFlow, requireStart, type StartableFlow, type StartOptions } from './startables.js';
 
 const DEFAULT_CLOSE_MS = 10_000;
-
-/** Options of `engine.start`. */
-export interface StartOptions {
-  /** The run's id; the same id is the same run. Default: a new one. */
-  readonly id?: string;
-  /** Default: the flow's own policy, else the engine's. */
-  readonly leaks?: 'warn' | 'error' | 'ignore';
-}
-
-/** A flow as `engine.start` takes it. */
-export type StartableFlow<A extends readonly unknown[], R> = (...args: A) => Promise<R>;
 
 /**
  * What `open()` returns: a store, the registry of this process, and the runs it executes.

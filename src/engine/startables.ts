@@ -3,6 +3,17 @@ import { UsageError } from '../errors/errors.js';
 import { shared } from '../realm/realm.js';
 import type { ActionDefinition, AttemptPolicy, FlowDefinition } from '../runtime/definitions.js';
 
+/** Options of `engine.start`. */
+export interface StartOptions {
+  /** The run's id; the same id is the same run. Default: a new one. */
+  readonly id?: string;
+  /** Default: the flow's own policy, else the engine's. */
+  readonly leaks?: 'warn' | 'error' | 'ignore';
+}
+
+/** A flow as `engine.start` takes it. */
+export type StartableFlow<A extends readonly unknown[], R> = (...args: A) => Promise<R>;
+
 /** What stands behind a function that `flow()` or `action()` made. */
 export type Startable =
   | { readonly definition: FlowDefinition; readonly versionGiven: boolean; readonly options: FlowCallOptions }

@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from 'node:util';
+import { inspect, isDeepStrictEqual } from 'node:util';
 import { canonicalText } from './default-encoding.js';
 
 /**
@@ -10,5 +10,14 @@ export function sameValue(a: unknown, b: unknown): boolean {
   } catch {
     // A serdes brings back what perdure's own encoding cannot write.
     return isDeepStrictEqual(a, b);
+  }
+}
+
+/** A text of a value for people, which is the same for equal values as far as that can be told. */
+export function comparableText(value: unknown): string {
+  try {
+    return canonicalText(value);
+  } catch {
+    return inspect(value, { sorted: true, depth: null });
   }
 }

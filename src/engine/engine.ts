@@ -38,6 +38,7 @@ import { Outbox } from './outbox.js';
 import { flowNotRegistered, registry } from './registry.js';
 import { prune, type Retention, readRetention } from './retention.js';
 import type { RootFuture } from './root-future.js';
+import { RootRetry } from './root-retry.js';
 import { type Creation, Roots } from './roots.js';
 import { type RunDetails, runDetails } from './run-details.js';
 import { type ListFilter, type RunInfo, readListFilter, runInfo, runNotFound } from './run-info.js';
@@ -65,6 +66,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   readonly #gateway: Gateway;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #rootRetry: RootRetry;
   readonly #roots: Roots;
   readonly #outbox: Outbox;
   readonly #attaching: Streak;
@@ -84,6 +86,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     requireOneVersion();
     const logger = options.logger === undefined ? defaultLogger : guarded(options.logger);
     this.#logger = logger;
+    this.#rootRetry = new RootRetry(logger);
     this.#store = chooseStore(options.store, options.execute !== false);
     this.#codec = engineCodec(options);
     this.#emitter = new EngineEmitter(logger);
@@ -145,12 +148,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   /** As `start`, for a definition that is known already. */
   startRun(definition: FlowDefinition, args: readonly unknown[], options: FlowCallOptions): DurableFuture<unknown> {
     const worker = this.#admitExecution('starting a run');
-    if (options.retry !== undefined) {
-      throw new UsageError(
-        'INVALID_OPTION',
-        `flow "${definition.name}".with(): retry is for child runs; a run that is started from outside has one attempt: start it again under another id, or wrap it in a flow`,
-      );
-    }
+    this.#rootRetry.check(definition, options.retry);
     const runId = options.id ?? newRunId(this.#clock.now());
     const codec = this.#codec.withSerdes(definition.serdes);
     const input = codec.encode(args, () => `the arguments of flow "${definition.name}" (run ${runId})`);

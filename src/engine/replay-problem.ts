@@ -1,7 +1,8 @@
 import { systemClock } from '../clock/system-clock.js';
 import type { Codec } from '../codec/codec.js';
-import { canonicalText, decodeDefault } from '../codec/default-encoding.js';
+import { decodeDefault } from '../codec/default-encoding.js';
 import { decodeErrorText } from '../codec/error-codec.js';
+import { comparableText } from '../codec/same-value.js';
 import { LeakedFuturesError } from '../errors/errors.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
@@ -27,7 +28,9 @@ export async function replayProblem(
   definition: FlowDefinition,
   codec: Codec,
 ): Promise<ReplayProblem | undefined> {
-  const expected = isEnded(run.status) ? endText(run) : undefined;
+  const own = codec.withSerdes(definition.serdes);
+  const decode: Decode = (text) => own.decode(text);
+  const expected = isEnded(run.status) ? endText(run, decode) : undefined;
   const rehearsed = await rehearse({
     record: run,
     journal: [...operations].sort((a, b) => (a.seq ?? Number.POSITIVE_INFINITY) - (b.seq ?? Number.POSITIVE_INFINITY)),
@@ -39,7 +42,7 @@ export async function replayProblem(
   });
   if (rehearsed.kind === 'blocked') return { message: decodeErrorText(rehearsed.reason).message };
   if (expected === undefined) return undefined;
-  const actual = rehearsed.kind === 'ended' ? endText(rehearsed) : OTHER_ENDS[rehearsed.kind];
+  const actual = rehearsed.kind === 'ended' ? endText(rehearsed, decode) : OTHER_ENDS[rehearsed.kind];
   return actual === expected ? undefined : otherEnd(`the replay of run ${run.id} came to another end`, expected, actual);
 }
 
@@ -50,18 +53,21 @@ export function otherEnd(what: string, expected: string, actual: string): Replay
   return { message: `${what}\n  expected: ${expected}\n  actual:   ${actual}`, expected, actual };
 }
 
+/** Brings a value back from its text. */
+type Decode = (text: string) => unknown;
+
 /** How a run ended, as a text that can be compared: its status, and its value or its error; without the stacks of errors, and whatever the order of keys. */
-export function endText({ status, outcome }: Pick<RunRecord, 'status' | 'outcome'>): string {
+export function endText({ status, outcome }: Pick<RunRecord, 'status' | 'outcome'>, decode: Decode = decodeDefault): string {
   if (outcome === null) return `${status}: `;
-  if (status === 'SUCCEEDED') return `${status}: ${valueText(outcome)}`;
+  if (status === 'SUCCEEDED') return `${status}: ${valueText(outcome, decode)}`;
   const { name, message } = decodeErrorText(outcome);
   return `${status}: ${name}: ${name === LeakedFuturesError.name ? withoutCircumstances(message) : message}`;
 }
 
-/** The text of a value, the same for equal ones; that of a serdes as it is. */
-function valueText(text: string): string {
+/** The text of a value, the same for equal ones, however often it is encoded; where the value cannot be read, the text as it is. */
+function valueText(text: string, decode: Decode): string {
   try {
-    return canonicalText(decodeDefault(text));
+    return comparableText(decode(text));
   } catch {
     return text;
   }

@@ -1,6 +1,6 @@
 import { AssertionError } from 'node:assert';
 import { isStore } from '../engine/options.js';
-import { endText, otherEnd } from '../engine/replay-problem.js';
+import { otherEnd } from '../engine/replay-problem.js';
 import { requireStart } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
 import { refuseMore } from '../errors/extra-arguments.js';
@@ -10,6 +10,7 @@ import { memoryStore } from '../store/memory-store.js';
 import type { Store } from '../store/store.js';
 import { brokenBy, type Invariant } from './invariant.js';
 import type { BegunAction } from './mocks.js';
+import { reportEnd } from './report-end.js';
 import { readTestEngineOptions, TEST_ENGINE_OPTION, type TestEngine, type TestEngineOptions, testEngine } from './test-engine.js';
 import { flawsOf, historyOf } from './well-formed.js';
 import { type CommitPoint, crashingStore, failingStore, reapedStore, slowStore, withCommit } from './wrapped-store.js';
@@ -176,7 +177,7 @@ class DisturbedRun<A extends readonly unknown[], R> {
     try {
       const report = await engine.run(this.#flow, this.#args, { id: RUN_ID });
       this.#broken = await brokenBy(this.#options.invariant, report);
-      return endText(report.journal[0]);
+      return reportEnd(report);
     } finally {
       await engine.close({ timeout: 0 });
     }

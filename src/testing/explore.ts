@@ -1,10 +1,12 @@
 import { AssertionError } from 'node:assert';
 import { hash } from 'node:crypto';
+import { otherEnd } from '../engine/replay-problem.js';
 import { requireStart } from '../engine/startables.js';
 import { refuseMore } from '../errors/extra-arguments.js';
 import { isFunction, isPositiveInteger, type OptionTable, readOptions } from '../errors/options.js';
 import { memoryStore } from '../store/memory-store.js';
 import { asError, brokenBy, type Invariant } from './invariant.js';
+import { reportEnd } from './report-end.js';
 import { readTestEngineOptions, TEST_ENGINE_OPTION, type TestEngine, type TestEngineOptions, testEngine } from './test-engine.js';
 
 /** Options of `explore`. */
@@ -13,7 +15,7 @@ export interface ExploreOptions<R> {
   readonly seed?: number;
   /** How many orders to try. Default 100. */
   readonly runs?: number;
-  /** What must hold however the run went: it throws, or returns `false`, when that is not so. */
+  /** What must hold however the run went: it throws, or returns `false`, when that is not so. Default: that all orders come to the same end. */
   readonly invariant?: Invariant<R>;
   /** Prepares each engine: its mocks, for one. */
   readonly setup?: (engine: TestEngine) => void;
@@ -37,6 +39,8 @@ const TABLE: OptionTable = {
   engine: TEST_ENGINE_OPTION,
 };
 
+const DEPENDS = 'the end of the flow depends on the order; where that is meant, say what has to be so in each, by an invariant';
+
 const RUN_ID = 'explored';
 const RUNS = 100;
 /** How many runs the search for a shorter order may take. */
@@ -47,13 +51,16 @@ interface Order {
   /** Which of what could happen did, time after time: 0 is what was ready first. */
   readonly choices: readonly number[];
   readonly happened: readonly string[];
+  /** How the run ended, as a text that is the same for equal ends. */
+  readonly end: string;
   /** Why the order fails, if it does. */
   readonly problem: Error | undefined;
 }
 
 /**
  * Runs a flow again and again, and lets concurrent operations come to their ends in another order each time: actions, child runs and timers. Asserts that
- * the invariant holds for each run, and that each, when it is replayed, asks for the same and comes to the same end.
+ * the invariant holds for each run (without one: that each comes to the end of the first), and that each, when it is replayed, asks for the same and comes
+ * to the same end.
  *
  * @throws {AssertionError} with the seed, and the shortest order found that fails.
  * @throws {UsageError} when the flow cannot be started, or an argument or option is wrong.
@@ -71,7 +78,13 @@ export async function explore<A extends readonly unknown[], R>(
   // Each run has a store of its own, and the time is moved by what is chosen.
   const engine = readTestEngineOptions('explore(): engine', given.engine, ['store', 'autoAdvance']);
   const { seed = Math.floor(Math.random() * 2 ** 32), runs = RUNS } = given;
-  const take = (choose: Choose): Promise<Order> => takeOrder(flow, args, { ...given, engine }, choose);
+  let expected: string | undefined;
+  const take = async (choose: Choose): Promise<Order> => {
+    const order = await takeOrder(flow, args, { ...given, engine }, choose);
+    if (given.invariant !== undefined || order.problem !== undefined) return order;
+    expected ??= order.end;
+    return order.end === expected ? order : { ...order, problem: new AssertionError(otherEnd(DEPENDS, expected, order.end)) };
+  };
   const orders = new Set<string>();
   for (let run = 0; run < runs; run += 1) {
     const order = await take(run === 0 ? first : drawn(`${seed}:${run}`));
@@ -117,10 +130,12 @@ async function takeOrder<A extends readonly unknown[], R>(
   );
   try {
     options.setup?.(engine);
-    const problem = await engine
-      .run(flow, args, { id: RUN_ID })
-      .then(async (report) => (await brokenBy(options.invariant, report)) ?? (await engine.assertReplays().catch(asError)), asError);
-    return { choices, happened, problem: problem ?? undefined };
+    let end = '';
+    const problem = await engine.run(flow, args, { id: RUN_ID }).then(async (report) => {
+      end = reportEnd(report);
+      return (await brokenBy(options.invariant, report)) ?? (await engine.assertReplays().catch(asError));
+    }, asError);
+    return { choices, happened, end, problem: problem ?? undefined };
   } finally {
     await engine.close({ timeout: 0 });
   }
@@ -143,9 +158,9 @@ async function shortest(failed: Order, take: (choose: Choose) => Promise<Order>)
 }
 
 /** Without what is chosen anyway, at its end. */
-function trimmed({ choices, happened, problem }: Order): Order {
+function trimmed({ choices, happened, ...order }: Order): Order {
   const length = choices.findLastIndex((choice) => choice !== 0) + 1;
-  return { choices: choices.slice(0, length), happened: happened.slice(0, length), problem };
+  return { ...order, choices: choices.slice(0, length), happened: happened.slice(0, length) };
 }
 
 function failure({ happened, problem }: Order, where: string): AssertionError {

@@ -8,11 +8,12 @@ import {
   flowContext,
   NonRetryableError,
   parallel,
+  RetryPresets,
   sleep,
 } from 'perdure';
 import { describe, expect, test } from 'vitest';
 import { crashEverywhere } from '../../src/testing.js';
-import { nextEvent, thrownBy, unique } from '../api/with-engine.js';
+import { nextEvent, openEngine, thrownBy, unique } from '../api/with-engine.js';
 import { aFlow, testEngine } from '../testing/with-test-engine.js';
 import { cancelRun, FAULTS, senders, sendingEngine, step } from './senders.js';
 
@@ -320,6 +321,28 @@ test('the report of a run shows how many attempts a child took', async () => {
   const [operation] = report.operations;
   expect(operation).toMatchObject({ kind: 'flow', status: 'SUCCEEDED', attempts: 3, output: 'attempt 3' });
   expect(operation?.children.map(({ name, output }) => [name, output])).toEqual([['step', `in ${report.runId}//0~3`]]);
+});
+
+test('a flow with a strategy that is started from outside is warned of, once an engine', async () => {
+  const { engine, lines } = await openEngine();
+  const retry = RetryPresets.fixed({ maxAttempts: 3, delay: 0 });
+  const failing = flow(
+    unique('retried'),
+    async () => {
+      throw new RangeError('no');
+    },
+    { retry },
+  );
+  const once = flow(unique('once'), async () => 1, { retry: RetryPresets.none() });
+  const parent = flow(unique('parent'), async () => failing.start().exception());
+  const warnings = (): string[] => lines.filter(({ message }) => message.includes('retry strategy')).map(({ message }) => message);
+  expect(await engine.start(once, [])).toBe(1);
+  expect(await engine.start(parent, [])).toBeInstanceOf(RangeError);
+  expect(warnings()).toEqual([]);
+  const runs = [engine.start(failing, []), engine.start(failing, [])];
+  expect(warnings()).toEqual([expect.stringContaining(`flow "${failing.name}" has a retry strategy, which holds for child runs only`)]);
+  for (const run of runs) expect(await run.exception()).toBeInstanceOf(RangeError);
+  expect(warnings()).toHaveLength(1);
 });
 
 test('retry is refused for a run that is started from outside', async () => {

@@ -445,3 +445,21 @@ test('assertWellFormed passes the journal of a report, and names the rules that 
   );
   expect(error.message).toMatch(/not well formed; not so: outcomes are numbered from 1 without gaps/);
 });
+
+test('an end is the same when a serdes makes another text of it each time', async () => {
+  let salt = 0;
+  const serdes = {
+    serialize: (value: unknown): string => {
+      salt += 1;
+      return `${salt}:${JSON.stringify(value)}`;
+    },
+    deserialize: (text: string): unknown => JSON.parse(text.slice(text.indexOf(':') + 1)),
+  };
+  const salted = flow(unique('salted'), async () => ({ at: await sleep(1).then(() => 'the end') }), { serdes });
+  const report = await crashEverywhere(salted, []);
+  expect(report.crashes).toBeGreaterThan(1);
+  await using engine = createTestEngine();
+  await engine.run(salted);
+  await engine.assertReplays();
+  expect((await engine.check(salted)).mismatches).toEqual([]);
+});

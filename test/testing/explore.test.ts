@@ -1,4 +1,4 @@
-import { action, CompletionConfig, flow, map, memoryStore, now, parallel, sleep } from 'perdure';
+import { action, CompletionConfig, event, flow, map, memoryStore, now, parallel, type Serdes, sleep } from 'perdure';
 import { describe, expect, test } from 'vitest';
 import { type ExploreOptions, type ExploreReport, explore, type TestEngine, type TestEngineOptions } from '../../src/testing.js';
 import { thrownBy, unique } from '../api/with-engine.js';
@@ -121,7 +121,8 @@ describe('the orders', () => {
   });
 
   test('are 100 of a seed that is drawn when nothing else is said', async () => {
-    const [first, second] = [await explore(abc, []), await explore(abc, [])];
+    const any = { invariant: () => true };
+    const [first, second] = [await explore(abc, [], any), await explore(abc, [], any)];
     expect(first).toMatchObject({ runs: 100, orders: 6 });
     expect(second.seed).not.toBe(first.seed);
     const { seen, report } = await results(abc, { seed: first.seed, runs: 100 });
@@ -364,9 +365,88 @@ test('what options inherit counts, for the engine as well', async () => {
     runs: 3,
     engine: Object.create({ startTime: 5 }) as object,
     setup: (engine: TestEngine) => times.add(engine.now()),
+    invariant: () => true,
   }) as object;
   expect(await explore(abc, [], options)).toMatchObject({ seed: 7, runs: 3 });
   expect([...times]).toEqual([5]);
+});
+
+describe('without an invariant', () => {
+  test('fails when the value that the flow comes to depends on the order', async () => {
+    const error = await thrownBy(() => explore(abc, [], { seed: 7 }));
+    expect(error).toMatchObject({
+      name: 'AssertionError',
+      operator: 'explore',
+      expected: 'SUCCEEDED: "abc"',
+      actual: expect.stringMatching(/^SUCCEEDED: "[abc]{3}"$/),
+    });
+    expect(error.message).toContain('the end of the flow depends on the order');
+    expect(error.message).toContain('seed 7, run ');
+    expect(orderIn(error)).toMatch(/^action "[abc]-\d+" \([12] of explored\), then everything/);
+  });
+
+  test('fails when it depends on the order whether the flow fails, and how', async () => {
+    const failing = aFlow(async () => {
+      const first = await Promise.race([a.start(), b.start()]);
+      await sleep(1);
+      if (first === 'b') throw new RangeError('b was first');
+      return 1;
+    });
+    const error = await thrownBy(() => explore(failing, [], { seed: 7, engine: { leaks: 'ignore' } }));
+    expect(error).toMatchObject({ expected: 'SUCCEEDED: 1', actual: 'FAILED: RangeError: b was first' });
+  });
+
+  test('fails when a time-out decides', async () => {
+    const waiting = aFlow(async () =>
+      event<string>('m', { timeout: 10 })
+        .result()
+        .catch(() => 'too late'),
+    );
+    const racing = aFlow(async () => {
+      const got = waiting();
+      await a();
+      return got;
+    });
+    const deciding = aFlow(async () => {
+      const future = a.start();
+      return future.result({ timeout: 10 }).catch(() => 'too late');
+    });
+    await explore(racing, [], { seed: 7, runs: 20 });
+    const error = await thrownBy(() => explore(deciding, [], { seed: 7, engine: { leaks: 'ignore' } }));
+    expect(error).toMatchObject({ expected: 'SUCCEEDED: "a"', actual: 'SUCCEEDED: "too late"' });
+  });
+
+  test('passes when each order comes to the same value, whatever the order of its keys and its text', async () => {
+    let salt = 0;
+    const serdes: Serdes = {
+      serialize: (value) => {
+        salt += 1;
+        return `${salt}:${JSON.stringify(value)}`;
+      },
+      deserialize: (text) => JSON.parse(text.slice(text.indexOf(':') + 1)),
+    };
+    const collecting = flow(
+      unique('collecting'),
+      async () => {
+        const found: Record<string, string> = {};
+        const note = async (one: typeof a): Promise<void> => {
+          found[await one()] = 'found';
+        };
+        await Promise.all([a, b, c].map(note));
+        return found;
+      },
+      { serdes },
+    );
+    expect((await explore(collecting, [], { seed: 7 })).orders).toBe(6);
+  });
+
+  test('passes when each order fails in the same way', async () => {
+    const failing = aFlow(async () => {
+      await Promise.all([a(), b()]);
+      throw new RangeError('always');
+    });
+    expect((await explore(failing, [], { seed: 7, runs: 10 })).orders).toBe(2);
+  });
 });
 
 describe('refuses', () => {

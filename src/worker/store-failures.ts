@@ -20,8 +20,6 @@ const LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['FENCED']);
 const GONE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['STORE_CLOSED', 'STORE_REPLACED', 'STORE_TOO_NEW']);
 /** As long as this lasts no write fails for good: nothing is wrong with the store. */
 const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['STORE_BUSY', 'STORE_NO_DESCRIPTORS']);
-/** What no second try of a write changes. */
-const REFUSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['STORE_READ_ONLY', 'STORE_CORRUPT', 'STORE_NOT_A_DATABASE']);
 
 function isOneOf(codes: ReadonlySet<ErrorCode>, error: unknown): boolean {
   return error instanceof PerdureError && codes.has(error.code);
@@ -44,8 +42,7 @@ interface StoreFailuresOptions {
  * | `FENCED` | the worker registers anew | the same |
  * | the store is gone, or was changed by a newer version | the engine ends | the same |
  * | the store is locked, or the process has no descriptors left | tried again | tried again |
- * | the store cannot be written, or is damaged | tried again | the engine ends |
- * | anything else: an error of the disk, a full disk | tried again | tried again for a while, then the engine ends |
+ * | anything else: a full or failing disk; what looks like damage, as after a failed read | tried again | tried again for a while, then the engine ends |
  *
  * A look is what only finds something out, or what another try makes good: a heartbeat, a search for the dead, a claim. Until the engine is open, every
  * failure ends it: whoever opens it is to hear of it.
@@ -88,7 +85,7 @@ export class StoreFailures {
   write(streak: Streak, error: unknown): number | undefined {
     const now = this.#options.clock.now();
     if (!isOneOf(PASSING, error)) streak.doubts += 1;
-    const final = isOneOf(GONE, error) || isOneOf(REFUSING, error) || streak.doubts >= WRITE_TRIES || now >= this.#deadlineMs;
+    const final = isOneOf(GONE, error) || streak.doubts >= WRITE_TRIES || now >= this.#deadlineMs;
     if (this.#ends(error, final)) return undefined;
     return Math.min(streak.failed(error), this.#deadlineMs - now);
   }

@@ -144,7 +144,7 @@ test('a look that always fails does not end an engine that can write', async () 
 });
 
 test('a call that is under way when the store is lost hears why', async () => {
-  const error = new StorageError('STORE_READ_ONLY', 'injected: read-only');
+  const error = new StorageError('STORE_TOO_NEW', 'injected: newer');
   const [reached, goOn] = [deferred(), deferred()];
   let opened = false;
   const store = wrappedStore(memoryStore(), async (method, call) => {

@@ -53,7 +53,7 @@ async function calls(): Promise<Call[]> {
 
 const made = await calls();
 
-describe('an engine goes on, does nothing twice that is recorded, and comes to the same ends', () => {
+describe('an engine goes on, does nothing twice that is recorded, and comes to the same ends', { timeout: 600_000 }, () => {
   test.each(['before', 'after'] as const)('when any one call of the store fails right %s it had its effect', async (when) => {
     for (let at = 1; at <= made.length; at += STEP) {
       const kind = KINDS[at % KINDS.length] as string;

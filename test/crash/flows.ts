@@ -1,6 +1,7 @@
 import { asCompleted, type DurableFuture, FIRST_COMPLETED, flow, flowContext, now, random, shield, sleep, uuid, wait } from 'perdure';
 import { BATCH_CASES } from './batch-flows.js';
 import { type CrashCase, cancelRun, caseOf, child, fail, grandchild, hang, slow, work } from './crash-case.js';
+import { LEFT_CASES } from './left-flows.js';
 import { witness } from './observer.js';
 
 /** Representative flows: what they see is told to the observer, what they return says which way they went. */
@@ -167,4 +168,5 @@ export const CASES: readonly CrashCase[] = [
   caseOf(cancelled, /^CancelledError: .* was cancelled: enough$/),
   caseOf(detaching, /^"attached!"$/),
   ...BATCH_CASES,
+  ...LEFT_CASES,
 ];

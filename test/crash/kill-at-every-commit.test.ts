@@ -40,7 +40,7 @@ async function killAndRecover(of: CrashCase, kill: Kill): Promise<boolean> {
 /** The others are crashed at every commit within one process. */
 const KILLED = [
   ...['sequence', 'fan-out', 'first-completed', 'promise-race', 'nested', 'timers', 'closures', 'cancelled'],
-  ...['mixed-branches', 'fail-fast', 'left-branches', 'cancelled-branches', 'shared-futures'],
+  ...['mixed-branches', 'fail-fast', 'left-branches', 'cancelled-branches', 'shared-futures', 'left-briefly', 'swallowing'],
 ];
 const KILLED_ANYTIME = ['nested', 'timers', 'closures', 'cancelled', 'mixed-branches', 'two-at-once', 'detached-in-branches'];
 const WHEN = ['before', 'after'] as const;

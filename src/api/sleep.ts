@@ -24,7 +24,7 @@ function start(duration: Duration): DurableFuture<void> {
   return startTimer('sleep.start()', { afterMs: requireDuration(duration, 'sleep(): the duration') }, start);
 }
 
-/** Starts a timer and gives its promise: a timer is no leak once somebody waits for that. */
+/** Starts a timer and gives its promise: the timer is no leak once that is waited for. */
 function nap(caller: string, due: () => TimerDue): Promise<void> {
   let timer: Future<void> | undefined;
   const promise = (async () => {

@@ -18,8 +18,8 @@ export const RETURN_WHEN: readonly ReturnWhen[] = [FIRST_COMPLETED, FIRST_EXCEPT
 export interface WaitPlace extends Standpoint {
   readonly limit: FutureOwner['limit'];
   /**
-   * Whoever waits here is made to stop when the place is cancelled; throws if it is already. Returns what ends the wait; `undefined` if it is refused later:
-   * then `wait` is made to stop.
+   * Begins a wait, which is made to stop when the place is cancelled; throws if it is already. Returns what ends the wait; `undefined` if it is refused
+   * later: then `wait` is made to stop.
    */
   enter(wait: Abortable): (() => void) | undefined;
   /** Whoever stands here takes delivery of a future. */

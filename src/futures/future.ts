@@ -66,11 +66,11 @@ export interface FutureOwner {
   detach(): void;
   recorded(): Promise<void>;
   /**
-   * Somebody waits for the future here, and may be made to stop; throws if waiting is refused already. Returns what ends the wait; `undefined` if it is
-   * refused later: then `wait` is made to stop.
+   * Begins a wait for the future, which may be made to stop; throws if waiting is refused already. Returns what ends the wait; `undefined` if it is refused
+   * later: then `wait` is made to stop.
    */
   enterWait(wait: Abortable): (() => void) | undefined;
-  /** Somebody asks for the outcome of the future, which was cancelled. Returns whether they are told at once; if not, `tell` is called later. */
+  /** Code asks for the outcome of the future, which was cancelled. Returns whether it is told at once; if not, `tell` is called later. */
   tellsAtOnce(tell: () => void): boolean;
   /** The future needs no more attention: it was delivered and observed, cancelled or detached. */
   accountedFor(): void;
@@ -98,8 +98,8 @@ const settled = shared('settled futures', () => ({ count: 0 }));
  *   F2  Nobody gets a promise unless they asked for one, so a failure that nobody listens to is no unhandled rejection.
  *   F3  The owner's `accountedFor` is called at most once: when the future is cancelled, detached, or both delivered and observed.
  *       Not when its scope has ended before it was done.
- *   F4  It is observed when somebody gets the outcome: who has stopped waiting before takes delivery of nothing. A timer is observed when somebody waits
- *       for it, and only then: it has no outcome to lose.
+ *   F4  It is observed when somebody gets the outcome: who has stopped waiting before takes delivery of nothing. A timer is observed when it is waited
+ *       for, and only then: it has no outcome to lose.
  */
 export class Future<T> implements DurableFuture<T> {
   readonly kind: OperationKind;
@@ -148,7 +148,7 @@ export class Future<T> implements DurableFuture<T> {
     return result;
   }
 
-  /** As `result()`, where it is not known whether whoever asks will wait. */
+  /** As `result()`, where it is not known whether the caller will wait for the promise. */
   promise(options?: WaitLimit): Promise<T> {
     const limitMs = readLimit(options);
     const place = this.#owner.admit();
@@ -224,7 +224,7 @@ export class Future<T> implements DurableFuture<T> {
     this.#owner.admit();
   }
 
-  /** Somebody waits for it (F4). */
+  /** It is waited for (F4). */
   waitedFor(): void {
     if (this.kind === 'timer') this.observe();
   }
@@ -235,7 +235,7 @@ export class Future<T> implements DurableFuture<T> {
     this.#release();
   }
 
-  /** Its scope has ended before it was done: it needs attention for ever, whoever gets an outcome from now on. */
+  /** Its scope has ended before it was done: it stays open, also if code gets an outcome from now on. */
   leak(): void {
     this.#leaked = true;
   }

@@ -1,4 +1,4 @@
-/** Where a promise keeps whom it tells. */
+/** Where a promise keeps what it calls. */
 const TOLD = Symbol('told');
 
 interface Telling {
@@ -6,11 +6,11 @@ interface Telling {
 }
 
 /**
- * What promises inherit that tell when somebody waits for them.
+ * What promises inherit that tell when they are waited for.
  *
- * Whoever waits, by `await` or `then`, looks first at a promise's `constructor`: this one is told of the look, and is `Promise` all the same. So they are
- * waited for as all others are, after as many microtasks. It has to be inherited: if any promise had a `constructor` of its own, Node would look for one at
- * every promise of the process.
+ * `await` and `then` first read a promise's `constructor`. This one is told of that, and is `Promise` all the same, so these promises are waited for as all
+ * others are, after as many microtasks. It has to be inherited: if any promise had a `constructor` of its own, Node would read it at every promise of the
+ * process.
  */
 const TELLING: object = Object.create(Promise.prototype, {
   constructor: {
@@ -25,7 +25,7 @@ const TELLING: object = Object.create(Promise.prototype, {
   },
 });
 
-/** The same promise, which calls back when somebody begins to wait for it: once, before that does anything. */
+/** The same promise, which calls back when it begins to be waited for: once, before that does anything. */
 export function tellingWait<T>(promise: Promise<T>, told: () => void): Promise<T> {
   Object.defineProperty(promise, TOLD, { value: told, writable: true });
   return Object.setPrototypeOf(promise, TELLING) as Promise<T>;

@@ -27,7 +27,7 @@ const ANSWERED_TOO_LATE = 100;
  *   X2  Code of a scope goes on in turns whose outcome belongs to that scope, to one around it, or to a future that it attends to. Anything else is a
  *       promise that branches share.
  *   X3  A future can be waited for in its own scope and within; cancelled and detached in its own only, since finished branches are not run again.
- *   X4  Code that goes on after the end of its run or scope is told so; if it goes on in spite of that, it waits for ever, so that it blocks nobody.
+ *   X4  Code that goes on after the end of its run or scope is told so; if it goes on in spite of that, it waits for ever, and does not block the process.
  */
 export class Admission {
   /** Made when code of a cancelled scope asks for something. */

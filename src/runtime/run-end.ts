@@ -32,7 +32,7 @@ type RunEnding =
   | { readonly kind: 'ended'; readonly status: EndStatus; readonly outcome: string; readonly error: unknown }
   | { readonly kind: 'continues'; readonly restart: RunRestart };
 
-/** Ends a run whose body has ended, or lets it begin anew. */
+/** Ends a run whose body has ended, or begins its next generation. */
 export function endRun(init: RunEndInit): void {
   const { record, host, notices } = init;
   const ending = endingOf(init);

@@ -42,7 +42,7 @@ export class ScopeEnds {
   #root: Scope | undefined;
   #branches: Map<EndedBranch, ScopeEnd | undefined> | undefined;
   #rejections: Map<Promise<unknown>, HeldRejection> | undefined;
-  /** The errors that code of ended scopes was told: those of what nobody waits for any more. */
+  /** The errors that code of ended scopes was told: to reject with one is nothing to report. */
   #told: Set<unknown> | undefined;
   /** Code was told while outcomes of an earlier execution lay ahead. */
   #toldAhead = false;

@@ -22,7 +22,7 @@ async function seenWhenCancelled(body: (saw: (what: unknown) => void) => Promise
 }
 
 describe('flowContext().cancelRequested', () => {
-  test('is false for a run that nobody cancels', async () => {
+  test('is false for a run that is not cancelled', async () => {
     expect(await inFlow(async () => [flowContext().cancelRequested, await noop(), flowContext().cancelRequested])).toStrictEqual([
       false,
       undefined,

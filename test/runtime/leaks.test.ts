@@ -160,7 +160,7 @@ describe('what is a leak', () => {
     ['a sleep that was not awaited', async () => void sleep('7d'), ['timer RUNNING']],
     ['a sleepUntil that was not awaited', async () => void sleepUntil(Date.now() + 1e6), ['timer RUNNING']],
     [
-      'a timer that came and that nobody waited for',
+      'a timer that came and was never waited for',
       async () => {
         void sleep(1);
         sleep.start(1);

@@ -110,7 +110,7 @@ export class Batch extends Operation {
   }
 
   override windUp(error: CancelledError): boolean {
-    // Whoever waits for it takes no delivery by that.
+    // To be told of this is not to take delivery of it.
     this.future.leak();
     return this.cancelWith(error);
   }

@@ -32,7 +32,7 @@ export interface OperationRun {
   admit(operation: Operation): FlowPlace;
   limit(limitMs: number, expire: OnExpired): () => void;
   /**
-   * Somebody waits where the calling code stands, and is made to stop when that is cancelled; throws if it is. Returns what ends the wait; `undefined`: it
+   * Begins a wait where the calling code stands, which is made to stop when that is cancelled; throws if it is. Returns what ends the wait; `undefined`: it
    * is refused, and `wait` is made to stop in a turn to come.
    */
   enterWait(wait: Abortable): (() => void) | undefined;

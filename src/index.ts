@@ -101,4 +101,14 @@ export { memoryStore } from './store/memory-store.js';
 export type { SqliteDatabase, SqliteDriver, SqliteStatement, SqlRow, SqlValue } from './store/sqlite/driver.js';
 export type { SqliteDriverName } from './store/sqlite/find-driver.js';
 export { type SqliteStoreOptions, sqliteStore } from './store/sqlite/sqlite-store.js';
-export type { ClaimQuery, CommitBatch, PruneQuery, RunFilter, Store } from './store/store.js';
+export type {
+  Claim,
+  ClaimQuery,
+  CommitBatch,
+  NewWorker,
+  PruneQuery,
+  RunFilter,
+  Store,
+  SuspectQuery,
+  WorkerInfo,
+} from './store/store.js';

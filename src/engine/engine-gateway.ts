@@ -6,14 +6,10 @@ import type { RunHost } from '../runtime/host.js';
 import type { Store } from '../store/store.js';
 import { Client } from '../worker/client.js';
 import type { Gateway } from '../worker/gateway.js';
-import type { ResidentLimits } from '../worker/residency.js';
 import { Worker } from '../worker/worker.js';
-import type { EngineOptions } from './options.js';
+import { type EngineOptions, workerLimits } from './options.js';
 import { registry } from './registry.js';
 import type { Retention } from './retention.js';
-
-const DEFAULT_LEASE_MS = 30_000;
-const DEFAULT_RESIDENTS: ResidentLimits = { most: 10_000, mostResting: 1_000 };
 
 /** What an engine is made of besides its options; the testing kit puts others in their places. */
 export interface EngineParts {
@@ -53,10 +49,8 @@ export function engineGateway(
     flows: registry,
     leaks: options.leaks ?? 'warn',
     nonDurableAwait: options.nonDurableAwait ?? 'warn',
-    leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS,
+    ...workerLimits(options),
     tidy: retention && (() => tidy(retention)),
-    residents:
-      options.maxResidentRuns === undefined ? DEFAULT_RESIDENTS : { most: options.maxResidentRuns, mostResting: options.maxResidentRuns },
     retry: options.retry,
     maxConcurrentActions: options.maxConcurrentActions,
     bodyOf: parts.bodyOf,

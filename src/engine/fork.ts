@@ -47,6 +47,7 @@ export function forkOf({ run, journal, operationId, id, workerId, nowMs }: ForkI
       blockedCode: null,
       createdAt: nowMs,
       finishedAt: null,
+      crashes: 0,
       wakeAt: null,
     },
     journal: kept.map((entry) => ({

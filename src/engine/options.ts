@@ -17,6 +17,7 @@ import type { Logger } from '../model/logger.js';
 import type { LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
 import type { RetryStrategy } from '../runtime/retry-strategy.js';
 import type { Store } from '../store/store.js';
+import type { WorkerOptions } from '../worker/worker-options.js';
 import { type Retention, readRetention } from './retention.js';
 
 /** How an engine is opened. */
@@ -46,6 +47,11 @@ export interface EngineOptions {
   readonly maxValueBytes?: number;
   /** Milliseconds without a heartbeat after which others take this engine for dead, and a third of them between its heartbeats. Default 30,000. */
   readonly leaseMs?: number;
+  /**
+   * A run that has ended its process so many times, with nothing recorded in between, is not begun again: it is `BLOCKED` with `RECOVERY_LIMIT`, until
+   * `engine.retry()`. From the second time on it is tried apart from others of its kind. Default 10.
+   */
+  readonly maxRecoveries?: number;
   /**
    * Whether this engine executes runs. With `false` it starts none and takes over none: it only asks, sends, cancels, checks and deletes. Default true.
    */
@@ -83,6 +89,7 @@ export const ENGINE_OPTIONS: OptionTable = {
   serdes: SERDES_OPTION,
   maxValueBytes: MAX_VALUE_BYTES_OPTION,
   leaseMs: [isPositiveInteger, 'a whole number of milliseconds above 0'],
+  maxRecoveries: [isPositiveInteger, 'a whole number above 0'],
   execute: [isBoolean, 'true or false'],
   default: [isBoolean, 'true or false'],
 };
@@ -101,6 +108,16 @@ export function readEngineOptions<T extends EngineOptions>(
   const given = readOptions(caller, options, table);
   if (given.retention === undefined) return given;
   return mergedOptions<Partial<T>>(given, { retention: readRetention(`${caller}: retention`, given.retention) } as Partial<T>);
+}
+
+/** How a worker of these options lives with others, and with what ends its process. */
+export function workerLimits({
+  leaseMs = 30_000,
+  maxRecoveries = 10,
+  maxResidentRuns,
+}: EngineOptions): Pick<WorkerOptions, 'leaseMs' | 'maxRecoveries' | 'residents'> {
+  const residents = { most: maxResidentRuns ?? 10_000, mostResting: maxResidentRuns ?? 1_000 };
+  return { leaseMs, maxRecoveries, residents };
 }
 
 const DEFAULT_MAX_VALUE_BYTES = 4 * 1024 * 1024;

@@ -2,6 +2,7 @@ import { CANCEL_ENTRY_ID } from '../journal/numbering.js';
 import { awaitedRuns, pendingRecords, runsOf } from '../journal/pending-records.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
+import { SUSPECT_FROM } from '../model/suspects.js';
 import { type WaitingRuns, waitCycles } from '../worker/wait-cycles.js';
 import type { OperationsSource } from './operations-tree.js';
 import { type RunInfo, runInfo } from './run-info.js';
@@ -39,13 +40,20 @@ export async function runDetails(run: RunRecord, source: Omit<OperationsSource, 
   });
 }
 
-function waitOfRun({ id, flow, version, status, blockedCode }: RunRecord, pending: readonly PendingOperation[]): string | undefined {
-  if (status === 'PENDING') return 'a process that executes it';
+function waitOfRun(
+  { id, flow, version, status, blockedCode, crashes }: RunRecord,
+  pending: readonly PendingOperation[],
+): string | undefined {
+  if (status === 'PENDING') return crashes < SUSPECT_FROM ? 'a process that executes it' : trialOf(crashes);
   if (status === 'RUNNING') return pending.length === 0 ? 'its own code: nothing durable is pending' : undefined;
   if (status !== 'BLOCKED') return undefined;
   return blockedCode === 'FLOW_NOT_REGISTERED'
     ? `a process that has registered flow "${flow}" version ${version}`
     : `its code to be mended, and engine.retry("${id}")`;
+}
+
+function trialOf(crashes: number): string {
+  return `its turn to be tried by itself, since its process has ended ${crashes} times while it was under way`;
 }
 
 function cancelledAt(journal: readonly OperationRecord[]): { readonly cancelledAt?: Date } {

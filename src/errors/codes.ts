@@ -40,6 +40,7 @@ export const ERROR_CODES = {
   CANCELLED: 'the operation or run was cancelled',
   INTERRUPTED: 'the process ended while the attempt was under way',
   LEAKED_FUTURES: 'a flow or branch ended without taking delivery of what it started',
+  RECOVERY_LIMIT: 'the process has ended too often while the run was under way',
   NON_DETERMINISM: 'the flow asks for something else than its journal has recorded',
   VALUE_UNREADABLE: 'something that is stored cannot be read by this process',
   NON_RETRYABLE: 'the action asked not to be retried',

@@ -22,6 +22,8 @@ export interface RunRecord {
   readonly blockedCode: BlockedCode | null;
   readonly createdAt: number;
   readonly finishedAt: number | null;
+  /** How many crashes count against it: workers that died while it was under way, and had recorded no outcome since the one before. */
+  readonly crashes: number;
   /** `SUSPENDED` runs: when they go on by themselves; `null` for those that wait for others only, and for all that are not suspended. */
   readonly wakeAt: number | null;
 }

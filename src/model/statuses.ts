@@ -27,7 +27,7 @@ export function isBatch(kind: string): kind is 'parallel' | 'map' {
 }
 
 /** Why a run is `BLOCKED`. */
-export type BlockedCode = 'FLOW_NOT_REGISTERED' | 'NON_DETERMINISM' | 'VALUE_UNREADABLE';
+export type BlockedCode = 'FLOW_NOT_REGISTERED' | 'NON_DETERMINISM' | 'VALUE_UNREADABLE' | 'RECOVERY_LIMIT';
 
 /** All statuses of runs. */
 export const RUN_STATUSES: readonly RunStatus[] = ['PENDING', 'RUNNING', 'SUSPENDED', 'BLOCKED', 'SUCCEEDED', 'FAILED', 'CANCELLED'];

@@ -69,6 +69,7 @@ export function newRun(host: Pick<RunHost, 'workerId' | 'clock' | 'newSeed'>, ru
     blockedCode: null,
     createdAt: host.clock.now(),
     finishedAt: null,
+    crashes: 0,
     wakeAt: null,
   };
 }

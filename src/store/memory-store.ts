@@ -1,8 +1,17 @@
 import { StorageError, UsageError } from '../errors/errors.js';
-import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
+import {
+  type InboxMessage,
+  isOperation,
+  type OperationRecord,
+  type RunEnd,
+  type RunRecord,
+  type RunRestart,
+  type RunSuspension,
+} from '../model/records.js';
 import type { BlockedCode, RunStatus } from '../model/statuses.js';
 import { isEnded } from '../model/statuses.js';
-import type { ClaimQuery, CommitBatch, NewWorker, PruneQuery, RunFilter, Store } from './store.js';
+import { SUSPECT_FROM } from '../model/suspects.js';
+import type { Claim, ClaimQuery, CommitBatch, NewWorker, PruneQuery, RunFilter, Store, SuspectQuery } from './store.js';
 
 /**
  * A store in memory, for tests and for work that may be lost. Several engines of one process may share it, and it keeps its data when
@@ -25,6 +34,8 @@ export function memoryStore(given?: unknown): Store {
 interface StoredRun {
   readonly n: number;
   run: RunRecord;
+  /** The last outcome of an operation that it had at the last crash, if there was one. */
+  crashedAfter: number | undefined;
 }
 
 interface Worker {
@@ -53,6 +64,8 @@ class MemoryStore implements Store {
   readonly #workers = new Map<string, Worker>();
   readonly #orphans = new Set<StoredRun>();
   readonly #owned = new Map<string, Set<StoredRun>>();
+  /** The run on trial, and the worker that tries it. It may be over. */
+  #trial: { readonly runId: string; readonly workerId: string } | undefined;
   #opened = 0;
   /** Since the last look for changes somebody who shared this store has closed it. */
   #somebodyLeft = false;
@@ -102,36 +115,64 @@ class MemoryStore implements Store {
       const expired = worker.heartbeatMs < query.nowMs - worker.leaseMs;
       if (id === query.workerId || worker.status === 'DEAD' || (worker.locked && !expired)) continue;
       worker.status = 'DEAD';
+      this.#crashed(id);
       this.#releaseRuns(id);
       dead.push(id);
     }
     return dead;
   }
 
-  async claimRuns(query: ClaimQuery): Promise<{ claimed: RunRecord[]; blocked: RunRecord[] }> {
+  async claimRuns(query: ClaimQuery): Promise<Claim> {
     this.#checkOpen();
     this.#checkFence(query.workerId);
-    const known = (run: RunRecord): boolean => query.flows.some(({ flow, version }) => flow === run.flow && version === run.version);
     const unreadable = new Set(query.unreadable);
     let again = 0;
     const claimed: RunRecord[] = [];
     const blocked: RunRecord[] = [];
-    for (const stored of [...this.#orphans].sort((a, b) => a.n - b.n)) {
+    let suspects = false;
+    for (const stored of this.#claimable(unreadable)) {
       const { run } = stored;
-      const triedAgain = run.blockedCode === 'VALUE_UNREADABLE' && unreadable.has(run.id);
-      if (run.blockedCode !== null && run.blockedCode !== 'FLOW_NOT_REGISTERED' && !triedAgain) continue;
       if (run.status === 'SUSPENDED' && (run.wakeAt ?? Number.POSITIVE_INFINITY) > query.nowMs) continue;
-      if (triedAgain || known(run)) {
-        if (!triedAgain && claimed.length - again >= query.limit) continue;
-        if (triedAgain) again += 1;
-        this.#change(stored, { status: 'RUNNING', workerId: query.workerId, blockedCode: null, outcome: null, wakeAt: null });
-        claimed.push({ ...stored.run });
+      if (run.blockedCode === 'VALUE_UNREADABLE') {
+        claimed.push(this.#take(stored, query.workerId));
+        again += 1;
+      } else if (isKnown(run, query)) {
+        if (run.crashes >= SUSPECT_FROM) suspects = true;
+        else if (claimed.length - again < query.limit) claimed.push(this.#take(stored, query.workerId));
       } else if (run.status !== 'BLOCKED') {
         this.#change(stored, { status: 'BLOCKED', blockedCode: 'FLOW_NOT_REGISTERED', outcome: null, wakeAt: null });
         blocked.push({ ...stored.run });
       }
     }
-    return { claimed, blocked };
+    return { claimed, blocked, suspects };
+  }
+
+  async claimSuspect(query: SuspectQuery): Promise<RunRecord | undefined> {
+    this.#checkOpen();
+    this.#checkFence(query.workerId);
+    if (this.#trial !== undefined && this.#runs.get(this.#trial.runId)?.run.workerId === this.#trial.workerId) return undefined;
+    const [suspect] = this.#claimable()
+      .filter(({ run }) => isKnown(run, query) && run.crashes >= SUSPECT_FROM)
+      .sort((a, b) => a.run.crashes - b.run.crashes);
+    if (suspect === undefined) return undefined;
+    this.#trial = { runId: suspect.run.id, workerId: query.workerId };
+    return this.#take(suspect, query.workerId);
+  }
+
+  async endTrial({ workerId, runId }: { workerId: string; runId: string }): Promise<void> {
+    this.#checkOpen();
+    this.#checkFence(workerId);
+    if (this.#trial?.workerId === workerId && this.#trial.runId === runId) this.#trial = undefined;
+  }
+
+  async acquit({ workerId, runIds }: { workerId: string; runIds: readonly string[] }): Promise<void> {
+    this.#checkOpen();
+    this.#checkFence(workerId);
+    for (const id of runIds) {
+      const stored = this.#runs.get(id);
+      if (stored?.run.workerId === workerId) this.#clear(stored);
+    }
+    if (this.#trial?.workerId === workerId && runIds.includes(this.#trial.runId)) this.#trial = undefined;
   }
 
   async blockedRuns(code: BlockedCode): Promise<Pick<RunRecord, 'id' | 'flow' | 'version'>[]> {
@@ -254,6 +295,7 @@ class MemoryStore implements Store {
     const status = stored?.run.status;
     if (stored === undefined || status !== 'BLOCKED') return status;
     this.#change(stored, { status: 'PENDING', workerId: null, blockedCode: null, outcome: null, finishedAt: null });
+    this.#clear(stored);
     return status;
   }
 
@@ -299,7 +341,7 @@ class MemoryStore implements Store {
 
   #create(run: RunRecord): void {
     this.#created += 1;
-    const stored: StoredRun = { n: this.#created, run: { ...run } };
+    const stored: StoredRun = { n: this.#created, run: { ...run, crashes: 0 }, crashedAfter: undefined };
     this.#runs.set(run.id, stored);
     this.#file(stored);
   }
@@ -315,6 +357,7 @@ class MemoryStore implements Store {
     const stored = this.#runs.get(runId);
     if (stored === undefined) return;
     this.#change(stored, { input, seed, options });
+    this.#clear(stored);
     this.#journals.delete(runId);
     for (const entry of operations) this.#write(entry);
   }
@@ -340,6 +383,7 @@ class MemoryStore implements Store {
     const stored = this.#runs.get(runId);
     if (stored === undefined) return;
     this.#change(stored, { status: 'SUSPENDED', wakeAt, workerId: null });
+    this.#clear(stored);
     const ended = children.some((id) => isEnded(this.#runs.get(id)?.run.status ?? 'PENDING'));
     if (ended || [...this.#inbox.values()].some((message) => message.runId === runId)) this.#wake(runId);
   }
@@ -350,6 +394,47 @@ class MemoryStore implements Store {
     if (stored?.run.status !== 'SUSPENDED') return false;
     this.#change(stored, { status: 'PENDING', wakeAt: null });
     return true;
+  }
+
+  /** Those without an owner that a worker may take, oldest first. */
+  #claimable(unreadable: ReadonlySet<string> = new Set()): StoredRun[] {
+    const codes: readonly (BlockedCode | null)[] = [null, 'FLOW_NOT_REGISTERED'];
+    const claimable = [...this.#orphans].filter(
+      ({ run: { id, blockedCode } }) => codes.includes(blockedCode) || (blockedCode === 'VALUE_UNREADABLE' && unreadable.has(id)),
+    );
+    return claimable.sort((a, b) => a.n - b.n);
+  }
+
+  #take(stored: StoredRun, workerId: string): RunRecord {
+    this.#change(stored, { status: 'RUNNING', workerId, blockedCode: null, outcome: null, wakeAt: null });
+    return { ...stored.run };
+  }
+
+  /** A worker has died: against whom that counts. */
+  #crashed(workerId: string): void {
+    const tried = this.#trial?.workerId === workerId ? this.#runs.get(this.#trial.runId) : undefined;
+    if (this.#trial?.workerId === workerId) this.#trial = undefined;
+    if (tried?.run.workerId === workerId && this.#lastOutcome(tried.run.id) <= (tried.crashedAfter ?? 0)) this.#crash(tried);
+    else for (const stored of this.#owned.get(workerId) ?? []) this.#crash(stored);
+  }
+
+  #crash(stored: StoredRun): void {
+    const [before, last] = [stored.crashedAfter, this.#lastOutcome(stored.run.id)];
+    const crashes = before === undefined || last <= before ? stored.run.crashes + 1 : 0;
+    stored.crashedAfter = last;
+    stored.run = { ...stored.run, crashes };
+  }
+
+  /** No crash counts against the run any more. */
+  #clear(stored: StoredRun): void {
+    stored.crashedAfter = undefined;
+    stored.run = { ...stored.run, crashes: 0 };
+  }
+
+  #lastOutcome(runId: string): number {
+    let last = 0;
+    for (const entry of this.#journals.get(runId)?.values() ?? []) if (isOperation(entry)) last = Math.max(last, entry.seq ?? 0);
+    return last;
   }
 
   #releaseRuns(workerId: string): void {
@@ -377,6 +462,10 @@ class MemoryStore implements Store {
     if (owned === undefined) this.#owned.set(workerId, new Set([stored]));
     else owned.add(stored);
   }
+}
+
+function isKnown(run: RunRecord, { flows }: SuspectQuery): boolean {
+  return flows.some(({ flow, version }) => flow === run.flow && version === run.version);
 }
 
 /** What is read is the reader's own. */

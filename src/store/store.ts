@@ -42,6 +42,10 @@ export interface Store {
   /**
    * Marks dead every other worker whose lock can be taken, or whose heartbeat is older than its own lease; returns their ids.
    * Their runs can be claimed from then on.
+   *
+   * Such a death is a crash, and changes `crashes` of the run whose trial the worker had open; where that is none, or has recorded an outcome of an
+   * operation meanwhile, of each unfinished run that it owned. The first crash counts. A further one counts if the run has recorded no outcome of an
+   * operation since the one before; if it has, `crashes` is 0 again.
    */
   reapWorkers(query: { workerId: string; nowMs: number }): Promise<string[]>;
 
@@ -49,9 +53,22 @@ export interface Store {
    * Takes up to `limit` unfinished runs without a living owner whose flow and version are in `flows`, oldest first: they become `RUNNING` and
    * the worker's own. A run that is `BLOCKED` is taken only if its code is `FLOW_NOT_REGISTERED`, one that is `SUSPENDED` only if its `wakeAt` has come.
    * Beside them it takes those of `unreadable` that are `BLOCKED` with `VALUE_UNREADABLE`.
-   * Other such orphans become `BLOCKED` with that code; `blocked` has those that were not so before. Fenced.
+   * Other such orphans become `BLOCKED` with that code; `blocked` has those that were not so before. Suspects, against
+   * which at least two crashes count, are not taken but for those of `unreadable`; `suspects` tells whether any could be. Fenced.
    */
-  claimRuns(query: ClaimQuery): Promise<{ claimed: RunRecord[]; blocked: RunRecord[] }>;
+  claimRuns(query: ClaimQuery): Promise<Claim>;
+
+  /**
+   * Takes the suspect that `claimRuns` could take but for that, with the fewest crashes, the oldest of these, and opens its trial. Returns nothing where
+   * there is none, or while a trial is open in the store: as long as the living worker that opened it owns the run, unless it has ended it. Fenced.
+   */
+  claimSuspect(query: SuspectQuery): Promise<RunRecord | undefined>;
+
+  /** Ends the worker's trial of a run, which leaves its `crashes` as they are. Fenced. */
+  endTrial(trial: { workerId: string; runId: string }): Promise<void>;
+
+  /** Sets `crashes` of these runs of the worker back to 0, and ends the trial of any of them. Fenced. */
+  acquit(acquittal: { workerId: string; runIds: readonly string[] }): Promise<void>;
 
   /** Runs that are `BLOCKED` with this code. */
   blockedRuns(code: BlockedCode): Promise<Pick<RunRecord, 'id' | 'flow' | 'version'>[]>;
@@ -96,7 +113,7 @@ export interface Store {
    */
   prune(query: PruneQuery): Promise<number>;
 
-  /** Makes a `BLOCKED` run `PENDING` without an owner; returns the status it had, `undefined` for an unknown id; other statuses stay. */
+  /** Makes a `BLOCKED` run `PENDING` without an owner, with 0 `crashes`; returns the status it had, `undefined` for an unknown id; other statuses stay. */
   unblock(runId: string): Promise<RunStatus | undefined>;
 
   /** Whether somebody else may have written since the last call of this method. Cheap: a worker asks several times a second. */
@@ -128,14 +145,26 @@ export interface OpenOptions {
 }
 
 /** Which runs a worker takes. */
-export interface ClaimQuery {
-  readonly workerId: string;
+export interface ClaimQuery extends SuspectQuery {
   readonly nowMs: number;
-  /** What the worker can execute. */
-  readonly flows: readonly { readonly flow: string; readonly version: number }[];
   readonly limit: number;
   /** Ids of runs that could not be read, and are to be tried again; left out where there are none. */
   readonly unreadable?: readonly string[];
+}
+
+/** Which suspects a worker may try. */
+export interface SuspectQuery {
+  readonly workerId: string;
+  /** What the worker can execute. */
+  readonly flows: readonly { readonly flow: string; readonly version: number }[];
+}
+
+/** What a worker has taken. */
+export interface Claim {
+  readonly claimed: RunRecord[];
+  readonly blocked: RunRecord[];
+  /** Whether there are suspects that it may try. */
+  readonly suspects: boolean;
 }
 
 /** Which runs are deleted: one of the two conditions is enough; `null`: it is not asked for. */
@@ -154,9 +183,9 @@ export interface CommitBatch {
   readonly creates: readonly RunRecord[];
   /** Inserted, or overwriting the entry of the same run and id. An entry without `seq` never overwrites one with. */
   readonly operations: readonly OperationRecord[];
-  /** Runs of this worker that begin anew: what they have in their journals by then is dropped. */
+  /** Runs of this worker that begin anew: what they have in their journals by then is dropped, and their `crashes` are 0. */
   readonly restarts: readonly RunRestart[];
-  /** Runs of this worker that become `SUSPENDED` without an owner; `PENDING` at once when something lies in their inbox, or a run they wait for has ended. */
+  /** Runs of this worker that become `SUSPENDED` without an owner, with 0 `crashes`; `PENDING` at once when something lies in their inbox, or a run they wait for has ended. */
   readonly suspends: readonly RunSuspension[];
   /** Ends, and blockings: the run loses its owner; an ended run loses its inbox, and a parent of it that is `SUSPENDED` becomes `PENDING`. */
   readonly ends: readonly RunEnd[];

@@ -6,7 +6,7 @@ import type { OperationRecord, RunRecord } from '../model/records.js';
 const FORMAT = 1;
 
 /** The first entry of a journal: the run itself, with its input, and its end when it has one. */
-export interface RunEntry extends Omit<RunRecord, 'workerId' | 'wakeAt'> {
+export interface RunEntry extends Omit<RunRecord, 'workerId' | 'wakeAt' | 'crashes'> {
   readonly kind: 'run';
   readonly format: typeof FORMAT;
 }
@@ -15,7 +15,10 @@ export interface RunEntry extends Omit<RunRecord, 'workerId' | 'wakeAt'> {
 export type RunJournal = readonly [RunEntry, ...OperationRecord[]];
 
 /** The journal of a run, of a store's records. */
-export function runJournal({ workerId: _owner, wakeAt: _when, ...run }: RunRecord, operations: readonly OperationRecord[]): RunJournal {
+export function runJournal(
+  { workerId: _owner, wakeAt: _when, crashes: _crashes, ...run }: RunRecord,
+  operations: readonly OperationRecord[],
+): RunJournal {
   return [{ kind: 'run', format: FORMAT, ...run }, ...operations];
 }
 
@@ -37,7 +40,10 @@ export function readJournal(caller: string, journal: readonly unknown[]): Record
     if (missing !== undefined) throw notAJournal(caller, `"${missing}" of entry ${index} is not a text`);
   }
   const { kind: _kind, format: _format, ...run } = first;
-  return { run: { ...run, workerId: null, wakeAt: null } as unknown as RunRecord, operations: operations as unknown as OperationRecord[] };
+  return {
+    run: { ...run, workerId: null, wakeAt: null, crashes: 0 } as unknown as RunRecord,
+    operations: operations as unknown as OperationRecord[],
+  };
 }
 
 function notAJournal(caller: string, why: string): UsageError {

@@ -2,6 +2,7 @@ import { batches } from './store-conformance/batches.js';
 import type { StoreCase } from './store-conformance/case.js';
 import { claiming } from './store-conformance/claiming.js';
 import { copies } from './store-conformance/copies.js';
+import { crashes } from './store-conformance/crashes.js';
 import { creation } from './store-conformance/creation.js';
 import { inbox } from './store-conformance/inbox.js';
 import { journal } from './store-conformance/journal.js';
@@ -34,6 +35,7 @@ export const storeConformance: readonly StoreCase[] = [
   ...ownership,
   ...inbox,
   ...claiming,
+  ...crashes,
   ...suspending,
   ...restarting,
   ...pruning,

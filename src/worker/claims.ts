@@ -2,31 +2,42 @@ import type { Clock } from '../clock/clock.js';
 import type { GroupCommit } from '../journal/group-commit.js';
 import type { ReplayMode } from '../journal/journal.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
-import type { Store } from '../store/store.js';
+import type { Resting } from '../runtime/host.js';
+import type { Claim, Store } from '../store/store.js';
 import type { Alarms } from './alarms.js';
 import { SecondTries } from './second-tries.js';
 import type { StoreFailures, Streak } from './store-failures.js';
+import { Trials } from './trials.js';
 import type { FlowSource } from './worker-options.js';
 
 /** Runs that are claimed in one transaction. */
 const CLAIM_LIMIT = 500;
 
 interface ClaimsOptions {
-  readonly store: Pick<Store, 'blockedRuns' | 'claimRuns' | 'getRuns' | 'loadJournal' | 'listRuns'>;
-  readonly clock: Pick<Clock, 'setTimer' | 'now'>;
+  readonly store: Pick<
+    Store,
+    'blockedRuns' | 'claimRuns' | 'claimSuspect' | 'endTrial' | 'acquit' | 'getRuns' | 'loadJournal' | 'listRuns'
+  >;
+  readonly clock: Clock;
   readonly flows: FlowSource;
   readonly group: Pick<GroupCommit, 'settled'>;
   readonly alarms: Pick<Alarms, 'hold' | 'release'>;
+  /** A run against which so many crashes count is not begun. */
+  readonly maxRecoveries: number;
   /** Who claims, by now. */
   workerId(): string;
   /** Whether runs may be claimed. */
   may(): boolean;
+  /** A run that is in memory. */
+  resident(runId: string): Resting | undefined;
   /** Whether this worker knows what becomes of a run: it is in memory, or is about to leave it. */
   knows(runId: string): boolean;
   /** Executes a run from where its journal ends. */
   begin(record: RunRecord, loaded: readonly OperationRecord[], mode?: ReplayMode): void;
   /** Something may lie in the inboxes of runs that have just begun. */
   readInbox(): Promise<void>;
+  /** The run is not to be begun: its process has ended too often by it. */
+  refuse(record: RunRecord, loaded: readonly OperationRecord[]): void;
   /** No flow for this run is registered anywhere. */
   unregistered(record: RunRecord): void;
   /** Runs were claimed. */
@@ -54,6 +65,8 @@ interface Unread {
  *   K3  A claim that fails is made again. It may be durable all the same: then the worker looks for runs that it owns and knows nothing of.
  */
 export class Claims {
+  /** Which of those that were claimed ends the process, if any does. */
+  readonly trials: Trials;
   readonly #options: ClaimsOptions;
   readonly #streak: Streak;
   readonly #catchingUp = new Set<string>();
@@ -67,6 +80,7 @@ export class Claims {
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
+    this.trials = new Trials({ ...options, claim: () => void this.claim() });
     this.#streak = options.failures.streak('the claim of runs');
     this.#secondTries = new SecondTries(options.store);
   }
@@ -105,7 +119,8 @@ export class Claims {
 
   /** The run has come to where it was, or has left. */
   caughtUp(runId: string): void {
-    if (this.#catchingUp.delete(runId) && this.#catchingUp.size === 0) this.#options.alarms.release();
+    this.#awaitNoLonger(runId);
+    this.trials.arrived(runId);
   }
 
   /** All runs have left this process. */
@@ -115,47 +130,55 @@ export class Claims {
     this.#doubtful = false;
     this.#unread.clear();
     this.#secondTries.forget();
+    this.trials.allLeft();
     this.#catchingUp.clear();
     this.#options.alarms.release();
+  }
+
+  #awaitNoLonger(runId: string): void {
+    if (this.#catchingUp.delete(runId) && this.#catchingUp.size === 0) this.#options.alarms.release();
   }
 
   async #claimAll(): Promise<void> {
     const { may, unregistered, claimedSome } = this.#options;
     this.#again = false;
     let any = false;
-    let full: boolean;
+    let claim: Claim;
     do {
-      const { claimed, blocked } = await this.#claimSome();
-      for (const record of blocked) unregistered(record);
-      any ||= claimed.length > 0;
-      full = claimed.length >= CLAIM_LIMIT;
+      claim = await this.#claimSome();
+      for (const record of claim.blocked) unregistered(record);
+      any ||= claim.claimed.length > 0;
       if (this.#unread.size > 0) await this.#beginUnread();
-    } while (full && may());
+    } while (claim.claimed.length >= CLAIM_LIMIT && may());
     if (any) await claimedSome();
+    if (may()) await this.#tryNext(claim.suspects);
   }
 
-  async #claimSome(): ReturnType<Store['claimRuns']> {
+  async #tryNext(suspects: boolean): Promise<void> {
+    this.#doubtful = true;
+    const suspect = await this.trials.next(suspects);
+    this.#doubtful = false;
+    if (suspect === undefined) return;
+    this.#claimed(suspect);
+    await this.#beginUnread();
+  }
+
+  async #claimSome(): Promise<Claim> {
     const { store, clock, flows, workerId } = this.#options;
     const owner = workerId();
     const known = flows.all();
     const unreadable = await this.#secondTries.next(known, CLAIM_LIMIT);
     const doubtful = this.#doubtful;
     this.#doubtful = true;
-    const { claimed, blocked } = await store.claimRuns({
-      workerId: owner,
-      nowMs: clock.now(),
-      flows: known,
-      limit: CLAIM_LIMIT,
-      unreadable,
-    });
-    const all = doubtful ? await this.#ownedUnknown(owner) : claimed;
+    const claim = await store.claimRuns({ workerId: owner, nowMs: clock.now(), flows: known, limit: CLAIM_LIMIT, unreadable });
+    const all = doubtful ? await this.#ownedUnknown(owner) : claim.claimed;
     this.#doubtful = false;
     // What was claimed for a worker that is lost is claimed again.
-    if (workerId() === owner) {
-      for (const record of all) this.#claimed(record);
-      await this.#secondTries.tried(unreadable, all);
-    }
-    return { claimed, blocked };
+    if (workerId() !== owner) return claim;
+    this.trials.claimed(all, claim.suspects);
+    for (const record of all) this.#claimed(record);
+    await this.#secondTries.tried(unreadable, all);
+    return claim;
   }
 
   #claimed(record: RunRecord): void {
@@ -179,7 +202,7 @@ export class Claims {
         await this.#beginOne(unread);
       } catch (error) {
         failure ??= { error };
-        this.caughtUp(unread.record.id);
+        this.#awaitNoLonger(unread.record.id);
       }
     }
     await this.#options.readInbox();
@@ -187,14 +210,15 @@ export class Claims {
   }
 
   async #beginOne(unread: Unread): Promise<void> {
-    const { store, begin } = this.#options;
+    const { store, maxRecoveries, begin, refuse } = this.#options;
     const { record, mode, after } = unread;
     await after;
     const loaded = await store.loadJournal(record.id);
     // Its worker may have been lost meanwhile.
     if (this.#unread.get(record.id) !== unread) return;
     this.#unread.delete(record.id);
-    begin(record, loaded, mode);
+    if (record.crashes >= maxRecoveries) refuse(record, loaded);
+    else begin(record, loaded, mode);
   }
 
   #failed(error: unknown): void {

@@ -24,6 +24,8 @@ export interface WorkerOptions {
   readonly leaks: LeakPolicy;
   readonly nonDurableAwait: NonDurableAwaitPolicy;
   readonly leaseMs: number;
+  /** A run against which so many crashes count is not begun. */
+  readonly maxRecoveries: number;
   readonly residents: ResidentLimits;
   /** Done now and then, and again soon when it returns that more is left. */
   readonly tidy?: (() => Promise<boolean>) | undefined;

@@ -3,7 +3,7 @@ import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
 import { CancelledError } from '../errors/errors.js';
 import { GroupCommit } from '../journal/group-commit.js';
-import { Journal, type ReplayMode } from '../journal/journal.js';
+import type { ReplayMode } from '../journal/journal.js';
 import type { Logger } from '../model/logger.js';
 import type { InboxMessage, OperationRecord, RunRecord, RunRestart } from '../model/records.js';
 import type { LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
@@ -16,6 +16,7 @@ import type { RetryStrategy } from '../runtime/retry-strategy.js';
 import { Run } from '../runtime/run.js';
 import type { Store } from '../store/store.js';
 import { Alarms } from './alarms.js';
+import { refuseToBegin, tellUnregistered } from './blocking.js';
 import { Claims } from './claims.js';
 import { Following } from './following.js';
 import type { Gateway } from './gateway.js';
@@ -128,12 +129,19 @@ export class Worker implements RunHost, Gateway {
       flows: this.#flows,
       group: this.group,
       alarms: this.#alarms,
+      maxRecoveries: options.maxRecoveries,
       workerId: () => this.#id,
       may: () => this.#state === 'working',
+      resident: (runId) => {
+        const resident = this.#residents.get(runId);
+        return resident instanceof Run ? resident : undefined;
+      },
       knows: (runId) => this.#residents.has(runId) || this.#leaving.has(runId),
       begin: (record, loaded, mode) => this.begin(record, loaded, mode),
       readInbox: () => this.#inbox.read(),
-      unregistered: (record) => this.#reportUnregistered(record),
+      refuse: (record, loaded) =>
+        refuseToBegin(this, { record, journal: loaded, definition: this.#flows.find(record.flow, record.version) }),
+      unregistered: (record) => tellUnregistered(this, record),
       // Who was woken before its time needs no timer any more.
       claimedSome: async () => (this.#wakeups.any ? this.#wakeups.renew() : undefined),
       failures: this.failures,
@@ -279,7 +287,7 @@ export class Worker implements RunHost, Gateway {
     const run = new Run({
       record,
       definition,
-      outcomes: new Journal(record, loaded ?? [], { mode }),
+      outcomes: this.#claims.trials.journal(record, loaded ?? [], { mode }),
       recovered: loaded !== undefined,
       host: this,
     });
@@ -335,6 +343,7 @@ export class Worker implements RunHost, Gateway {
   continueAsNew(record: RunRecord, { runId, operations, ...change }: RunRestart): void {
     this.group.restart({ runId, operations, ...change }, () => {
       this.#residents.delete(runId);
+      this.#claims.trials.recorded(runId);
       this.begin({ ...record, ...change }, operations);
       this.checkInbox();
     });
@@ -349,8 +358,8 @@ export class Worker implements RunHost, Gateway {
 
   /** The run has ended or is blocked, durably: it is resident no longer. Returns whether anybody waits for its end. */
   #dismiss(runId: string): IsAwaited {
-    this.caughtUp(runId);
     this.#residents.delete(runId);
+    this.caughtUp(runId);
     const awaited = this.#following.ended(runId);
     this.#residency.left();
     // Its end may have woken its parent.
@@ -398,17 +407,6 @@ export class Worker implements RunHost, Gateway {
     this.#id = id;
     this.#state = 'working';
     this.group.resume(id);
-  }
-
-  #reportUnregistered({ id: runId, flow, version }: RunRecord): void {
-    const message = `run ${runId} waits: no flow "${flow}" version ${version} is registered in this process; it goes on as soon as one is, here or in another process on this store`;
-    this.logger.warn(message, { runId, flow });
-    this.events.emit('run:blocked', {
-      runId,
-      flow,
-      code: 'FLOW_NOT_REGISTERED',
-      error: { name: 'UsageError', message, code: 'FLOW_NOT_REGISTERED' },
-    });
   }
 
   async #look(): Promise<void> {

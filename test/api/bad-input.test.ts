@@ -140,6 +140,10 @@ describe('open()', () => {
       'a size as text': { maxValueBytes: '4MiB' },
       'a lease of 0': { leaseMs: 0 },
       'a lease as text': { leaseMs: '30s' },
+      'no recovery': { maxRecoveries: 0 },
+      'a part of a recovery': { maxRecoveries: 1.5 },
+      'recoveries without end': { maxRecoveries: Number.POSITIVE_INFINITY },
+      'recoveries as text': { maxRecoveries: '10' },
       'default as text': { default: 'yes' },
     }),
   ] as [string, unknown][])('refuses %s', async (_what, options) =>

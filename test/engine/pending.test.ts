@@ -393,6 +393,11 @@ describe('a run that nobody executes', () => {
     expect(shown(details.pending)).toStrictEqual(['0 action: attempt 1, when the run goes on']);
   });
 
+  test('waits to be tried by itself', async () => {
+    const details = await changed(() => hang(), { status: 'PENDING', workerId: null, crashes: 2 });
+    expect(details.waitsFor).toBe('its turn to be tried by itself, since its process has ended 2 times while it was under way');
+  });
+
   test('waits for a process that knows its flow', async () => {
     const change = { status: 'BLOCKED', blockedCode: 'FLOW_NOT_REGISTERED', flow: 'late', version: 4, workerId: null } as const;
     const details = await changed(() => sleep('1h'), change);

@@ -1,14 +1,15 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { type Store, sqliteStore } from 'perdure';
+import { sqliteStore } from 'perdure';
 import { onTestFinished } from 'vitest';
 import { expectWellFormed, type History } from '../crash/well-formed.js';
 import type { Task } from './child.js';
+import { standStill } from './stand-still.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CHILD = fileURLToPath(new URL('child.ts', import.meta.url));
@@ -128,18 +129,7 @@ export class EngineProcess {
 
   /** Makes it stand still, at a moment at which it is not writing: the whole store would stand still with it. */
   async stop(place: Place): Promise<void> {
-    const store = sqliteStore(place.store, { busyTimeoutMs: 1 });
-    await store.open();
-    try {
-      for (;;) {
-        this.#process.kill('SIGSTOP');
-        while (!this.#stands()) await new Promise((resolve) => setImmediate(resolve));
-        if (await canBeWritten(store)) return;
-        this.resume();
-      }
-    } finally {
-      await store.close();
-    }
+    await standStill(this.#process, place.store);
   }
 
   resume(): void {
@@ -159,23 +149,8 @@ export class EngineProcess {
     return this.#process.exitCode;
   }
 
-  #stands(): boolean {
-    // It fails, and so does the test, when the process is gone.
-    return execFileSync('ps', ['-o', 'state=', '-p', String(this.pid)], { encoding: 'utf8' }).startsWith('T');
-  }
-
   #wake(): void {
     for (const waiting of this.#waiting) waiting();
     this.#waiting.clear();
-  }
-}
-
-async function canBeWritten(store: Store): Promise<boolean> {
-  try {
-    await store.send({ id: 0, runId: 'nobody', kind: 'cancel', payload: '{}' });
-    return true;
-  } catch (error) {
-    if ((error as { code?: string }).code !== 'STORE_BUSY') throw error;
-    return false;
   }
 }

@@ -355,5 +355,6 @@ const BLANK = {
   blockedCode: null,
   createdAt: 0,
   finishedAt: null,
+  crashes: 0,
   wakeAt: null,
 } as const;

@@ -174,7 +174,7 @@ test.each([
   },
 );
 
-test('a random flow takes the way of its journal when its worker is taken for dead', { timeout: 120_000 }, async () => {
+test('a random flow takes the way of its journal when its worker is fenced again and again', { timeout: 120_000 }, async () => {
   const property = fc.asyncProperty(unchanging, fc.integer({ min: 1, max: 12 }), async (program, fencedAt) => {
     const recorder = new TimedRecorder();
     const unobserve = observe(recorder);
@@ -182,7 +182,7 @@ test('a random flow takes the way of its journal when its worker is taken for de
     const watched = watchedStore(slowStore(store, fencedAt % 3), {
       after: (number, batch) => {
         recorder.committed(batch);
-        if (number % fencedAt === 0 && number < 50) void store.reapWorkers({ workerId: 'nobody', nowMs: Number.POSITIVE_INFINITY });
+        if (number % fencedAt === 0 && number < 50) void store.retireWorker(batch.workerId);
       },
     });
     const engine = await open({ store: watched, default: false, logger: SILENT, leaks: 'ignore', nonDurableAwait: 'error' });

@@ -30,6 +30,7 @@ async function leftBehind(...runs: readonly { flow: string; version?: number }[]
       blockedCode: null,
       createdAt: 1,
       finishedAt: null,
+      crashes: 0,
       wakeAt: null,
     }),
   );

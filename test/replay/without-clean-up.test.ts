@@ -106,6 +106,7 @@ function snapshotsOf(name: keyof typeof FLOWS): readonly Snapshot[] {
       blockedCode: null,
       createdAt: 1,
       finishedAt: ended ? 99 : null,
+      crashes: 0,
       wakeAt: null,
     };
     return { run, operations: operations.map((row) => recordOf(name, row)) };

@@ -135,7 +135,7 @@ const BROKEN: readonly Broken[] = [
         ),
         {
           heartbeat: (workerId, nowMs) => store.heartbeat(workerId, nowMs).catch(() => undefined),
-          claimRuns: (query) => store.claimRuns(query).catch(() => ({ claimed: [], blocked: [] })),
+          claimRuns: (query) => store.claimRuns(query).catch(() => ({ claimed: [], blocked: [], suspects: false })),
         },
       ),
     foundBy: [
@@ -145,6 +145,49 @@ const BROKEN: readonly Broken[] = [
       'fence and ownership: a worker marked dead cannot write any more (S3)',
       'fence and ownership: a retired worker is fenced, and not reaped',
     ],
+  },
+  {
+    what: 'lets every worker have a trial of its own',
+    breakStore: (store) => {
+      const trials = new Map<string, string>();
+      return instead(store, {
+        claimSuspect: async ({ workerId, flows }) => {
+          const suspect = await store.claimSuspect({ workerId, flows });
+          if (suspect !== undefined || trials.has(workerId)) return suspect;
+          const { claimed } = await store.claimRuns({ workerId, flows, nowMs: 0, limit: 1 });
+          trials.set(workerId, claimed[0]?.id ?? '');
+          return claimed[0] ?? (await store.getRuns(['b']))[0];
+        },
+      });
+    },
+    foundBy: ['crashes and trials: a suspect is claimed by itself, and its trial is the only one in the store'],
+  },
+  {
+    what: 'never ends a trial by time',
+    breakStore: (store) => instead(store, { endTrial: async () => {} }),
+    foundBy: [
+      'crashes and trials: a trial that ends by time leaves the count as it is, and lets the next one begin',
+      'crashes and trials: trials are fenced',
+    ],
+  },
+  {
+    what: 'lets counts stand when runs are acquitted',
+    breakStore: (store) =>
+      instead(store, {
+        acquit: async ({ workerId, runIds }) => void (await Promise.all(runIds.map((runId) => store.endTrial({ workerId, runId })))),
+      }),
+    foundBy: ['crashes and trials: a trial that is acquitted lets the next one begin, and nothing count any more'],
+  },
+  {
+    what: 'takes a retirement for a crash',
+    breakStore: (store) =>
+      instead(store, {
+        retireWorker: async (workerId) => {
+          const dead = await store.reapWorkers({ workerId: 'nobody', nowMs: Number.POSITIVE_INFINITY });
+          if (!dead.includes(workerId)) await store.retireWorker(workerId);
+        },
+      }),
+    foundBy: ['crashes and trials: a worker that retires leaves nothing to count'],
   },
   {
     what: 'lets a second creation of an id win',
@@ -369,8 +412,8 @@ const BROKEN: readonly Broken[] = [
     breakStore: (store) =>
       instead(store, {
         claimRuns: async (query) => {
-          const { claimed, blocked } = await store.claimRuns(query);
-          return { claimed: claimed.map((run) => ({ ...run, wakeAt: query.nowMs })), blocked };
+          const { claimed, ...claim } = await store.claimRuns(query);
+          return { ...claim, claimed: claimed.map((run) => ({ ...run, wakeAt: query.nowMs })) };
         },
       }),
     foundBy: ['waking: what a claim of a sleeper returns is what is stored, with its journal'],

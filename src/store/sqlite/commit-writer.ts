@@ -5,7 +5,7 @@ import { BulkStatement } from './bulk-statement.js';
 import type { Connection } from './connection.js';
 import { checkFence } from './fence.js';
 import type { Inbox } from './inbox.js';
-import { END_FIELDS, OPERATION_COLUMNS, OPERATION_FIELDS, RUN_COLUMNS, RUN_FIELDS, runOf } from './rows.js';
+import { END_FIELDS, OPERATION_COLUMNS, OPERATION_FIELDS, RUN_COLUMNS, RUN_FIELDS, runOf, SELECTED_COLUMNS } from './rows.js';
 import { ASLEEP, AWAKE, WOKEN } from './schema.js';
 
 /** A connection that has made so many commits will make more: room in the log pays. */
@@ -26,11 +26,11 @@ const WRITE_OPERATIONS = (rows: string): string =>
 const WRITE_ONE_OPERATION = (fence: string): string => `INSERT INTO perdure_operations (${OPERATION_COLUMNS.join(', ')})
    SELECT ${OPERATION_COLUMNS.map(() => '?').join(', ')} WHERE EXISTS (${fence}) ${OVERWRITE}`;
 
-const RESTART_RUN = `UPDATE perdure_runs SET input = ?, seed = ?, options = ? WHERE id = ? AND worker_id = ? AND ${AWAKE}`;
+const RESTART_RUN = `UPDATE perdure_runs SET input = ?, seed = ?, options = ?, recoveries = NULL WHERE id = ? AND worker_id = ? AND ${AWAKE}`;
 
 /** The plus keeps SQLite from comparing all that the worker owns with all that is given: each run is found by its id. */
 const SUSPEND_RUNS = `UPDATE perdure_runs
-   SET status = 'SUSPENDED', worker_id = NULL, wake_at = json_extract(given.value, '$.wakeAt')
+   SET status = 'SUSPENDED', worker_id = NULL, recoveries = NULL, wake_at = json_extract(given.value, '$.wakeAt')
    FROM json_each(?) AS given
    WHERE perdure_runs.id = json_extract(given.value, '$.runId') AND +perdure_runs.worker_id = ? AND perdure_runs.${AWAKE}`;
 const WAKE_CALLED = `UPDATE perdure_runs SET ${WOKEN}
@@ -113,7 +113,7 @@ export class CommitWriter {
   #taken(creates: readonly RunRecord[], created: number): RunRecord[] {
     const last = this.#connection.statement('SELECT max(n) AS last FROM perdure_runs').all([])[0]?.['last'] as number;
     const rows = this.#connection
-      .statement(`SELECT n, ${RUN_COLUMNS.join(', ')} FROM perdure_runs WHERE id IN (SELECT value FROM json_each(?))`)
+      .statement(`SELECT n, ${SELECTED_COLUMNS.join(', ')} FROM perdure_runs WHERE id IN (SELECT value FROM json_each(?))`)
       .all([JSON.stringify(creates.map((run) => run.id))]);
     const stored = new Map(rows.map((row) => [row['id'] as string, row]));
     const taken: RunRecord[] = [];

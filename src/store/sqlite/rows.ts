@@ -1,7 +1,7 @@
 import type { InboxMessage, OperationRecord, RunEnd, RunRecord } from '../../model/records.js';
 import type { SqlRow } from './driver.js';
 
-/** What each column of a run holds. */
+/** What each column of a run holds that is written with its creation. */
 const RUN: Readonly<Record<string, keyof RunRecord>> = {
   id: 'id',
   flow: 'flow',
@@ -40,6 +40,10 @@ const OPERATION: Readonly<Record<string, keyof OperationRecord>> = {
 };
 
 export const RUN_COLUMNS: readonly string[] = Object.keys(RUN);
+/** How many crashes count against a run. What cannot be read counts as none: it is to harm no other run. */
+export const CRASHES = `coalesce(CASE WHEN json_valid(recoveries) THEN json_extract(recoveries, '$.count') END, 0)`;
+/** What is read of a run. */
+export const SELECTED_COLUMNS: readonly string[] = [...RUN_COLUMNS, `${CRASHES} AS crashes`];
 /** In the order of {@link RUN_COLUMNS}. */
 export const RUN_FIELDS: readonly (keyof RunRecord)[] = Object.values(RUN);
 
@@ -50,7 +54,7 @@ export const OPERATION_FIELDS: readonly (keyof OperationRecord)[] = Object.value
 /** What is written of an end. */
 export const END_FIELDS: readonly (keyof RunEnd)[] = ['runId', 'status', 'outcome', 'blockedCode', 'finishedAt'];
 
-/** The run in a row of {@link RUN_COLUMNS}. The database holds what a commit wrote, so the types are taken on trust. */
+/** The run in a row of {@link SELECTED_COLUMNS}. The database holds what a commit wrote, so the types are taken on trust. */
 export function runOf(row: SqlRow): RunRecord {
   return {
     id: row['id'] as string,
@@ -68,6 +72,7 @@ export function runOf(row: SqlRow): RunRecord {
     blockedCode: row['blocked_code'] as RunRecord['blockedCode'],
     createdAt: row['created_at'] as number,
     finishedAt: row['finished_at'] as number | null,
+    crashes: row['crashes'] as number,
     wakeAt: row['wake_at'] as number | null,
   };
 }

@@ -1,18 +1,20 @@
 import type { OperationRecord, RunRecord } from '../../model/records.js';
 import type { BlockedCode, RunStatus } from '../../model/statuses.js';
 import { isEnded } from '../../model/statuses.js';
-import type { ClaimQuery, RunFilter } from '../store.js';
+import type { Claim, ClaimQuery, RunFilter, SuspectQuery } from '../store.js';
 import type { Connection } from './connection.js';
 import type { SqlRow, SqlValue } from './driver.js';
 import { checkFence } from './fence.js';
-import { OPERATION_COLUMNS, operationOf, RUN_COLUMNS, runOf } from './rows.js';
+import { OPERATION_COLUMNS, operationOf, runOf, SELECTED_COLUMNS } from './rows.js';
 import { ASLEEP, AWAKE, WOKEN } from './schema.js';
+import { SUSPECTED, type Suspects } from './suspects.js';
 
-const SELECT_RUNS = `SELECT ${RUN_COLUMNS.join(', ')} FROM perdure_runs`;
+const SELECT_RUNS = `SELECT ${SELECTED_COLUMNS.join(', ')} FROM perdure_runs`;
 const FLOWS = `(SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))`;
 /** Runs that are awake and without an owner: an unfinished run that has one has a living one (SW1). */
 const ORPHANS = `worker_id IS NULL AND ${AWAKE}`;
-const CLAIMABLE = `${ORPHANS} AND (status <> 'BLOCKED' OR blocked_code = 'FLOW_NOT_REGISTERED') AND (flow, version) IN ${FLOWS}`;
+const ADOPTABLE = `${ORPHANS} AND (status <> 'BLOCKED' OR blocked_code = 'FLOW_NOT_REGISTERED') AND (flow, version) IN ${FLOWS}`;
+const CLAIMABLE = `${ADOPTABLE} AND NOT (${SUSPECTED})`;
 const HOMELESS = `${ORPHANS} AND status <> 'BLOCKED' AND (flow, version) NOT IN ${FLOWS}`;
 
 const UNREADABLE = `id IN (SELECT value FROM json_each(?)) AND status = 'BLOCKED' AND blocked_code = 'VALUE_UNREADABLE'`;
@@ -22,27 +24,30 @@ const DUE = `${ASLEEP} AND wake_at <= ?`;
 /** Reading runs and journals, and moving runs between owners. */
 export class RunTable {
   readonly #connection: Connection;
+  readonly #suspects: Suspects;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, suspects: Suspects) {
     this.#connection = connection;
+    this.#suspects = suspects;
   }
 
   /** Looks first, without the write lock: a worker asks often, and there is seldom anything. */
-  claim(query: ClaimQuery): { claimed: RunRecord[]; blocked: RunRecord[] } {
-    const flows = JSON.stringify(query.flows.map(({ flow, version }) => [flow, version]));
+  claim(query: ClaimQuery): Claim {
+    const flows = flowsOf(query);
     const { unreadable = [] } = query;
-    if (!this.#anyToClaim(query, flows) && !this.#anyUnreadable(unreadable)) return { claimed: [], blocked: [] };
+    const { any, suspects } = this.#anyToClaim(query, flows);
+    if (!any && !this.#anyUnreadable(unreadable)) return { claimed: [], blocked: [], suspects };
     return this.#connection.transaction('claim runs', () => {
       checkFence(this.#connection, query.workerId);
       this.#connection.statement(`UPDATE perdure_runs SET ${WOKEN} WHERE ${DUE}`).run([query.nowMs]);
-      const blocked = this.#rows(`SELECT n, ${RUN_COLUMNS.join(', ')} FROM perdure_runs WHERE ${HOMELESS} ORDER BY n`, [flows]);
+      const blocked = this.#rows(`SELECT n, ${SELECTED_COLUMNS.join(', ')} FROM perdure_runs WHERE ${HOMELESS} ORDER BY n`, [flows]);
       this.#update(`status = 'BLOCKED', blocked_code = 'FLOW_NOT_REGISTERED', outcome = NULL`, [], blocked);
-      const claimed = this.#rows(`SELECT n, ${RUN_COLUMNS.join(', ')} FROM perdure_runs WHERE ${CLAIMABLE} ORDER BY n LIMIT ?`, [
+      const claimed = this.#rows(`SELECT n, ${SELECTED_COLUMNS.join(', ')} FROM perdure_runs WHERE ${CLAIMABLE} ORDER BY n LIMIT ?`, [
         flows,
         query.limit,
       ]);
       if (unreadable.length > 0) {
-        const again = `SELECT n, ${RUN_COLUMNS.join(', ')} FROM perdure_runs WHERE ${UNREADABLE} ORDER BY n`;
+        const again = `SELECT n, ${SELECTED_COLUMNS.join(', ')} FROM perdure_runs WHERE ${UNREADABLE} ORDER BY n`;
         claimed.push(...this.#rows(again, [JSON.stringify(unreadable)]));
       }
       this.#update(`status = 'RUNNING', worker_id = ?, blocked_code = NULL, outcome = NULL`, [query.workerId], claimed);
@@ -50,6 +55,7 @@ export class RunTable {
       return {
         claimed: claimed.map((row) => ({ ...runOf(row), status: 'RUNNING', workerId, blockedCode: null, outcome: null })),
         blocked: blocked.map((row) => ({ ...runOf(row), status: 'BLOCKED', blockedCode: 'FLOW_NOT_REGISTERED', outcome: null })),
+        suspects,
       };
     });
   }
@@ -59,6 +65,10 @@ export class RunTable {
       code,
     ]);
     return rows.map((row) => ({ id: row['id'] as string, flow: row['flow'] as string, version: row['version'] as number }));
+  }
+
+  claimSuspect(query: SuspectQuery): RunRecord | undefined {
+    return this.#suspects.claim(query.workerId, { condition: ADOPTABLE, flows: flowsOf(query) });
   }
 
   nextWakeAt(): number | null {
@@ -120,17 +130,22 @@ export class RunTable {
       if (status !== 'BLOCKED') return status;
       this.#connection
         .statement(
-          `UPDATE perdure_runs SET status = 'PENDING', worker_id = NULL, blocked_code = NULL, outcome = NULL, finished_at = NULL WHERE id = ?`,
+          `UPDATE perdure_runs SET status = 'PENDING', worker_id = NULL, blocked_code = NULL, outcome = NULL, finished_at = NULL, recoveries = NULL
+           WHERE id = ?`,
         )
         .run([runId]);
       return status;
     });
   }
 
-  #anyToClaim({ workerId, nowMs }: ClaimQuery, flows: string): boolean {
+  #anyToClaim({ workerId, nowMs }: ClaimQuery, flows: string): { any: boolean; suspects: boolean } {
     checkFence(this.#connection, workerId);
-    const any = [CLAIMABLE, HOMELESS, DUE].map((condition) => `EXISTS (SELECT 1 FROM perdure_runs WHERE ${condition})`).join(' OR ');
-    return this.#rows(`SELECT ${any} AS found`, [flows, flows, nowMs])[0]?.['found'] === 1;
+    const exists = (condition: string): string => `EXISTS (SELECT 1 FROM perdure_runs WHERE ${condition})`;
+    const any = [CLAIMABLE, HOMELESS, DUE].map(exists).join(' OR ');
+    const suspects = exists(`${ADOPTABLE} AND ${SUSPECTED}`);
+    const values = [flows, flows, nowMs, flows];
+    const [found] = this.#rows(`SELECT ${any} AS any_run, ${suspects} AS suspects`, values);
+    return { any: found?.['any_run'] === 1, suspects: found?.['suspects'] === 1 };
   }
 
   #anyUnreadable(ids: readonly string[]): boolean {
@@ -148,4 +163,8 @@ export class RunTable {
   #rows(sql: string, values: readonly SqlValue[]): SqlRow[] {
     return this.#connection.statement(sql).all(values);
   }
+}
+
+function flowsOf({ flows }: SuspectQuery): string {
+  return JSON.stringify(flows.map(({ flow, version }) => [flow, version]));
 }

@@ -6,7 +6,7 @@ import { requireOneVersion } from '../../errors/one-version.js';
 import { hasMethods, isOneOf, isText, type OptionTable, readOptions } from '../../errors/options.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
 import type { BlockedCode, RunStatus } from '../../model/statuses.js';
-import type { ClaimQuery, CommitBatch, NewWorker, PruneQuery, RunFilter, Store } from '../store.js';
+import type { Claim, ClaimQuery, CommitBatch, NewWorker, PruneQuery, RunFilter, Store, SuspectQuery } from '../store.js';
 import { CommitWriter } from './commit-writer.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import type { SqliteDriver } from './driver.js';
@@ -15,6 +15,7 @@ import { Inbox } from './inbox.js';
 import { Pruning } from './pruning.js';
 import { RunTable } from './run-table.js';
 import { absolutePath } from './store-file.js';
+import { Suspects } from './suspects.js';
 import { WorkerTable } from './worker-table.js';
 
 /** How a SQLite store writes. */
@@ -89,6 +90,7 @@ const LARGE_BATCH = 50;
 interface Parts {
   readonly connection: Connection;
   readonly workers: WorkerTable;
+  readonly suspects: Suspects;
   readonly runs: RunTable;
   readonly inbox: Inbox;
   readonly commits: CommitWriter;
@@ -170,7 +172,7 @@ class SqliteStore implements Store {
     return connection.run('look for dead workers', () => workers.reap(query));
   }
 
-  async claimRuns(query: ClaimQuery): Promise<{ claimed: RunRecord[]; blocked: RunRecord[] }> {
+  async claimRuns(query: ClaimQuery): Promise<Claim> {
     const { connection, runs } = this.#use();
     return connection.run('claim runs', () => runs.claim(query));
   }
@@ -178,6 +180,19 @@ class SqliteStore implements Store {
   async blockedRuns(code: BlockedCode): Promise<Pick<RunRecord, 'id' | 'flow' | 'version'>[]> {
     const { connection, runs } = this.#use();
     return connection.run('look for blocked runs', () => runs.blocked(code));
+  }
+
+  async claimSuspect(query: SuspectQuery): Promise<RunRecord | undefined> {
+    const { connection, runs } = this.#use();
+    return connection.run('claim a suspect', () => runs.claimSuspect(query));
+  }
+
+  async endTrial(trial: { workerId: string; runId: string }): Promise<void> {
+    this.#use().suspects.end(trial);
+  }
+
+  async acquit(acquittal: { workerId: string; runIds: readonly string[] }): Promise<void> {
+    this.#use().suspects.acquit(acquittal);
   }
 
   async nextWakeAt(): Promise<number | null> {
@@ -273,11 +288,12 @@ class SqliteStore implements Store {
     const driver = typeof this.#driver === 'object' ? this.#driver : findDriver(this.#driver);
     const connection = Connection.open({ driver, path: this.#path, ...this.#settings, onLost: (error) => this.#lose(error) });
     try {
-      const workers = new WorkerTable(connection, driver);
+      const suspects = new Suspects(connection);
+      const workers = new WorkerTable(connection, driver, suspects);
       connection.run('look for locks left behind', () => workers.sweep());
       const inbox = new Inbox(connection);
       const commits = new CommitWriter(connection, inbox);
-      this.#parts = { connection, workers, inbox, commits, runs: new RunTable(connection) };
+      this.#parts = { connection, workers, suspects, inbox, commits, runs: new RunTable(connection, suspects) };
       this.#lost = undefined;
     } catch (error) {
       connection.close();

@@ -6,6 +6,7 @@ import { fenced } from './fence.js';
 import { OWN_HOLDER, placeOf } from './lock-holder.js';
 import { AWAKE } from './schema.js';
 import { storeRestored } from './store-replaced.js';
+import type { Suspects } from './suspects.js';
 import type { WorkerLock } from './worker-lock.js';
 import { probeWorkerLock, sweepWorkerLocks, takeWorkerLock } from './worker-lock.js';
 
@@ -35,12 +36,14 @@ interface LivingWorker {
 export class WorkerTable {
   readonly #connection: Connection;
   readonly #driver: SqliteDriver;
+  readonly #suspects: Suspects;
   readonly #locks = new Map<string, WorkerLock>();
   /** The last heartbeat of each worker here, as it must stand in the table. */
   readonly #heartbeats = new Map<string, number>();
 
-  constructor(connection: Connection, driver: SqliteDriver) {
+  constructor(connection: Connection, driver: SqliteDriver, suspects: Suspects) {
     this.#connection = connection;
+    this.#suspects = suspects;
     this.#driver = driver;
   }
 
@@ -160,7 +163,7 @@ export class WorkerTable {
         .statement(`UPDATE perdure_workers SET status = 'DEAD' WHERE id = ? AND status = 'ALIVE' AND heartbeat_at < ?`)
         .run([workerId, olderThan]);
       if (changes === 0) return false;
-      this.#connection.statement(RELEASE_RUNS).run([workerId]);
+      this.#suspects.releaseOf(workerId);
       return true;
     });
   }

@@ -14,7 +14,7 @@ export const claiming: readonly StoreCase[] = area('claiming', {
     await other.registerWorker(workerOf('w2', 2_000));
     await other.reapWorkers({ workerId: 'w2', nowMs: 2_000 });
     const { claimed, blocked } = await other.claimRuns({ workerId: 'w2', nowMs: 2_000, flows: [ORDER], limit: 10 });
-    assertEqual(claimed, [runOf('a', { workerId: 'w2' }), runOf('b', { workerId: 'w2' })]);
+    assertEqual(claimed, [runOf('a', { workerId: 'w2', crashes: 1 }), runOf('b', { workerId: 'w2', crashes: 1 })]);
     assertEqual(blocked, []);
     assertEqual(await theRun(other, 'a'), claimed[0]);
     assertEqual(await other.loadJournal('a'), [outcomeOf('a', '1', 1)]);
@@ -22,7 +22,11 @@ export const claiming: readonly StoreCase[] = area('claiming', {
   'runs of living workers are not claimed (S5)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.registerWorker(workerOf('w2'));
-    assertEqual(await store.claimRuns({ workerId: 'w2', nowMs: 2_000, flows: [ORDER], limit: 10 }), { claimed: [], blocked: [] });
+    assertEqual(await store.claimRuns({ workerId: 'w2', nowMs: 2_000, flows: [ORDER], limit: 10 }), {
+      claimed: [],
+      blocked: [],
+      suspects: false,
+    });
   },
   'a run is claimed by one worker only (S5)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
@@ -49,7 +53,11 @@ export const claiming: readonly StoreCase[] = area('claiming', {
   'ended runs are not claimed (S6)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.commit(batchOf({ ends: [endOf('id')] }));
-    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), { claimed: [], blocked: [] });
+    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), {
+      claimed: [],
+      blocked: [],
+      suspects: false,
+    });
   },
   'orphans of unknown flows and versions are blocked, once': async (connect) => {
     const store = await withRuns(await connect());
@@ -66,7 +74,11 @@ export const claiming: readonly StoreCase[] = area('claiming', {
       runOf('other', { workerId: null, status: 'BLOCKED', flow: 'other', blockedCode: 'FLOW_NOT_REGISTERED' }),
     ]);
     assertEqual(await theRun(store, 'v2'), first.blocked[0]);
-    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), { claimed: [], blocked: [] });
+    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), {
+      claimed: [],
+      blocked: [],
+      suspects: false,
+    });
   },
   'orphans beyond the limit are not blocked': async (connect) => {
     const store = await withRuns(await connect());
@@ -95,8 +107,16 @@ export const claiming: readonly StoreCase[] = area('claiming', {
   'a run blocked by non-determinism is neither claimed nor blocked anew': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.commit(batchOf({ ends: [blockOf('id', 'NON_DETERMINISM')] }));
-    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), { claimed: [], blocked: [] });
-    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [], limit: 10 }), { claimed: [], blocked: [] });
+    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), {
+      claimed: [],
+      blocked: [],
+      suspects: false,
+    });
+    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [], limit: 10 }), {
+      claimed: [],
+      blocked: [],
+      suspects: false,
+    });
     assertFields(await theRun(store, 'id'), {
       status: 'BLOCKED',
       blockedCode: 'NON_DETERMINISM',
@@ -107,7 +127,11 @@ export const claiming: readonly StoreCase[] = area('claiming', {
   'a run that could not be read is claimed only by its id': async (connect) => {
     const store = await withRuns(await connect(), 'other', 'again', 'left');
     await store.commit(batchOf({ ends: [blockOf('other', 'NON_DETERMINISM'), ...['again', 'left'].map((id) => blockOf(id, UNREADABLE))] }));
-    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), { claimed: [], blocked: [] });
+    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), {
+      claimed: [],
+      blocked: [],
+      suspects: false,
+    });
     assertEqual(await store.blockedRuns(UNREADABLE), [
       { id: 'again', ...ORDER },
       { id: 'left', ...ORDER },

@@ -25,6 +25,7 @@ export function runOf(id: string, change: Partial<RunRecord> = {}): RunRecord {
     blockedCode: null,
     createdAt: 1_700_000_000_000,
     finishedAt: null,
+    crashes: 0,
     wakeAt: null,
     ...change,
   };

@@ -79,7 +79,7 @@ export const restarting: readonly StoreCase[] = area('beginning anew', {
     await store.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }));
     await (await connect()).reapWorkers({ workerId: 'w2', nowMs: 100_000 });
     await assertRefused(store.commit(batchOf({ restarts: [restartOf('id')] })), 'FENCED');
-    assertEqual(await theRun(store, 'id'), runOf('id', { status: 'PENDING', workerId: null }));
+    assertEqual(await theRun(store, 'id'), runOf('id', { status: 'PENDING', workerId: null, crashes: 1 }));
     assertEqual(await store.loadJournal('id'), [outcomeOf('id', '1', 1)]);
   },
 });

@@ -126,7 +126,7 @@ const suspends: readonly StoreCase[] = area('suspending', {
     await store.commit(batchOf({ creates: [runOf('id')] }));
     await (await connect()).reapWorkers({ workerId: 'w2', nowMs: 100_000 });
     await assertRefused(store.commit(batchOf({ suspends: [suspensionOf('id')] })), 'FENCED');
-    assertEqual(await theRun(store, 'id'), runOf('id', { status: 'PENDING', workerId: null }));
+    assertEqual(await theRun(store, 'id'), runOf('id', { status: 'PENDING', workerId: null, crashes: 1 }));
     assertFields(await theRun(store, 'asleep'), { status: 'SUSPENDED', wakeAt: 500_000 });
   },
 });
@@ -159,9 +159,9 @@ const wakes: readonly StoreCase[] = area('waking', {
   'a sleeper of a flow that nobody has is blocked when it is due, and not before': async (connect) => {
     const store = await withSleepers(await connect(), { due: 5_000, later: 6_000, called: null });
     const claim = (nowMs: number): ReturnType<Store['claimRuns']> => store.claimRuns({ workerId: 'w1', nowMs, flows: [], limit: 10 });
-    assertEqual(await claim(4_999), { claimed: [], blocked: [] });
+    assertEqual(await claim(4_999), { claimed: [], blocked: [], suspects: false });
     const blocked = [runOf('due', { status: 'BLOCKED', workerId: null, blockedCode: 'FLOW_NOT_REGISTERED' })];
-    assertEqual(await claim(5_000), { claimed: [], blocked });
+    assertEqual(await claim(5_000), { claimed: [], blocked, suspects: false });
     assertEqual(await theRun(store, 'due'), blocked[0]);
     assertEqual(await claimedAt(store, 5_000), ['due']);
     assertFields(await theRun(store, 'later'), { status: 'SUSPENDED', wakeAt: 6_000 });

@@ -30,6 +30,7 @@ const run = (id) => ({
   blockedCode: null,
   createdAt: 1,
   finishedAt: null,
+  crashes: 0,
   wakeAt: null,
 });
 const outcome = (runId, id) => ({

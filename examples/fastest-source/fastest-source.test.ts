@@ -14,7 +14,7 @@ test('returns the first answer and cancels the slower source', async () => {
   expect(result).toEqual({ source: 'mirror', answer: 'answer from mirror', cancelled: ['origin'] });
   expect(get('mirror')).toMatchObject({ kind: 'flow', status: 'SUCCEEDED' });
 
-  const loser = engine.future(`${runId}/${get('origin').id}`);
+  const loser = engine.future(`${runId}//${get('origin').id}`);
   expect((await loser.exception())?.message).toContain('another source was faster');
   expect(await engine.get(loser.id)).toMatchObject({ flow: 'readFrom', status: 'CANCELLED' });
   engine.assertNoLeaks();

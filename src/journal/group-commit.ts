@@ -1,6 +1,6 @@
 import type { Clock } from '../clock/clock.js';
 import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
-import type { BlockedCode } from '../model/statuses.js';
+import { type BlockedCode, isEnded } from '../model/statuses.js';
 import type { Store } from '../store/store.js';
 
 /** A journal entry while its run lives: its owner changes it, and hands it over whenever it is to be written. */
@@ -239,11 +239,10 @@ export class GroupCommit {
     if (this.#endPostponement()) this.#options.onRepeated();
     const takenById = new Map(taken.map((record) => [record.id, record]));
     for (const creation of batch.creations) {
-      const { id, seed } = creation.record;
+      const { id } = creation.record;
       const first = made.get(id) as Creation;
       const taken = takenById.get(id);
-      // Its own seed tells a run that was durable although its commit was reported as failed.
-      const isOwner = taken === undefined ? first === creation : creation.failed && taken.seed === seed;
+      const isOwner = taken === undefined ? first === creation : isThisCreation(creation, taken);
       creation.onCreated(isOwner ? undefined : (taken ?? first.record));
     }
     for (const [index, entry] of batch.outcomes.entries()) batch.owners[index]?.outcomeCommitted(entry);
@@ -354,6 +353,11 @@ function isEmpty(batch: Batch): boolean {
     batch.messages.length === 0 &&
     batch.taken.length === 0
   );
+}
+
+/** Whether a run was made by this creation, durably, although its commit was reported as failed. In the testing kit seeds are alike for alike ids. */
+function isThisCreation({ failed, record }: Creation, { seed, createdAt, status }: RunRecord): boolean {
+  return failed && seed === record.seed && createdAt === record.createdAt && !isEnded(status);
 }
 
 /** The creation of each id that is sent: of several in one batch, the first. */

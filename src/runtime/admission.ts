@@ -142,9 +142,12 @@ export class Admission {
   }
 
   /** Whether it is refused to start an operation: its future becomes CANCELLED, at once or later. */
-  refusesStart({ future, place }: Operation): boolean {
+  refusesStart(operation: Operation): boolean {
+    const { place } = operation;
     const cancelled = cancellationOf(place);
     if (cancelled === undefined) return false;
+    // Not before: what is recorded may give it another id.
+    const { future } = operation;
     const refuse = (): boolean => !future.done() && future.settleError('CANCELLED', cancelled);
     future.disclaim();
     if (this.#refusalsOf().refuse(place.scope, refuse)) refuse();

@@ -104,8 +104,8 @@ test('children of each generation are its own, and come to their end', async () 
     invariant: ({ result }) =>
       expect(result).toEqual(
         ['', '#2', '#3'].flatMap((generation, index) => [
-          [`crashed${generation}/0`, `${index + 1}a`],
-          [`crashed${generation}/1`, `${index + 1}b`],
+          [`crashed${generation}//0`, `${index + 1}a`],
+          [`crashed${generation}//1`, `${index + 1}b`],
         ]),
       ),
   });

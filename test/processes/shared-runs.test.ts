@@ -58,7 +58,7 @@ test('a process cancels a run that another one executes', async () => {
   await expect(a.ask('result', { runId: 'id' })).rejects.toMatchObject(cancelled);
   await expect(a.ask('result', { runId: 'id//1' })).rejects.toMatchObject({ name: 'CancelledError' });
   expect(await b.ask('cancel', { runId: 'id' })).toBe(false);
-  expect([...place.calls()].map(([call]) => call)).toEqual(['id 0 parent x', 'id/1 0 before x', 'id/1 1 gate x']);
+  expect([...place.calls()].map(([call]) => call)).toEqual(['id 0 parent x', 'id//1 0 before x', 'id//1 1 gate x']);
   await place.history();
 });
 

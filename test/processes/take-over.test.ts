@@ -18,7 +18,7 @@ test('a process goes on with the runs of one that is killed, without waiting for
     ]);
   }
   expect(performance.now() - killedAt).toBeLessThan(5_000);
-  expect([...place.calls()].filter(([, times]) => times > 1).map(([call]) => call)).toEqual(['one/1 1 gate one', 'two/1 1 gate two']);
+  expect([...place.calls()].filter(([, times]) => times > 1).map(([call]) => call)).toEqual(['one//1 1 gate one', 'two//1 1 gate two']);
   await place.history();
 });
 

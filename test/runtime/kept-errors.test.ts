@@ -1,6 +1,6 @@
 import { action, createRetryStrategy, RetryPresets, sleep } from 'perdure';
 import { describe, expect, test } from 'vitest';
-import { thrownBy, unique } from '../api/with-engine.js';
+import { collectingLogger, thrownBy, unique } from '../api/with-engine.js';
 import { aFlow, testEngine } from '../testing/with-test-engine.js';
 import { keptOf, notesOf } from './attempts-of.js';
 
@@ -44,7 +44,7 @@ describe('an only attempt that failed with a long error', () => {
     expect(notesOf(report, 'child')).toBeNull();
   });
 
-  test('is kept where the operation has come to another end', async () => {
+  test('is not kept beside the outcome where its strategy fails', async () => {
     const engine = testEngine();
     const broken = (): never => {
       throw new TypeError('no plan');
@@ -57,17 +57,19 @@ describe('an only attempt that failed with a long error', () => {
         await child.with({ name: 'child', retry: broken })();
       }),
     );
-    expect(report.error).toMatchObject({ name: 'TypeError', message: 'no plan' });
-    expect([keptOf(report, work.name), keptOf(report, 'child')]).toEqual([[1], [1]]);
+    expect(report.error).toMatchObject({ name: 'RangeError', message: long });
+    expect([keptOf(report, work.name), keptOf(report, 'child')]).toEqual([[], []]);
   });
 });
 
-test('a predicate of errors that is no plain function fails the action with what to do', async () => {
-  const engine = testEngine();
+test('a predicate of errors that is no plain function ends the retries, and a log line says what to do', async () => {
+  const { logger, lines } = collectingLogger();
+  const engine = testEngine({ logger });
   const retry = createRetryStrategy({ retryable: (async () => false) as never });
   const work = action(unique('work'), async () => Promise.reject(new Error('no')), { retry });
   const { error } = await engine.run(aFlow(async () => work()));
-  expect(error).toMatchObject({ name: 'UsageError', code: 'INVALID_ARGUMENT', message: expect.stringContaining('returns true or false') });
+  expect(error).toMatchObject({ message: 'no' });
+  expect(lines.map(({ message }) => message)).toContainEqual(expect.stringContaining('returns true or false'));
 });
 
 test.each([1e300, Number.MAX_SAFE_INTEGER, '99999999999d'] as const)(

@@ -251,7 +251,10 @@ class SqliteStore implements Store {
 
   /** In many transactions: between two of them others have their turn, and what else is done through this connection. */
   async prune(query: PruneQuery): Promise<number> {
-    const pruning = new Pruning(this.#use().connection, query);
+    const { connection } = this.#use();
+    const change = connection.run('prune runs', () => connection.schemaChange());
+    if (change !== undefined) throw change;
+    const pruning = new Pruning(connection, query);
     while (pruning.step() && query.stopped?.() !== true) {
       await new Promise<void>((resolve) => processTimers.setImmediate(resolve));
       this.#use();

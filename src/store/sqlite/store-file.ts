@@ -127,16 +127,20 @@ function look(at: string, path: string): Stats | undefined {
 }
 
 function checkDirectory(path: string): void {
+  const directory = dirname(path);
+  // A file above is looked for by ourselves: versions of Node differ in what they say of it.
+  const above = fileAbove(path);
+  const found = look(above, path);
+  if (found?.isDirectory() === false) throw missingDirectory(path, `${above} is no directory. Choose another path`);
+  if (above === directory && found === undefined) {
+    throw missingDirectory(path, `the directory ${directory} does not exist. Create it, or choose another path`);
+  }
   const link = lstatSync(path, { throwIfNoEntry: false });
   if (link !== undefined) {
     throw new StorageError(
       'STORE_FAILED',
       `could not open the store ${path}: it is a symbolic link to ${readlinkSync(path)}, and there is no file. Put the file there, mend the link or delete it`,
     );
-  }
-  const directory = dirname(path);
-  if (look(directory, path) === undefined) {
-    throw missingDirectory(path, `the directory ${directory} does not exist. Create it, or choose another path`);
   }
 }
 

@@ -17,7 +17,7 @@ const staysEntered = ((): boolean => {
 })();
 
 /**
- * Calls a function of the user's, or what leads to one, in a clean async context: that of the time when the library was loaded, whoever calls, and
+ * Calls a function of the user's, or what leads to one, in a clean async context: that of the time when the library was loaded, not that of the caller, and
  * whatever other functions have set in theirs.
  */
 export function inCleanContext<A extends unknown[], T>(call: (...args: A) => T, ...args: A): T {

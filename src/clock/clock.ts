@@ -1,7 +1,7 @@
 /**
  * The port to time. Nothing else in perdure reads the clock of the machine or sets a timer on it.
  *
- * Callbacks are called in a clean async context, whoever has asked for them.
+ * Callbacks are called in a clean async context, not in that of the caller.
  */
 export interface Clock {
   /** Milliseconds since the epoch. */

@@ -35,7 +35,7 @@ export class Calls {
     return this.track(call);
   }
 
-  /** Closing waits for it. It goes on in a clean async context, so that nothing that it leads to is in that of whoever calls. */
+  /** Closing waits for it. It goes on in a clean async context, so that nothing that it leads to is in that of the caller. */
   track<T>(call: () => Promise<T>): Promise<T> {
     const result = inCleanContext(call).catch((error: unknown) => {
       throw this.#explained(error);

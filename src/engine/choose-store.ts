@@ -27,7 +27,7 @@ export function implicitPath(): string {
   const path = absolutePath(DEFAULT_PATH);
   const directory = dirname(path);
   try {
-    // Not with those above it: a working directory that was deleted is not made anew.
+    // Not with those above it: a working directory that was deleted is not made again.
     mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw pathError(error, path, directory);

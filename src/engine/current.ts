@@ -37,7 +37,7 @@ export function enterEngine(engine: CurrentEngine): void {
   place.holder = engine;
 }
 
-/** The calls are refused from now on: the engine that was to take them cannot. `logger` is told of those that nobody waits for. */
+/** The calls are refused from now on: the engine that was to take them cannot. `logger` is told of those that no code waits for. */
 export function refuseCalls(error: Error, logger: Logger): void {
   place.holder = refusing(() => error, logger);
 }

@@ -232,7 +232,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   }
 
   /**
-   * Sends a value to the run's `event(name)`, whoever executes it: to the first in the line of that name, or, if that is empty, to the next. What is
+   * Sends a value to the run's `event(name)`, on whichever worker: to the first in the line of that name, or, if that is empty, to the next. What is
    * sent several times arrives several times, in order.
    *
    * @throws {UsageError} `RUN_NOT_FOUND`, `RUN_FINISHED`, `INVALID_ARGUMENT` or `VALUE_NOT_SERIALIZABLE`.

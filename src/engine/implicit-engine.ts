@@ -6,8 +6,8 @@ import { defaultLogger } from './default-logger.js';
 import { Engine } from './engine.js';
 
 /**
- * Opens the engine that takes calls in a program that opens none, and closes it when the program has nothing more to do. There is nobody to whom its failures
- * could be told otherwise, so they are logged.
+ * Opens the engine that takes calls in a program that opens none, and closes it when the program has nothing more to do. Its failures are logged, since it
+ * has no caller to tell.
  *
  * @throws {UsageError} `INVALID_OPTION` when `$PERDURE_STORE` is the address of a database.
  * @throws {StorageError} `STORE_DIRECTORY_MISSING` when the directory of the default file cannot be made.

@@ -55,7 +55,7 @@ function isRecord(value: PlainValue): value is { readonly [key: string]: PlainVa
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** By the clock on the wall of whoever looks: `14:03:07.125`. */
+/** In local time: `14:03:07.125`. */
 function clockTime(timeMs: number): string {
   const time = new Date(timeMs);
   const two = (part: number): string => String(part).padStart(2, '0');

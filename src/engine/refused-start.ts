@@ -18,7 +18,7 @@ const CODEC = engineCodec({});
 
 /**
  * The future of a start that no engine takes: it rejects, and so does its `recorded()`. Whether there is an engine is a matter of time, not of the call, so
- * whoever starts a run finds it out where they find out that a start could not be written. Where nobody asks, a log line says so.
+ * the caller of a start finds it out where it finds out that a start could not be written. Where it does not ask, a log line says so.
  */
 export function refusedStart({ definition, options, error, logger }: Refusal): DurableFuture<unknown> {
   const root = new RootFuture({

@@ -58,7 +58,7 @@ export class RootFuture implements FutureOwner {
     this.#codec = codec;
   }
 
-  /** Whether somebody has asked, or waits, for what becomes of the start or the run. */
+  /** Whether a caller has asked, or waits, for what becomes of the start or the run. */
   get attended(): boolean {
     return this.#recordedAsked || this.future.attended;
   }

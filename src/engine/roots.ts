@@ -78,12 +78,12 @@ export class Roots {
 
   /** The run has begun for this future. */
   started(root: RootFuture): void {
-    // Where runs come faster than they go, this holds up whoever starts them.
+    // Where runs come faster than they go, this holds up the code that starts them.
     this.#gateway.whenRoom(() => root.isRecorded());
     this.#gateway.followCommitted(root.runId, (end) => root.hears(end));
   }
 
-  /** The run exists, whoever started it. */
+  /** The run exists, started here or elsewhere. */
   attached(root: RootFuture, { id, status, outcome }: RunRecord): void {
     if (isEnded(status)) {
       root.ended({ status, outcome: outcome as string });

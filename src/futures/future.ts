@@ -98,7 +98,7 @@ const settled = shared('settled futures', () => ({ count: 0 }));
  *   F2  Nobody gets a promise unless they asked for one, so a failure that nobody listens to is no unhandled rejection.
  *   F3  The owner's `accountedFor` is called at most once: when the future is cancelled, detached, or both delivered and observed.
  *       Not when its scope has ended before it was done.
- *   F4  It is observed when somebody gets the outcome: who has stopped waiting before takes delivery of nothing. A timer is observed when it is waited
+ *   F4  It is observed when code gets the outcome: code that has stopped waiting before takes delivery of nothing. A timer is observed when it is waited
  *       for, and only then: it has no outcome to lose.
  */
 export class Future<T> implements DurableFuture<T> {
@@ -206,7 +206,7 @@ export class Future<T> implements DurableFuture<T> {
     return this.#deliver();
   }
 
-  /** As `settle`; it is decoded when somebody asks for it, and whoever does gets what that throws. */
+  /** As `settle`; it is decoded when code asks for it, and that code gets what the decoding throws. */
   settleUnread(settlement: Settlement): boolean {
     this.#settlement = settlement;
     return this.#deliver();
@@ -229,7 +229,7 @@ export class Future<T> implements DurableFuture<T> {
     if (this.kind === 'timer') this.observe();
   }
 
-  /** Somebody takes delivery of the outcome. */
+  /** Code takes delivery of the outcome. */
   observe(): void {
     this.#observed = true;
     this.#release();
@@ -250,7 +250,7 @@ export class Future<T> implements DurableFuture<T> {
     return this.#observed || this.awaited;
   }
 
-  /** Whether somebody waits for it. */
+  /** Whether code waits for it. */
   get awaited(): boolean {
     return this.#waiters !== undefined && this.#waiters.length > 0;
   }

@@ -108,7 +108,7 @@ export class GroupCommit {
     if (this.#batch.creations.length > 0) this.#schedule();
   }
 
-  /** Nothing is written until `resume`. What was gathered is dropped, but for new runs that nobody but their starter knows (G5). */
+  /** Nothing is written until `resume`. What was gathered is dropped, but for new runs that only their starter knows (G5). */
   hold(): void {
     this.#workerId = undefined;
     this.#endPostponement();

@@ -4,7 +4,7 @@ import { types } from 'node:util';
 const MOST_OBJECTS = 100_000;
 
 /**
- * A value that was refused, or that came too late: the rejections of promises in it, however deep, are nobody's any more, and must not end the process.
+ * A value that was refused, or that came too late: the rejections of promises in it, however deep, have no owner any more, and must not end the process.
  * No getter is called.
  */
 export function disown(value: unknown): void {

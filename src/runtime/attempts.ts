@@ -130,7 +130,7 @@ export class Attempts {
     const { host, policy } = this.#of;
     const given = this.#read();
     if (given === undefined) {
-      // Later: whoever gets the place may be about to leave as well.
+      // Later: the call that gets the place may be about to leave as well.
       host.clock.macrotask(release);
       return;
     }
@@ -138,7 +138,7 @@ export class Attempts {
       this.#try(given, release);
       return;
     }
-    // Later: whoever gets the place may be about to leave as well.
+    // Later: the call that gets the place may be about to leave as well.
     this.#giveBack = () => host.clock.macrotask(release);
     this.#note({ ...this.#notes, begunAt: host.clock.now() }, () => {
       this.#giveBack = nothing;

@@ -82,7 +82,7 @@ export function runAt<T>(place: Place, body: () => T): T {
   return storage.run(place, body);
 }
 
-/** Begins a body at its place, in a clean async context: neither that of whoever has scheduled it, nor one that another body left behind. */
+/** Begins a body at its place, in a clean async context: neither that of the code that has scheduled it, nor one that another body left behind. */
 export function beginAt<T>(place: Place, body: () => T): T {
   return inCleanContext(runAt<T>, place, body);
 }

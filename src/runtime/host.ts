@@ -27,12 +27,12 @@ export interface Blocking {
 }
 
 /**
- * Hears of the end of a run; `undefined` when the run has been deleted, so that its end is not known. Returns whether anybody waits for it: whoever hears
- * of it may do so for a future that was forgotten.
+ * Hears of the end of a run; `undefined` when the run has been deleted, so that its end is not known. Returns whether a caller waits for it: it may be
+ * heard of for a future that was forgotten.
  */
 export type OnEnd = (end: EndOfRun | undefined) => boolean;
 
-/** Whether anybody waits for the end of a run; `undefined`: nobody in this process has followed it. */
+/** Whether a caller waits for the end of a run; `undefined`: nothing in this process has followed it. */
 export type IsAwaited = boolean | undefined;
 
 /** What a worker keeps of a run that it executes. */
@@ -98,7 +98,7 @@ export interface RunHost {
   find(runId: string, onFound: (found: RunRecord | undefined) => void): void;
 
   /**
-   * Calls back once with the end of a run that exists, whoever owns it: in the batch that writes it when this worker does, so that what follows from it
+   * Calls back once with the end of a run that exists, with any owner: in the batch that writes it when this worker does, so that what follows from it
    * can be written in the same transaction. `undefined`: the run has been deleted. Returns what calls it off.
    */
   follow(runId: string, onEnd: OnEnd): () => void;

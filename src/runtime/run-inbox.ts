@@ -203,7 +203,7 @@ export class RunInbox {
     }
   }
 
-  /** Whoever is to complete a callback is still at it. */
+  /** The work behind a callback still goes on. */
   #heartbeat(operationId: string): void {
     const callback = this.#callback(operationId);
     if (callback !== undefined) callback.heartbeat();

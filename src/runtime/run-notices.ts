@@ -74,7 +74,7 @@ export class RunNotices {
     events.emit('run:finished', { ...this.#names(), status, ...(error === undefined ? {} : { error: plainError(error) }) });
   }
 
-  /** It has failed, and as far as is known here nobody waits for that: a parent elsewhere does, as long as it has not ended. */
+  /** It has failed, and as far as is known here nothing waits for that: a parent elsewhere does, as long as it has not ended. */
   #failed(thrown: unknown, awaited: IsAwaited): void {
     const tell = (): void => {
       const error = plainError(thrown);

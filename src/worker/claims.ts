@@ -90,7 +90,7 @@ export class Claims {
     return this.#claiming;
   }
 
-  /** Takes runs that nobody owns, as far as their flows are registered here. */
+  /** Takes runs that have no owner, as far as their flows are registered here. */
   async claim(): Promise<void> {
     if (!this.#options.may()) return;
     if (this.#claiming !== undefined) {

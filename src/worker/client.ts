@@ -18,7 +18,7 @@ interface ClientOptions {
 /**
  * How calls reach runs from a process that executes none.
  *
- * Owns: who follows which run here. Does not own: anything in the store: no worker is registered, and nobody is taken for dead.
+ * Owns: who follows which run here. Does not own: anything in the store: no worker is registered, and no worker is taken for dead.
  *
  *   CL1  All that it does by itself is to read.
  */

@@ -31,7 +31,7 @@ export class Followers {
     this.#ending.set(runId, { end, awaited: notify(this.#gathered, runId, end) });
   }
 
-  /** What was being written of this run is durable. Returns whether somebody waits for its end. */
+  /** What was being written of this run is durable. Returns whether a caller waits for its end. */
   committed(runId: string): IsAwaited {
     const ending = this.#ending.get(runId);
     if (ending === undefined) return undefined;
@@ -42,7 +42,7 @@ export class Followers {
   /**
    * The end is durable: it was found in the store, or written here. `undefined`: the run is no longer in the store.
    *
-   * @returns Whether somebody waits for it.
+   * @returns Whether a caller waits for it.
    */
   found(runId: string, end: EndOfRun | undefined): IsAwaited {
     return either(notify(this.#gathered, runId, end), notify(this.#committed, runId, end));

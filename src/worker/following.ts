@@ -71,7 +71,7 @@ export class Following {
     this.#followers.gathered(runId, end);
   }
 
-  /** What was being written of the run is durable; it is no longer here. Returns whether somebody waits for its end. */
+  /** What was being written of the run is durable; it is no longer here. Returns whether a caller waits for its end. */
   ended(runId: string): IsAwaited {
     const awaited = this.#followers.committed(runId);
     if (this.#followers.has(runId)) this.#isElsewhere(runId);

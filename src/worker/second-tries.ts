@@ -20,7 +20,7 @@ export class SecondTries {
     this.#store = store;
   }
 
-  /** The worker is lost: the next one tries anew. */
+  /** The worker is lost: the next one tries again. */
   forget(): void {
     this.#left = undefined;
   }

@@ -9,7 +9,7 @@ const FIRST_DELAY_MS = 50;
 const LONGEST_DELAY_MS = 1_000;
 
 /**
- * How often a write is tried whose failure may be there to stay, such as a full disk: for some five seconds. Whoever waits for it must hear of it. The
+ * How often a write is tried whose failure may be there to stay, such as a full disk: for some five seconds. The caller that waits for it must hear of it. The
  * clock does not count: it jumps.
  */
 export const WRITE_TRIES = 10;
@@ -28,7 +28,7 @@ function isOneOf(codes: ReadonlySet<ErrorCode>, error: unknown): boolean {
 interface StoreFailuresOptions {
   readonly clock: Pick<Clock, 'now' | 'setTimer'>;
   readonly logger: Logger;
-  /** The worker has to register anew. */
+  /** The worker has to register again. */
   onLost(error: unknown): void;
   /** The engine cannot go on. */
   onEnd(error: unknown): void;
@@ -39,13 +39,13 @@ interface StoreFailuresOptions {
  *
  * | failure | a look | a write |
  * |---|---|---|
- * | `FENCED` | the worker registers anew | the same |
+ * | `FENCED` | the worker registers again | the same |
  * | the store is gone, or was changed by a newer version | the engine ends | the same |
  * | the store is locked, or the process has no descriptors left | tried again | tried again |
  * | anything else: a full or failing disk; what looks like damage, as after a failed read | tried again | tried again for a while, then the engine ends |
  *
  * A look is what only finds something out, or what another try makes good: a heartbeat, a search for the dead, a claim. Until the engine is open, every
- * failure ends it: whoever opens it is to hear of it.
+ * failure ends it: the code that opens it is to hear of it.
  *
  *   F1  What goes on failing is logged once, and once more when it works again.
  *   F2  The first new try comes at once, later ones after growing delays.

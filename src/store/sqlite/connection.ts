@@ -198,7 +198,7 @@ export class Connection {
     throw this.#lost;
   }
 
-  /** Looks as well, and says nothing: whoever uses the connection hears of it. */
+  /** Looks as well, and says nothing: the next user of the connection hears of it. */
   leaveIfLost(): void {
     try {
       this.look();
@@ -243,7 +243,7 @@ export class Connection {
     }
   }
 
-  /** Closes, so that the file alone can be copied if nobody else has it open. */
+  /** Closes, so that the file alone can be copied if no other connection has it open. */
   close(): void {
     if (!removeOpen(this)) return;
     this.#statements.clear();

@@ -179,12 +179,12 @@ function logOf(database: SqliteDatabase): { log: number; checkpointed: number } 
   return { log: Number(row?.['log']), checkpointed: Number(row?.['checkpointed']) };
 }
 
-/** Moves the log into the file if nobody else is in the way, so that the file alone can be copied. */
+/** Moves the log into the file if no other connection is in the way, so that the file alone can be copied. */
 function emptyLog(database: SqliteDatabase): void {
   try {
     database.exec('PRAGMA busy_timeout = 0');
     database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all([]);
   } catch {
-    // Whoever opens the file next does it.
+    // The next process that opens the file does it.
   }
 }

@@ -16,7 +16,7 @@ const SAME_START_MS = 10;
 export const OWN_HOLDER: LockHolder = shared('lock holder', () => ({ pid: process.pid, startedAt: processStart(), realm: randomUUID() }));
 
 /**
- * Where the lock of a worker is held. Locks of the process that another realm holds (a worker thread, a context of `node:vm`) are known to nobody here, and
+ * Where the lock of a worker is held. Locks of the process that another realm holds (a worker thread, a context of `node:vm`) are not known here, and
  * opening the file could end them.
  *
  * @param holder - What the worker's row has of it.

@@ -10,7 +10,7 @@ const TABLES = ['perdure_runs', 'perdure_operations', 'perdure_inbox', 'perdure_
  * Owns: what the tables were when the file was opened. Does not own: the fence, which says that a worker is alive.
  *
  *   SG1  A write with {@link condition} in it happens only while the file has the version and the columns that it was opened with.
- *   SG2  It costs one look at a row: the columns are compared when SQLite prepares the statement, which it does anew when a table has changed.
+ *   SG2  It costs one look at a row: the columns are compared when SQLite prepares the statement, which it does again when a table has changed.
  */
 export class SchemaGuard {
   readonly #path: string;

@@ -18,7 +18,7 @@ const AWAITED_INDEX = `CREATE INDEX perdure_operations_awaited ON perdure_operat
 const FINISHED_INDEX = `CREATE INDEX perdure_runs_finished ON perdure_runs (finished_at)
   WHERE finished_at IS NOT NULL AND parent_run_id IS NULL`;
 
-/** Version 2 does not look at the schema again before it registers a worker anew. It cannot say what it has to say from version 3 on. */
+/** Version 2 does not look at the schema again before it registers a worker again. It cannot say what it has to say from version 3 on. */
 const LEASE_TRIGGER = `CREATE TRIGGER perdure_workers_lease BEFORE INSERT ON perdure_workers WHEN NEW.lease_ms IS NULL
   BEGIN SELECT RAISE(ABORT, 'this file was migrated by a newer version of perdure: upgrade this process as well'); END`;
 
@@ -90,7 +90,7 @@ const NEW_FILE = `
 
 /**
  * The steps of a file from one version to the next: the first leads from 1 to 2. A step that was released never changes. Columns are added behind the long
- * texts, since a table of a million rows is not to be written anew while a process waits for its store.
+ * texts, since a table of a million rows is not to be rewritten while a process waits for its store.
  */
 const STEPS: readonly string[] = [
   `ALTER TABLE perdure_operations ADD COLUMN attempts TEXT;

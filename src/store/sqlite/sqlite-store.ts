@@ -109,7 +109,7 @@ interface Parts {
  *   SQ2  The last `close` ends the locks of this store's workers: for the others they have died, unless they were retired before. The `close`s before it
  *        only take back one `open` each.
  *   SQ3  What was asked for from outside is reported as durable only after a look at the file. Another look is part of the periodic calls of a worker.
- *   SQ4  An `open` counts from its call on, so nobody closes what somebody is about to use; those that fail together stop counting together.
+ *   SQ4  An `open` counts from its call on, so nothing closes what a caller is about to use; those that fail together stop counting together.
  */
 class SqliteStore implements Store {
   readonly name: string;

@@ -16,7 +16,7 @@ import { StorageError } from '../../errors/errors.js';
 
 // What the path of a store leads to. SQLite would call most of it «unable to open database file».
 
-/** Whoever can read a store can make tokens of its callbacks, so a new file is its owner's alone. What SQLite puts beside it has the same mode. */
+/** Anyone who can read a store can make tokens of its callbacks, so a new file is its owner's alone. What SQLite puts beside it has the same mode. */
 const PRIVATE = 0o600;
 
 /** SQLite takes paths of 504 bytes, and file systems names of 255: less `-worker-` with an id of 21 letters, and in a name also SQLite's `-journal`. */
@@ -52,7 +52,7 @@ export function checkStoreFile(path: string): boolean {
   else checkKind(path, file);
   const real = file === undefined ? path : realpathSync(path);
   checkLength(path, real);
-  // Root may write to everything; a file that nobody was meant to write is left alone all the same.
+  // Root may write to everything; a file that was not meant to be written is left alone all the same.
   if (file !== undefined && ((file.mode & 0o222) === 0 || !isWritable(real))) throw readOnly(path, 'the file');
   // Beside the file SQLite needs others.
   if (!isWritable(dirname(real))) throw readOnly(path, `the directory ${dirname(real)}`);
@@ -64,7 +64,7 @@ export function makeStoreFile(path: string): void {
   makeFile(path, path, (fd) => fchmodSync(fd, PRIVATE));
 }
 
-/** Makes a file beside a store, unless there is one: whoever may use the store may use it. SQLite does so with its own. */
+/** Makes a file beside a store, unless there is one: all who may use the store may use it. SQLite does so with its own. */
 export function makeFileBeside(store: string, path: string): void {
   makeFile(store, path, (fd) => {
     const { mode, uid, gid } = statSync(store);

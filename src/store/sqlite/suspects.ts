@@ -7,7 +7,7 @@ import { AWAKE } from './schema.js';
 
 /**
  * `recoveries` of a run is `{ count, seq }`: how many crashes count against it, and the last outcome of an operation that it had at the last of them. What
- * comes in from outside is none: whoever sends to a run would hide that it ends its process each time.
+ * comes in from outside is none: the sender of a message would hide that it ends its process each time.
  */
 const LAST_OUTCOME = `(SELECT coalesce(max(seq), 0) FROM perdure_operations
    WHERE run_id = perdure_runs.id AND kind NOT IN ('cancel', 'message', 'patch'))`;

@@ -65,7 +65,7 @@ export function probeWorkerLock(driver: SqliteDriver, store: string, workerId: s
 }
 
 /**
- * Deletes side files that nobody holds: those left by workers, and by processes killed in the midst of registering, long ago. Ours are empty.
+ * Deletes side files that no process holds: those left by workers, and by processes killed in the midst of registering, long ago. Ours are empty.
  *
  * @param isLeft - Whether a worker has left its file behind; `undefined` when it is not known.
  */

@@ -71,7 +71,7 @@ export class WorkerTable {
     }
   }
 
-  /** Where the table cannot be written, the lock is given back all the same: whoever looks next finds the worker dead. */
+  /** Where the table cannot be written, the lock is given back all the same: the next one that looks finds the worker dead. */
   retire(workerId: string): void {
     const lock = this.#locks.get(workerId);
     try {
@@ -151,7 +151,7 @@ export class WorkerTable {
       .run([id, nowMs, nowMs, leaseMs, JSON.stringify({ ...info, lock: OWN_HOLDER })]);
   }
 
-  /** Nobody else writes it: another one is from an older state of the file. */
+  /** Nothing else writes it: another one is from an older state of the file. */
   #checkHeartbeat({ id, heartbeatAt }: { readonly id: string; readonly heartbeatAt: number }): void {
     const written = this.#heartbeats.get(id);
     if (written !== undefined && written !== heartbeatAt) throw storeRestored(this.#connection.path, id);

@@ -323,7 +323,8 @@ class Machine {
 
   async #persist(times: number): Promise<number> {
     let refused = 0;
-    while (refused < times && flowContext().cancelRequested) await act(0, false).catch(() => (refused += 1));
+    // In a shield nothing is refused: what ends the loop is how often it asked.
+    for (let asked = 0; asked < times && flowContext().cancelRequested; asked += 1) await act(0, false).catch(() => (refused += 1));
     return refused;
   }
 

@@ -39,7 +39,8 @@ const AMPLE_BYTES = 64 * 1_024 * 1_024;
  *   SC2  Whatever a driver throws leaves as `StorageError`.
  *   SC3  A statement that has met a lock leaves nothing behind. `libsql` does not end such a statement, which would keep the connection at what it saw then
  *        and let it write no more; so what is done next is done on a new connection, to which all there is counts as written elsewhere.
- *   SC4  A connection that is lost reads and writes no more, and nothing that it has written is moved anywhere.
+ *   SC4  No transaction begins after the log has lost its name.
+ *   SC5  A connection that is lost reads and writes no more, and nothing that it has written is moved anywhere.
  */
 export class Connection {
   readonly path: string;
@@ -71,7 +72,7 @@ export class Connection {
     if (isGivenUp(path)) throw storeGivenUp(path, driver.name);
     let file: DatabaseFile | undefined;
     try {
-      file = new DatabaseFile(options);
+      file = DatabaseFile.open(options);
       switchToWal(file.database);
       migrate(file.database, path);
       file.hold();
@@ -126,6 +127,7 @@ export class Connection {
   /** Runs `work` in one write transaction: all of it happens, or nothing when it throws. What it does first is to be a fence. */
   transaction<T>(doing: string, work: () => T): T {
     return this.run(doing, () => {
+      if (!this.#file.hasLog) this.look();
       this.statement('BEGIN IMMEDIATE').run([]);
       try {
         const result = work();
@@ -174,11 +176,6 @@ export class Connection {
     this.#file.renew();
     this.#stuck = false;
     this.forgetSeen();
-  }
-
-  /** Looks, if the log is gone: for what is too frequent for more. */
-  lookForLog(): void {
-    if (!this.#file.hasLog) this.look();
   }
 
   /**

@@ -23,6 +23,9 @@ const PAGE_HEADER_BYTES = 24;
 /** What is never to be closed, by the file that it has open. */
 const givenUp = shared('files given up', () => new Map<string, SqliteDatabase>());
 
+/** What a driver would close late was not closed, by the file that it has open: it is used again, or closed when it is collected (DF4). */
+const unused = shared('files in no use', () => new Map<string, WeakRef<DatabaseFile>>());
+
 /** Whether this process can open a file no more (DF3). */
 export function isGivenUp(path: string): boolean {
   const key = givenUp.size === 0 ? undefined : fileKey(path);
@@ -39,13 +42,16 @@ export function isGivenUp(path: string): boolean {
  * connection open is no way out, since drivers close what is open when a process comes to its end.
  *
  *   DF1  A connection does so only when it finds no other to the file. The anchor is another one, and being read-only it cannot do so itself.
- *   DF2  The anchor is opened first: a driver that closes late closes in the opposite order when a process comes to its end.
+ *   DF2  The anchor is opened first, but for a log that was begun: a driver that closes late closes in the opposite order when a process comes to its
+ *        end.
  *   DF3  As long as a connection with such a log is open, new ones of the same library go by it, too. Where a driver closes connections late, the file
  *        is not opened again in this process.
+ *   DF4  Where a driver closes connections late, a file that is opened again goes on with the connection that it had, if that is still there: the lock of
+ *        one that is in no use any more would keep the other from beginning a new log.
  */
 export class DatabaseFile {
   readonly realPath: string;
-  readonly #options: FileOptions;
+  #options: FileOptions;
   readonly #logPath: string;
   #anchor: SqliteDatabase | undefined;
   #database: SqliteDatabase;
@@ -53,7 +59,14 @@ export class DatabaseFile {
   #closed = false;
 
   /** The file must be there. Call `hold()` when it is in WAL mode. */
-  constructor(options: FileOptions) {
+  static open(options: FileOptions): DatabaseFile {
+    const key = fileKey(options.path);
+    const file = key === undefined ? undefined : unused.get(key)?.deref();
+    if (key !== undefined) unused.delete(key);
+    return file?.useAgain(options) === true ? file : new DatabaseFile(options);
+  }
+
+  private constructor(options: FileOptions) {
     this.#options = options;
     this.realPath = realpathSync(options.path);
     this.#logPath = `${this.realPath}-wal`;
@@ -62,6 +75,19 @@ export class DatabaseFile {
 
   get database(): SqliteDatabase {
     return this.#database;
+  }
+
+  /** @returns Whether it can be: with the same driver and path, and the log that it had or none. */
+  useAgain(options: FileOptions): boolean {
+    const { driver, path } = this.#options;
+    if (driver.name !== options.driver.name || path !== options.path || this.realPath !== realpathSync(path)) return false;
+    this.#closed = false;
+    this.#options = options;
+    setUp(this.#database, options);
+    const change = this.change();
+    if (change === undefined || (change.database === undefined && this.followLog())) return true;
+    this.close(change);
+    return false;
   }
 
   /** From now on the anchor counts as a connection, and the files are those that are there now. */
@@ -88,18 +114,37 @@ export class DatabaseFile {
   }
 
   /**
-   * Goes on with the log that is at its place now, where another SQLite library has moved all of the one before, as it does when it closes its last
-   * connection. No other connection of this process may be open.
+   * Goes on with another log, where another SQLite library has moved all of the one before, as it does when it closes its last connection. No other
+   * connection of this process may be open.
    *
    * @returns Whether it does.
    */
   followLog(): boolean {
-    if (this.#anchor === undefined || this.#options.driver.closesAtOnce !== true || !isMoved(this.#database)) return false;
+    if (this.#anchor === undefined || !isMoved(this.#database)) return false;
+    return this.hasLog ? this.#takeOtherLog(this.#options.driver) : this.#beginNewLog(this.#anchor);
+  }
+
+  /** The log at its place is that of others: only new connections go by it. */
+  #takeOtherLog({ closesAtOnce = false }: SqliteDriver): boolean {
+    if (!closesAtOnce) return false;
     this.#leave();
     [this.#anchor, this.#database] = connect(this.#options);
     this.#closed = false;
     this.hold();
     return fitsItsLog(this.#database, this.#logPath);
+  }
+
+  /**
+   * There is no log at its place: the same connection begins one. To leave WAL mode it must be alone with the file, so there is no log of others that it
+   * could delete. It moves nothing, since all was moved before.
+   */
+  #beginNewLog(anchor: SqliteDatabase): boolean {
+    anchor.close();
+    this.#anchor = undefined;
+    if (modeOf(this.#database, 'DELETE') !== 'delete' || modeOf(this.#database, 'WAL') !== 'wal') return false;
+    this.#anchor = connectAnchor(this.#options);
+    this.hold();
+    return true;
   }
 
   /** Closes the file as it is by now. */
@@ -113,8 +158,17 @@ export class DatabaseFile {
     // A log that is at its place would be taken for that of the next file there. One that is not has gone where its database is.
     if (change?.log === undefined) emptyLog(this.#database);
     this.#closed = true;
+    if (change === undefined && this.#isKept()) return;
     this.#anchor?.close();
     this.#database.close();
+  }
+
+  #isKept(): boolean {
+    const key = this.#identity?.key;
+    if (key === undefined || this.#anchor === undefined || this.#options.driver.closesAtOnce === true) return false;
+    for (const [each, file] of unused) if (file.deref() === undefined) unused.delete(each);
+    unused.set(key, new WeakRef(this));
+    return true;
   }
 
   /** Closes so that nothing is moved, and nothing deleted. */
@@ -137,9 +191,8 @@ export class DatabaseFile {
 }
 
 function connect(options: FileOptions): [anchor: SqliteDatabase | undefined, database: SqliteDatabase] {
-  const anchor = options.driver.connectReadOnly?.(options.path);
+  const anchor = connectAnchor(options);
   try {
-    anchor?.exec(`PRAGMA busy_timeout = ${options.busyTimeoutMs}`);
     return [anchor, connectOne(options)];
   } catch (error) {
     anchor?.close();
@@ -147,15 +200,30 @@ function connect(options: FileOptions): [anchor: SqliteDatabase | undefined, dat
   }
 }
 
-function connectOne({ driver, path, synchronous, busyTimeoutMs }: FileOptions): SqliteDatabase {
-  const database = driver.connect(path);
+function connectAnchor({ driver, path, busyTimeoutMs }: FileOptions): SqliteDatabase | undefined {
+  const anchor = driver.connectReadOnly?.(path);
+  anchor?.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+  return anchor;
+}
+
+function connectOne(options: FileOptions): SqliteDatabase {
+  const database = options.driver.connect(options.path);
   try {
-    database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA synchronous = ${synchronous}`);
+    setUp(database, options);
     return database;
   } catch (error) {
     database.close();
     throw error;
   }
+}
+
+function setUp(database: SqliteDatabase, { synchronous, busyTimeoutMs }: FileOptions): void {
+  database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA synchronous = ${synchronous}`);
+}
+
+/** Asks for a way of keeping a journal; returns the one that there is now. */
+function modeOf(database: SqliteDatabase, mode: 'DELETE' | 'WAL'): unknown {
+  return database.prepare(`PRAGMA journal_mode = ${mode}`).all([])[0]?.['journal_mode'];
 }
 
 /** Whether all of the log that this connection goes by is in the database. */

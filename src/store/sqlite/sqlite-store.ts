@@ -215,7 +215,6 @@ class SqliteStore implements Store {
     const asked = batch.creates.some(isRoot);
     // A large batch may make SQLite move the log into the file, which damages the file when the log is not its own any more.
     if (asked || batch.operations.length >= LARGE_BATCH) connection.look();
-    else connection.lookForLog();
     const taken = commits.write(batch);
     if (asked) connection.look();
     return taken;

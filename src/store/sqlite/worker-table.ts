@@ -74,6 +74,8 @@ export class WorkerTable {
   /** Where the table cannot be written, the lock is given back all the same: the next one that looks finds the worker dead. */
   retire(workerId: string): void {
     const lock = this.#locks.get(workerId);
+    this.#locks.delete(workerId);
+    this.#heartbeats.delete(workerId);
     try {
       this.#connection.write('retire a worker', () => {
         this.#connection.statement(RELEASE_RUNS).run([workerId]);
@@ -82,9 +84,6 @@ export class WorkerTable {
     } catch (error) {
       lock?.abandon();
       throw error;
-    } finally {
-      this.#locks.delete(workerId);
-      this.#heartbeats.delete(workerId);
     }
     lock?.release();
   }

@@ -59,3 +59,34 @@ test('what a pruning that was stopped has left half deleted is deleted by the ne
   expect(await store.loadJournal('long')).toEqual([]);
   await store.close();
 });
+
+test('of those to be kept none goes while other processes prune as well', async () => {
+  const path = join(tempDirectory(), 'app.db');
+  const stores = Array.from({ length: 3 }, () => sqliteStore(path));
+  for (const store of stores) await store.open();
+  const [first] = stores as [Store, ...Store[]];
+  await first.registerWorker(workerOf('w1'));
+  const ids = Array.from({ length: 30_000 }, (_, index) => `run ${index}`);
+  await first.commit(batchOf({ creates: ids.map((id) => runOf(id)) }));
+  await first.commit(batchOf({ ends: ids.map((id, index) => endOf(id, { finishedAt: index % 7 })) }));
+  const gone = await Promise.all(stores.map((store) => store.prune({ endedBefore: null, keep: 25_000, limit: Number.MAX_SAFE_INTEGER })));
+  expect(gone.reduce((sum, each) => sum + each, 0)).toBe(5_000);
+  expect((await first.getRuns(['run 4999', 'run 5000'])).map(({ id }) => id)).toEqual(['run 5000']);
+  for (const store of stores) await store.close();
+});
+
+test('a child whose parent is gone counts among those to be kept', async () => {
+  const store = await openStore();
+  const orphans = Array.from({ length: 10 }, (_, index) =>
+    runOf(`orphan ${index}`, { parentRunId: 'gone', parentOperationId: `${index}` }),
+  );
+  const roots = Array.from({ length: 10 }, (_, index) => runOf(`root ${index}`));
+  await store.commit(batchOf({ creates: [...orphans, ...roots, runOf('unfinished')] }));
+  await store.commit(batchOf({ ends: [...orphans, ...roots].map(({ id }) => endOf(id, { finishedAt: 1 })) }));
+  expect(await store.prune({ endedBefore: null, keep: 13, limit: Number.MAX_SAFE_INTEGER })).toBe(7);
+  const left = (await store.listRuns({ limit: 100 })).map(({ id }) => id);
+  expect(left).toHaveLength(14);
+  expect(left).toContain('orphan 7');
+  expect(left).not.toContain('orphan 6');
+  await store.close();
+});

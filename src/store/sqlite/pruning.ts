@@ -1,10 +1,12 @@
 import type { PruneQuery } from '../store.js';
 import type { Connection } from './connection.js';
 import type { SqlRow, SqlValue } from './driver.js';
-import { AWAITED_CHILD } from './schema.js';
+import { AWAITED_CHILD, ENDED_WITHOUT_PARENT } from './schema.js';
 
 /** Runs that are looked at in one step. */
 const RUNS_A_STEP = 2_000;
+/** Runs that are counted in one step, where an index has all that is asked for. */
+const COUNTED_A_STEP = 20_000;
 /** Rows that are deleted in one step, of runs and of journals. */
 const ROWS_A_STEP = 1_000;
 
@@ -20,19 +22,19 @@ const UNAWAITED = `NOT EXISTS (SELECT 1 FROM perdure_operations INDEXED BY perdu
  *
  * Owns: how far it has come. Does not own: when the next step is made.
  *
- * States: looking for the cut (the oldest of the runs that are to be kept) → deleting, from the oldest run on → done.
+ * States: counting the roots → looking for the cut (the oldest of those that are to be kept) → deleting, from the oldest run on → done.
  *
- *   PR1  Each run is looked at once to find the cut, and once to be deleted, so the cost is linear.
+ *   PR1  Each run is counted twice, and those that are to go are looked at twice as well, so the cost is linear, and little for what is kept.
  *   PR2  A run goes after its children, and they after theirs. Where it is stopped in between, the next pruning goes on.
  */
 export class Pruning {
   readonly #connection: Connection;
   readonly #endedBefore: number;
   readonly #limit: number;
-  /** How many of the newest are still to be passed over; `undefined` once the cut is known. */
-  #toKeep: number | undefined;
+  /** Looks for the cut, step by step; `undefined` once it is known. */
+  #looking: Iterator<void> | undefined;
   /** Runs created before it are not among those to be kept: by their `n`. */
-  #cut = Number.MAX_SAFE_INTEGER;
+  #cut = 0;
   /** Up to here all have been looked at. */
   #after = 0;
   #roots = 0;
@@ -44,8 +46,7 @@ export class Pruning {
     this.#connection = connection;
     this.#endedBefore = endedBefore ?? Number.MIN_SAFE_INTEGER;
     this.#limit = limit;
-    if (keep === null) this.#cut = 0;
-    else if (keep > 0) this.#toKeep = keep;
+    if (keep !== null) this.#looking = this.#lookForCut(keep);
   }
 
   /** How many runs are gone, children included. */
@@ -55,47 +56,97 @@ export class Pruning {
 
   /** Does some of it. Returns whether more is to be done. */
   step(): boolean {
-    if (this.#toKeep !== undefined) return this.#connection.run('look for runs to prune', () => this.#lookForCut(this.#toKeep as number));
+    const looking = this.#looking;
+    if (looking !== undefined) {
+      if (this.#connection.run('look for runs to prune', () => looking.next().done)) this.#looking = undefined;
+      return true;
+    }
     const next = this.#connection.run('look for runs to prune', () => this.#nextRoots());
     if (next.length > 0 || this.#doomed.length > 0) this.#connection.write('prune runs', () => this.#delete(next));
     return this.#doomed.length > 0 || (this.#after < Number.MAX_SAFE_INTEGER && this.#roots < this.#limit);
   }
 
-  #lookForCut(toKeep: number): boolean {
-    const window = `SELECT n FROM perdure_runs WHERE n < ? ORDER BY n DESC LIMIT ${RUNS_A_STEP}`;
-    const [{ first, seen }] = this.#rows(`SELECT min(n) AS first, count(*) AS seen FROM (${window})`, [this.#cut]) as [SqlRow];
-    const roots = this.#rows(`SELECT n FROM perdure_runs AS run WHERE n >= ? AND n < ? AND ${ROOT} ORDER BY n DESC LIMIT ?`, [
-      (first as number | null) ?? 0,
-      this.#cut,
-      toKeep,
-    ]);
-    if (roots.length === toKeep) {
-      this.#cut = roots.at(-1)?.['n'] as number;
-      this.#toKeep = undefined;
-    } else if ((seen as number) < RUNS_A_STEP) {
-      // There are no more than are to be kept.
-      this.#cut = 0;
-      this.#toKeep = undefined;
-    } else {
-      this.#cut = first as number;
-      this.#toKeep = toKeep - roots.length;
+  /** Other processes may prune as well: between the counting and the cut they may have deleted what was counted. So what is kept is counted at the end. */
+  *#lookForCut(keep: number): Generator<void> {
+    for (;;) {
+      const excess = (yield* this.#countRoots(0)) - keep;
+      if (excess <= 0) return;
+      const cut = yield* this.#behind(excess);
+      if ((yield* this.#countRoots(cut)) < keep) continue;
+      this.#cut = cut;
+      return;
     }
-    return true;
+  }
+
+  /** @returns The `n` behind so many of the oldest roots. */
+  *#behind(count: number): Generator<void, number> {
+    for (let left = count, after = 0; ; ) {
+      const { last, isLast } = this.#window(after);
+      const roots = this.#rows(`SELECT n FROM perdure_runs AS run WHERE n > ? AND n <= ? AND ${ROOT} ORDER BY n LIMIT ?`, [
+        after,
+        last,
+        left,
+      ]);
+      left -= roots.length;
+      if (left === 0) return (roots.at(-1)?.['n'] as number) + 1;
+      if (isLast) return last + 1;
+      after = last;
+      yield;
+    }
+  }
+
+  /** Counts the roots from an `n` on. */
+  *#countRoots(from: number): Generator<void, number> {
+    return (yield* this.#countWithoutParent(from)) + (yield* this.#countOrphans(from));
+  }
+
+  *#countWithoutParent(from: number): Generator<void, number> {
+    const page = `FROM perdure_runs WHERE ${ENDED_WITHOUT_PARENT} AND (finished_at, n) > (?, ?) AND n >= ? ORDER BY finished_at, n LIMIT`;
+    let after = [Number.MIN_SAFE_INTEGER, 0, from];
+    for (let count = 0; ; count += COUNTED_A_STEP) {
+      const [last] = this.#rows(`SELECT finished_at, n ${page} 1 OFFSET ${COUNTED_A_STEP - 1}`, after);
+      if (last === undefined) {
+        const [{ rest }] = this.#rows(`SELECT count(*) AS rest FROM (SELECT n ${page} ${COUNTED_A_STEP})`, after) as [SqlRow];
+        return count + (rest as number);
+      }
+      after = [last['finished_at'] as number, last['n'] as number, from];
+      yield;
+    }
+  }
+
+  /** Counts ended children whose parent is gone. */
+  *#countOrphans(from: number): Generator<void, number> {
+    const page = `SELECT parent_run_id, n, n >= ? AND ${ROOT} AS root FROM perdure_runs AS run
+      WHERE parent_run_id IS NOT NULL AND (parent_run_id, n) > (?, ?) ORDER BY parent_run_id, n LIMIT ${RUNS_A_STEP}`;
+    let after: SqlValue[] = ['', 0];
+    for (let count = 0; ; ) {
+      const rows = this.#rows(page, [from, ...after]);
+      count += rows.filter(({ root }) => root === 1).length;
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < RUNS_A_STEP) return count;
+      after = [last['parent_run_id'] as string, last['n'] as number];
+      yield;
+    }
+  }
+
+  /** The runs that are looked at next. */
+  #window(after: number): { readonly last: number; readonly isLast: boolean } {
+    const runs = `SELECT n FROM perdure_runs WHERE n > ? ORDER BY n LIMIT ${RUNS_A_STEP}`;
+    const [{ last, seen }] = this.#rows(`SELECT max(n) AS last, count(*) AS seen FROM (${runs})`, [after]) as [SqlRow];
+    return { last: (last as number | null) ?? after, isLast: (seen as number) < RUNS_A_STEP };
   }
 
   /** The roots that are to go among the runs that are looked at next. */
   #nextRoots(): SqlRow[] {
     if (this.#doomed.length > 0) return [];
-    const window = `SELECT n FROM perdure_runs WHERE n > ? ORDER BY n LIMIT ${RUNS_A_STEP}`;
-    const [{ last, seen }] = this.#rows(`SELECT max(n) AS last, count(*) AS seen FROM (${window})`, [this.#after]) as [SqlRow];
+    const { last, isLast } = this.#window(this.#after);
     const roots = this.#rows(
       `SELECT n, id FROM perdure_runs AS run WHERE n > ? AND n <= ? AND ${ROOT} AND (finished_at < ? OR n < ?) AND ${UNAWAITED} ORDER BY n`,
-      [this.#after, (last as number | null) ?? 0, this.#endedBefore, this.#cut],
+      [this.#after, last, this.#endedBefore, this.#cut],
     );
-    const nothingBeyond =
-      (seen as number) < RUNS_A_STEP || (this.#endedBefore === Number.MIN_SAFE_INTEGER && (last as number) >= this.#cut);
+    const nothingBeyond = isLast || (this.#endedBefore === Number.MIN_SAFE_INTEGER && last >= this.#cut);
     // Where there are roots to delete, those that were passed over in this step are looked at again.
-    if (roots.length === 0) this.#after = nothingBeyond ? Number.MAX_SAFE_INTEGER : (last as number);
+    if (roots.length === 0) this.#after = nothingBeyond ? Number.MAX_SAFE_INTEGER : last;
     return roots;
   }
 

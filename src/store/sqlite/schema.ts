@@ -15,8 +15,9 @@ const PARENT_INDEX = 'CREATE INDEX perdure_runs_parent ON perdure_runs (parent_r
 /** An operation that may wait for a run which is pruned without it: all but those that wait for the child which the engine made for them. */
 export const AWAITED_CHILD = `kind = 'flow' AND status = 'STARTED' AND child_run_id <> run_id || '//' || id`;
 const AWAITED_INDEX = `CREATE INDEX perdure_operations_awaited ON perdure_operations (child_run_id) WHERE ${AWAITED_CHILD}`;
+export const ENDED_WITHOUT_PARENT = 'finished_at IS NOT NULL AND parent_run_id IS NULL';
 const FINISHED_INDEX = `CREATE INDEX perdure_runs_finished ON perdure_runs (finished_at)
-  WHERE finished_at IS NOT NULL AND parent_run_id IS NULL`;
+  WHERE ${ENDED_WITHOUT_PARENT}`;
 
 /** Version 2 does not look at the schema again before it registers a worker again. It cannot say what it has to say from version 3 on. */
 const LEASE_TRIGGER = `CREATE TRIGGER perdure_workers_lease BEFORE INSERT ON perdure_workers WHEN NEW.lease_ms IS NULL

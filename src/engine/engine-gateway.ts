@@ -25,8 +25,8 @@ interface Surroundings {
   readonly codec: Codec;
   readonly events: EventSink;
   readonly logger: Logger;
-  /** Deletes what is not to be kept. Returns whether more is left to do soon. */
-  readonly tidy: (retention: Retention) => Promise<boolean>;
+  /** Begins to delete what is not to be kept. */
+  readonly tidy: (retention: Retention) => Promise<void>;
   /** The store failed for good. */
   readonly onFailure: (error: unknown) => void;
 }

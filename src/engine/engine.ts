@@ -395,14 +395,13 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   }
 
   /** Prunes beside all else that is done now and then, since it may take long; what fails is done the next time. */
-  async #tidy(retention: Retention): Promise<boolean> {
+  async #tidy(retention: Retention): Promise<void> {
     this.#tidying ??= this.#calls
       .track(() => this.#prune(retention))
       .catch((error: unknown) => this.#logger.warn(`old runs were not deleted: ${plainError(error).message}`))
       .finally(() => {
         this.#tidying = undefined;
       });
-    return false;
   }
 
   /** For what has many steps, so that closing does not wait for all of them. */

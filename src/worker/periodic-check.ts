@@ -23,15 +23,14 @@ interface PeriodicCheckOptions {
   readonly look: () => Promise<void>;
   /** Left out where there is no worker. */
   readonly liveness?: Liveness;
-  /** Tidies up some of what there is; returns whether more is left. Left out where nothing is to be tidied up. */
-  readonly tidy?: (() => Promise<boolean>) | undefined;
+  /** Begins to tidy up; heartbeats do not wait for the end of it. Left out where nothing is to be tidied up. */
+  readonly tidy?: (() => Promise<void>) | undefined;
   readonly failures: Pick<StoreFailures, 'look' | 'streak'>;
 }
 
 /** Something that is done now and then. */
 interface Duty {
-  /** Resolves to `true` when more is left of it to do soon. */
-  readonly work: (asOfMs: number) => Promise<unknown>;
+  readonly work: (asOfMs: number) => Promise<void>;
   readonly everyMs: number;
   readonly streak: Streak;
   nextMs: number;
@@ -128,7 +127,7 @@ export class PeriodicCheck {
   async #do(duty: Duty, now: number, asOfMs: number): Promise<void> {
     duty.nextMs = now + duty.everyMs;
     try {
-      if ((await duty.work(asOfMs)) === true) duty.nextMs = now;
+      await duty.work(asOfMs);
       duty.streak.worked();
     } catch (error) {
       const againMs = this.#options.failures.look(duty.streak, error);

@@ -27,8 +27,8 @@ export interface WorkerOptions {
   /** A run against which so many crashes count is not begun. */
   readonly maxRecoveries: number;
   readonly residents: ResidentLimits;
-  /** Done now and then, and again soon when it returns that more is left. */
-  readonly tidy?: (() => Promise<boolean>) | undefined;
+  /** Done now and then. */
+  readonly tidy?: (() => Promise<void>) | undefined;
   /** Default: the definition's own body. */
   readonly bodyOf?: RunHost['bodyOf'] | undefined;
   /** Default: one that nobody can guess. */

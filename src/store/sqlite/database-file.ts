@@ -29,6 +29,11 @@ export function isGivenUp(path: string): boolean {
   return key !== undefined && givenUp.has(key);
 }
 
+/** Keeps a connection open, and the file from being opened again in this process (DF3). */
+export function giveUp(key: string, database: SqliteDatabase): void {
+  givenUp.set(key, database);
+}
+
 /**
  * SQLite's connections to a file in WAL mode, which know when it is no longer the file that was opened.
  *
@@ -123,7 +128,7 @@ export class DatabaseFile {
     this.#closed = true;
     if (this.#anchor !== undefined) this.#database.close();
     if (this.#anchor !== undefined && driver.closesAtOnce === true) this.#anchor.close();
-    else givenUp.set(this.#identity?.key ?? path, this.#anchor ?? this.#database);
+    else giveUp(this.#identity?.key ?? path, this.#anchor ?? this.#database);
   }
 
   #changeAtTheEnd(): FileChange | undefined {

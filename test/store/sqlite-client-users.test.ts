@@ -53,15 +53,18 @@ describe.skipIf(process.platform === 'win32').each(INSTALLED_DRIVERS.map((driver
       onTestFinished(() => chmodSync(directory, 0o700));
     }
 
-    test.each(['without a log', 'not in WAL mode'])('reads a file %s, and refuses the rest', async (file) => {
-      files.put(file, path);
-      close();
-      const before = filesOf(directory);
-      expect(await told(path, name)).toEqual({ reads: READ, writes: REFUSED });
-      expect(filesOf(directory)).toEqual(before);
-    });
+    test.runIf(driver.connectImmutable).each(['without a log', 'not in WAL mode'])(
+      'reads a file %s, and refuses the rest',
+      async (file) => {
+        files.put(file, path);
+        close();
+        const before = filesOf(directory);
+        expect(await told(path, name)).toEqual({ reads: READ, writes: REFUSED });
+        expect(filesOf(directory)).toEqual(before);
+      },
+    );
 
-    test('reads a file that may be written, in a directory that may not', async () => {
+    test.runIf(driver.connectImmutable)('reads a file that may be written, in a directory that may not', async () => {
       files.put('without a log', path);
       close(0o666);
       const before = filesOf(directory);
@@ -80,6 +83,14 @@ describe.skipIf(process.platform === 'win32').each(INSTALLED_DRIVERS.map((driver
       await engine.close({ timeout: 0 });
     });
 
+    test.runIf(driver.connectReadOnly)('reads a copy of a store that was open, with its log and the index of that', async () => {
+      files.put('killed, with its index', path);
+      close();
+      const before = filesOf(directory);
+      expect(await told(path, name)).toEqual({ reads: READ, writes: REFUSED });
+      expect(filesOf(directory)).toEqual(before);
+    });
+
     test('says what it would have to make to read a log', async () => {
       files.put('killed', path);
       close();
@@ -88,7 +99,7 @@ describe.skipIf(process.platform === 'win32').each(INSTALLED_DRIVERS.map((driver
       expect(filesOf(directory)).toEqual(before);
     });
 
-    test.each([
+    test.runIf(driver.connectImmutable).each([
       ['the first version', 'STORE_TOO_OLD'],
       ['a newer version', 'STORE_TOO_NEW'],
       ['of something else', 'STORE_NOT_FOUND'],

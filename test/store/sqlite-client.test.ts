@@ -135,7 +135,7 @@ describe.each(INSTALLED_DRIVERS.map((driver) => [driver.name, driver] as const))
     });
   });
 
-  describe('of a file that cannot be written', () => {
+  describe.runIf(driver.connectImmutable)('of a file that cannot be written', () => {
     test('reads it, refuses the rest, and changes nothing', async () => {
       files.put('without a log', path);
       chmodSync(path, 0o444);
@@ -169,6 +169,17 @@ describe.each(INSTALLED_DRIVERS.map((driver) => [driver.name, driver] as const))
       expect(await client.get('waits')).not.toMatchObject({ status: 'SUCCEEDED' });
       await client.close();
       expect(await closed).toMatchObject({ code: 'ENGINE_CLOSED' });
+    });
+
+    test.runIf(driver.connectReadOnly)('reads a copy of a store that was open, with its log and the index of that', async () => {
+      files.put('killed, with its index', path);
+      for (const suffix of ['', '-wal', '-shm']) chmodSync(`${path}${suffix}`, 0o444);
+      const before = readdirSync(directory);
+      const client = await openClient();
+      expect(await callsOf(client, READS)).toEqual(READ);
+      expect(await callsOf(client, WRITES)).toEqual(REFUSED);
+      await client.close();
+      expect(readdirSync(directory)).toEqual(before);
     });
 
     test('says what it would have to make to read a log', async () => {
@@ -318,7 +329,7 @@ describe.each(INSTALLED_DRIVERS.map((driver) => [driver.name, driver] as const))
       if (engine.status === 'fulfilled') await engine.value.close({ timeout: 0 });
     });
 
-    test('a worker is refused where nothing can be written, and the client goes on', async () => {
+    test.runIf(driver.connectImmutable)('a worker is refused where nothing can be written, and the client goes on', async () => {
       files.put('without a log', path);
       chmodSync(path, 0o444);
       const store = sqliteStore(path, { driver });

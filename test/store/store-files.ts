@@ -35,10 +35,11 @@ export async function storeFiles(): Promise<StoreFiles> {
   const engine = await openWorker(live);
   const database = findDriver().connect(live);
   // What its process has written lies in the log, and its worker is alive in the table.
-  const copyKilled = (name: string): void => {
-    for (const suffix of ['', '-wal']) copyFileSync(`${live}${suffix}`, `${at(name)}${suffix}`);
+  const copyKilled = (name: string, ...beside: string[]): void => {
+    for (const suffix of ['', '-wal', ...beside]) copyFileSync(`${live}${suffix}`, `${at(name)}${suffix}`);
   };
   copyKilled('killed');
+  copyKilled('killed, with its index', '-shm');
   database.exec(`VACUUM INTO '${at('without a log')}'`);
   for (const [name, sql] of Object.entries(STORES)) {
     if (sql === '') continue;
@@ -54,8 +55,8 @@ export async function storeFiles(): Promise<StoreFiles> {
   for (const [name, sql] of Object.entries(OTHERS)) change(at(name), sql);
   return {
     put(name, path) {
-      copyFileSync(at(name), path);
-      if (existsSync(`${at(name)}-wal`) && name.endsWith('killed')) copyFileSync(`${at(name)}-wal`, `${path}-wal`);
+      const beside = ['-wal', '-shm'].filter((suffix) => existsSync(`${at(name)}${suffix}`));
+      for (const suffix of ['', ...beside]) copyFileSync(`${at(name)}${suffix}`, `${path}${suffix}`);
     },
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };
@@ -67,4 +68,5 @@ function change(path: string, sql: string): void {
   database.exec(sql);
   database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').all([]);
   database.close();
+  for (const suffix of ['-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true });
 }

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { type Engine, open, sqliteStore } from 'perdure';
 import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { SqliteDriver } from '../../src/store/sqlite/driver.js';
-import { thrownBy } from '../api/with-engine.js';
+import { collectingLogger, thrownBy } from '../api/with-engine.js';
 import { callsOf, openWorker, order, READ, READS, REFUSED, SILENT, WRITES } from './children/client-calls.js';
 import { filesOf } from './files-of.js';
 import { INSTALLED_DRIVERS } from './installed-drivers.js';
@@ -158,6 +158,20 @@ describe.each(INSTALLED_DRIVERS.map((driver) => [driver.name, driver] as const))
       expect(await callsOf(client, READS)).toEqual(READ);
       expect(await callsOf(client, WRITES)).toEqual(REFUSED);
       expect(readdirSync(directory)).toEqual(before);
+    });
+
+    test('says once that a run was not cancelled by its future, and does not try again', async () => {
+      files.put('without a log', path);
+      chmodSync(path, 0o444);
+      const { logger, lines } = collectingLogger();
+      const client = await open({ store: sqliteStore(path, { driver }), execute: false, logger });
+      const future = client.future('waits');
+      const pending = future.exception();
+      await client.get('waits');
+      future.cancel();
+      await client.close();
+      expect(await pending.catch((error: unknown) => error)).toMatchObject({ code: 'ENGINE_CLOSED' });
+      expect(lines.map(({ message }) => message)).toEqual([expect.stringContaining('run waits was not cancelled: the store')]);
     });
 
     test('follows a run there until it is closed', async () => {

@@ -176,8 +176,8 @@ export class ClientFile {
 }
 
 function stampOf(path: string): string | undefined {
-  const found = statSync(path, { throwIfNoEntry: false, bigint: true });
-  return found && `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs}`;
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found && `${found.dev} ${found.ino} ${found.size} ${found.mtimeMs}`;
 }
 
 function cannotRead({ path, driver }: FileOptions): StorageError {

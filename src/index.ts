@@ -106,6 +106,7 @@ export type {
   ClaimQuery,
   CommitBatch,
   NewWorker,
+  OpenOptions,
   PruneQuery,
   RunFilter,
   Store,

@@ -492,7 +492,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   #requestCancel(runId: string, reason: string | undefined): Promise<boolean> {
     return this.#calls.track(async () => {
-      await this.#ready();
+      await this.#readyToWrite();
       await this.#gateway.settled();
       return this.#gateway.failures.insist(this.#cancelling, () => this.#outbox.cancel(runId, reason));
     });

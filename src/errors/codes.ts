@@ -47,11 +47,13 @@ export const ERROR_CODES = {
   FLOW_NOT_REGISTERED: 'no flow of this name and version is registered in this process',
   // Storage.
   STORE_FAILED: 'the store failed',
+  STORE_NOT_FOUND: 'there is no store where an engine only looks for one',
   STORE_DIRECTORY_MISSING: 'the directory of the store does not exist',
   STORE_READ_ONLY: 'the store cannot be written',
   STORE_NOT_A_DATABASE: 'the file is not a SQLite database',
   STORE_CORRUPT: 'the database is damaged',
   STORE_REPLACED: 'the file of an open store was deleted, replaced or written over, or its log was',
+  STORE_TOO_OLD: 'the store has an older schema, and an engine that only looks does not change it',
   STORE_TOO_NEW: 'the store was written by a newer version of perdure',
   STORE_BUSY: 'another process kept the store locked for too long',
   STORE_NO_DESCRIPTORS: 'the process has no file descriptors left to open the store with',

@@ -108,7 +108,9 @@ describe('the engine that takes the calls', () => {
 
   test('is never a client, unless that is asked for, and then it refuses them', async () => {
     const engine = await opens();
-    await opens({ execute: false });
+    const client = await opens({ execute: false });
+    expect(await taker(engine)).toBe(0);
+    await client.close();
     expect(await taker(engine)).toBe(0);
     await opens({ execute: false, default: true });
     expect(await codeOf(() => echo('value'))).toBe('INVALID_OPTION');
@@ -181,10 +183,11 @@ describe.each(Object.entries(WAYS))('%s is refused', (_, start) => {
   });
 });
 
-test('an open() with default: false that fails takes the calls from nobody', async () => {
+test('an open() with default: false or execute: false that fails takes the calls from nobody', async () => {
   const engine = await opens();
   const path = join(tempDirectory(), 'missing', 'app.db');
   expect(await codeOf(() => opens({ store: path, default: false }))).toBe('STORE_DIRECTORY_MISSING');
+  expect(await codeOf(() => opens({ store: path, execute: false }))).toBe('STORE_NOT_FOUND');
   expect(await codeOf(() => opens({ default: false, leaseMs: -1 }))).toBe('INVALID_OPTION');
   expect(await taker(engine)).toBe(0);
 });

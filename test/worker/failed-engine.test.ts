@@ -83,9 +83,9 @@ test('an engine that has ended gives its lock back before it is closed, also whe
   const path = join(directory, 'app.db');
   const disk = fullDisk();
   const store = sqliteStore(path, { driver: disk.driver });
-  const beside = createTestEngine({ store, execute: false });
   const engine = createTestEngine({ store });
   await engine.start(steps, [], { id: 'before' });
+  const beside = createTestEngine({ store, execute: false });
   expect(await beside.get('before')).toMatchObject({ status: 'SUCCEEDED' });
   disk.full = true;
   expect(await engine.start(steps, [], { id: 'lost' }).exception()).toMatchObject({ code: 'STORE_FAILED' });

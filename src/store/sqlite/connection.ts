@@ -1,30 +1,23 @@
-import { appendFileSync, statfsSync, statSync, truncateSync } from 'node:fs';
 import process from 'node:process';
 import type { StorageError } from '../../errors/errors.js';
-import { DatabaseFile, type FileOptions, isGivenUp } from './database-file.js';
-import type { SqliteDatabase, SqliteStatement, SqlValue } from './driver.js';
+import { ClientFile } from './client-file.js';
+import { DatabaseFile, type FileOptions, requireNotGivenUp } from './database-file.js';
+import type { SqliteStatement, SqlValue } from './driver.js';
 import type { FileChange } from './file-identity.js';
+import { growLog } from './log-length.js';
 import { addOpen, isAlone, leaveLost, removeOpen } from './open-connections.js';
-import { migrate, rollback } from './schema.js';
+import { migrate, requireSchema, rollback } from './schema.js';
 import { SchemaGuard } from './schema-guard.js';
-import { isBusy, storageError } from './sqlite-errors.js';
-import { checkStoreFile, makeStoreFile } from './store-file.js';
-import { logFollowed, storeGivenUp, storeReplaced } from './store-replaced.js';
+import { storageError } from './sqlite-errors.js';
+import { checkStoreFile, findStoreFile, makeStoreFile } from './store-file.js';
+import { logFollowed, storeReplaced } from './store-replaced.js';
+import { switchToWal } from './wal-mode.js';
 
 /** How to open a file. */
 export interface ConnectionOptions extends FileOptions {
   /** The file is no longer the one that was opened: the connection is closed by now. */
   readonly onLost: (error: StorageError) => void;
 }
-
-/** How often the change to WAL is tried anew while other processes open the same new file. */
-const WAL_TRIES = 200;
-
-/** The length of a log at which SQLite moves it into the file and writes it over from its beginning: 1,000 pages, each with a header. */
-const LOG_BYTES = 1_000 * (4_096 + 24);
-
-/** Where a disk has less room than that, none of it is taken in advance. */
-const AMPLE_BYTES = 64 * 1_024 * 1_024;
 
 /**
  * One connection to the database file.
@@ -46,17 +39,20 @@ export class Connection {
   readonly path: string;
   readonly guard: SchemaGuard;
   readonly #options: ConnectionOptions;
-  readonly #file: DatabaseFile;
+  #file: DatabaseFile | ClientFile;
+  /** The file, while no worker uses it through this connection. */
+  #client: ClientFile | undefined;
   readonly #statements = new Map<string, SqliteStatement>();
   #stuck = false;
   #lost: StorageError | undefined;
   #seenVersion: number | undefined;
 
-  private constructor(file: DatabaseFile, options: ConnectionOptions) {
+  private constructor(file: DatabaseFile | ClientFile, options: ConnectionOptions, guard = new SchemaGuard(file.database, options.path)) {
     this.path = options.path;
     this.#options = options;
     this.#file = file;
-    this.guard = new SchemaGuard(file.database, options.path);
+    this.#client = file instanceof ClientFile ? file : undefined;
+    this.guard = guard;
     addOpen(this);
   }
 
@@ -66,21 +62,71 @@ export class Connection {
    * @throws {StorageError} when the file or its directory does not allow it.
    */
   static open(options: ConnectionOptions): Connection {
-    const { driver, path } = options;
+    const { path } = options;
     if (!checkStoreFile(path)) makeStoreFile(path);
     leaveLost();
-    if (isGivenUp(path)) throw storeGivenUp(path, driver.name);
     let file: DatabaseFile | undefined;
     try {
       file = DatabaseFile.open(options);
-      switchToWal(file.database);
-      migrate(file.database, path);
-      file.hold();
+      makeReady(file, path);
       return new Connection(file, options);
     } catch (error) {
       file?.close();
       throw storageError(error, 'open the store', path);
     }
+  }
+
+  /**
+   * Opens a file that is there as it is: it is not written before something is asked for that writes.
+   *
+   * @throws {StorageError} when there is none, when its schema is of another version, or when it cannot be read.
+   */
+  static openAsClient(options: ConnectionOptions): Connection {
+    const { path } = options;
+    const obstacle = findStoreFile(path);
+    leaveLost();
+    requireNotGivenUp(options);
+    let file: ClientFile | undefined;
+    try {
+      const opened = new ClientFile(options, obstacle);
+      file = opened;
+      const read = (): SchemaGuard => {
+        requireSchema(opened.database, path);
+        return new SchemaGuard(opened.database, path);
+      };
+      return new Connection(
+        opened,
+        options,
+        opened.read(read, () => {}),
+      );
+    } catch (error) {
+      file?.close();
+      throw storageError(error, 'open the store', path);
+    }
+  }
+
+  /**
+   * From now on it is also used by workers, who need what `open` gives.
+   *
+   * @returns Whether it was not before.
+   */
+  serveWorkers(): boolean {
+    const client = this.#client;
+    if (client === undefined) return false;
+    return this.run('open the store', () => {
+      checkStoreFile(this.path);
+      this.#toWrite(client);
+      const file = client.toWrite();
+      makeReady(file, this.path);
+      this.#file = file;
+      this.#client = undefined;
+      return true;
+    });
+  }
+
+  /** Why the file can only be read, where that is so. */
+  get readOnly(): string | undefined {
+    return this.#client?.readOnly;
   }
 
   /** The path without symbolic links, the same for everybody who uses the file: what lies beside it is named by it. */
@@ -103,7 +149,7 @@ export class Connection {
     try {
       if (this.#lost !== undefined) throw this.#lost;
       if (this.#stuck) this.#reopen();
-      return work();
+      return this.#client === undefined ? work() : this.#read(this.#client, work);
     } catch (error) {
       throw this.#failure(error, doing);
     }
@@ -111,7 +157,10 @@ export class Connection {
 
   /** Writes with a single statement, which is a transaction by itself; returns how many rows it changed. */
   writeOne(doing: string, sql: string, values: readonly SqlValue[]): number {
-    return this.run(doing, () => this.statement(sql).run(values).changes);
+    return this.run(doing, () => {
+      if (this.#client !== undefined) this.#toWrite(this.#client);
+      return this.statement(sql).run(values).changes;
+    });
   }
 
   /** Writes what no worker does by itself, in one transaction, as long as the schema is the one that was opened. */
@@ -127,6 +176,7 @@ export class Connection {
   /** Runs `work` in one write transaction: all of it happens, or nothing when it throws. What it does first is to be a fence. */
   transaction<T>(doing: string, work: () => T): T {
     return this.run(doing, () => {
+      if (this.#client !== undefined) this.#toWrite(this.#client);
       if (!this.#file.hasLog) this.look();
       this.statement('BEGIN IMMEDIATE').run([]);
       try {
@@ -171,10 +221,27 @@ export class Connection {
   }
 
   #reopen(): void {
-    this.look();
-    this.#statements.clear();
+    this.#leaveUsed();
     this.#file.renew();
     this.#stuck = false;
+  }
+
+  /** Another connection takes the place of the one that is used. */
+  #leaveUsed(): void {
+    this.look();
+    this.#statements.clear();
+    this.forgetSeen();
+  }
+
+  #read<T>(client: ClientFile, work: () => T): T {
+    return client.read(work, () => this.#leaveUsed());
+  }
+
+  #toWrite(client: ClientFile): void {
+    const { database } = client;
+    client.toWrite();
+    if (client.database === database) return;
+    this.#statements.clear();
     this.forgetSeen();
   }
 
@@ -232,7 +299,7 @@ export class Connection {
   stretchLog(): void {
     try {
       this.#file.database.exec('PRAGMA busy_timeout = 0');
-      this.transaction('stretch the log', () => growFile(`${this.realPath}-wal`, LOG_BYTES));
+      this.transaction('stretch the log', () => growLog(`${this.realPath}-wal`));
     } catch {
       // Nothing depends on it.
     } finally {
@@ -248,31 +315,9 @@ export class Connection {
   }
 }
 
-/** Appends zeros up to a length, if the disk has ample room; a part of them is worth nothing. */
-function growFile(path: string, length: number): void {
-  const { size } = statSync(path);
-  const { bavail, bsize } = statfsSync(path);
-  if (size >= length || bavail * bsize < AMPLE_BYTES) return;
-  try {
-    appendFileSync(path, Buffer.alloc(length - size));
-  } catch (error) {
-    truncateSync(path, size);
-    throw error;
-  }
-}
-
-/**
- * SQLite does not wait when two connections change a new file to WAL at the same moment. `BEGIN IMMEDIATE` does wait, for whoever is writing.
- */
-function switchToWal(database: SqliteDatabase): void {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      const rows = database.prepare('PRAGMA journal_mode = WAL').all([]);
-      if (rows[0]?.['journal_mode'] === 'wal') return;
-    } catch (error) {
-      if (!isBusy(error) || tries === WAL_TRIES) throw error;
-    }
-    database.exec('BEGIN IMMEDIATE; ROLLBACK');
-    if (tries === WAL_TRIES) return;
-  }
+/** Makes a file what a worker needs: in WAL mode, with the schema of this version, and known by its identity. */
+function makeReady(file: DatabaseFile, path: string): void {
+  switchToWal(file.database);
+  migrate(file.database, path);
+  file.hold();
 }

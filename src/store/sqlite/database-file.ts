@@ -2,6 +2,7 @@ import { existsSync, realpathSync, statSync } from 'node:fs';
 import { shared } from '../../realm/realm.js';
 import type { SqliteDatabase, SqliteDriver } from './driver.js';
 import { type FileChange, FileIdentity, fileKey } from './file-identity.js';
+import { storeGivenUp } from './store-replaced.js';
 
 /** How a file is opened. */
 export interface FileOptions {
@@ -26,10 +27,15 @@ const givenUp = shared('files given up', () => new Map<string, SqliteDatabase>()
 /** What a driver would close late was not closed, by the file that it has open: it is used again, or closed when it is collected (DF4). */
 const unused = shared('files in no use', () => new Map<string, WeakRef<DatabaseFile>>());
 
-/** Whether this process can open a file no more (DF3). */
-export function isGivenUp(path: string): boolean {
+/** @throws {StorageError} `STORE_REPLACED` when this process cannot open the file again (DF3). */
+export function requireNotGivenUp({ path, driver }: Pick<FileOptions, 'path' | 'driver'>): void {
   const key = givenUp.size === 0 ? undefined : fileKey(path);
-  return key !== undefined && givenUp.has(key);
+  if (key !== undefined && givenUp.has(key)) throw storeGivenUp(path, driver.name);
+}
+
+/** Keeps a connection open, and the file from being opened again in this process (DF3). */
+export function giveUp(key: string, database: SqliteDatabase): void {
+  givenUp.set(key, database);
 }
 
 /**
@@ -58,12 +64,16 @@ export class DatabaseFile {
   #identity: FileIdentity | undefined;
   #closed = false;
 
-  /** The file must be there. Call `hold()` when it is in WAL mode. */
+  /**
+   * The file must be there. Call `hold()` when it is in WAL mode.
+   *
+   * @throws {StorageError} `STORE_REPLACED` when this process cannot open it again (DF3).
+   */
   static open(options: FileOptions): DatabaseFile {
-    const key = fileKey(options.path);
-    const file = key === undefined ? undefined : unused.get(key)?.deref();
-    if (key !== undefined) unused.delete(key);
-    return file?.useAgain(options) === true ? file : new DatabaseFile(options);
+    const file = takeUnused(options.path);
+    if (file?.useAgain(options) === true) return file;
+    requireNotGivenUp(options);
+    return new DatabaseFile(options);
   }
 
   private constructor(options: FileOptions) {
@@ -177,7 +187,7 @@ export class DatabaseFile {
     this.#closed = true;
     if (this.#anchor !== undefined) this.#database.close();
     if (this.#anchor !== undefined && driver.closesAtOnce === true) this.#anchor.close();
-    else givenUp.set(this.#identity?.key ?? path, this.#anchor ?? this.#database);
+    else giveUp(this.#identity?.key ?? path, this.#anchor ?? this.#database);
   }
 
   #changeAtTheEnd(): FileChange | undefined {
@@ -188,6 +198,13 @@ export class DatabaseFile {
       return { database: undefined, log: 'replaced' };
     }
   }
+}
+
+function takeUnused(path: string): DatabaseFile | undefined {
+  const key = fileKey(path);
+  const file = key === undefined ? undefined : unused.get(key)?.deref();
+  if (key !== undefined) unused.delete(key);
+  return file;
 }
 
 function connect(options: FileOptions): [anchor: SqliteDatabase | undefined, database: SqliteDatabase] {

@@ -1,3 +1,5 @@
+import { pathToFileURL } from 'node:url';
+
 /** What perdure binds to a statement. Nothing else: `libsql` aborts the process when it is given a boolean. */
 export type SqlValue = string | number | null;
 
@@ -35,6 +37,11 @@ export interface SqliteDriver {
    * is not opened again in it.
    */
   connectReadOnly?(path: string): SqliteDatabase;
+  /**
+   * Opens a file that is there for reading only, and takes it for one that nobody changes: nothing is made beside it, and no log is looked for. Without it, a
+   * file that cannot be written can be read only while another process has it open to write.
+   */
+  connectImmutable?(path: string): SqliteDatabase;
   /** Whether `close()` gives a file back at once. Default: only when the connection's statements were collected. */
   readonly closesAtOnce?: boolean;
 }
@@ -68,9 +75,22 @@ export function betterDriver(name: string, Database: PackagedSqlite): SqliteDriv
   return { ...packagedDriver(name, Database), connectReadOnly: (path) => new Database(path, { readonly: true }), closesAtOnce: true };
 }
 
-/** The driver of Node's own SQLite. */
+/** The driver of `libsql`, which takes addresses as well, and does nothing else without writing. */
+export function libsqlDriver(name: string, Database: PackagedSqlite): SqliteDriver {
+  return { ...packagedDriver(name, Database), connectImmutable: (path) => new Database(immutableAddress(path)) };
+}
+
+/** The driver of Node's own SQLite. Older versions do not take addresses. */
 export function nodeDriver(name: string, sqlite: NodeSqlite): SqliteDriver {
-  return { ...nodeLikeDriver(name, sqlite), closesAtOnce: true };
+  const { connectImmutable, ...others } = nodeLikeDriver(name, sqlite);
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const takesAddresses = major > 23 || (major === 23 && minor >= 10) || (major === 22 && minor >= 15);
+  return { ...others, ...(takesAddresses && connectImmutable !== undefined && { connectImmutable }), closesAtOnce: true };
+}
+
+/** The address by which SQLite opens a file that nobody changes. */
+function immutableAddress(path: string): string {
+  return `${pathToFileURL(path).href}?mode=ro&immutable=1`;
 }
 
 /** The driver of what has the interface of `node:sqlite`, which takes parameters one by one. */
@@ -90,5 +110,10 @@ export function nodeLikeDriver(name: string, { DatabaseSync }: NodeSqlite): Sqli
       },
     };
   };
-  return { name, connect: (path) => connect(path, false), connectReadOnly: (path) => connect(path, true) };
+  return {
+    name,
+    connect: (path) => connect(path, false),
+    connectReadOnly: (path) => connect(path, true),
+    connectImmutable: (path) => connect(immutableAddress(path), true),
+  };
 }

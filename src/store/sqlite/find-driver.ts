@@ -1,7 +1,7 @@
 import { isAbsolute, join } from 'node:path';
 import { StorageError } from '../../errors/errors.js';
 import type { NodeSqlite, PackagedSqlite, SqliteDriver } from './driver.js';
-import { betterDriver, nodeDriver, nodeLikeDriver, packagedDriver } from './driver.js';
+import { betterDriver, libsqlDriver, nodeDriver, nodeLikeDriver } from './driver.js';
 
 /** The name of a driver that perdure can load. */
 export type SqliteDriverName = 'node:sqlite' | '@photostructure/sqlite' | 'better-sqlite3' | 'libsql';
@@ -100,7 +100,7 @@ function loadBetter(): SqliteDriver | undefined {
 function loadLibsql(): SqliteDriver | undefined {
   const name = 'libsql';
   const require = requireOf(name);
-  return require && packagedDriver(name, require(name) as PackagedSqlite);
+  return require && libsqlDriver(name, require(name) as PackagedSqlite);
 }
 
 /** @throws the reason why the version that is installed cannot be used. */

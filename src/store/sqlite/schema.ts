@@ -135,6 +135,28 @@ export function migrate(database: SqliteDatabase, path: string): void {
   }
 }
 
+/**
+ * Fails unless a file has the schema of this version: for what changes none.
+ *
+ * @throws {StorageError} `STORE_NOT_FOUND`, `STORE_TOO_OLD` or `STORE_TOO_NEW`
+ */
+export function requireSchema(database: SqliteDatabase, path: string): void {
+  const version = versionOf(database, path);
+  if (version === SCHEMA_VERSION) return;
+  if (version === 0) {
+    throw new StorageError(
+      'STORE_NOT_FOUND',
+      `could not open the store ${path}: the file has no tables of perdure, and an engine with execute: false makes none. Check the path; the first engine ` +
+        'that executes runs makes the store',
+    );
+  }
+  throw new StorageError(
+    'STORE_TOO_OLD',
+    `could not open the store ${path}: it has schema version ${version}, this version of perdure needs ${SCHEMA_VERSION}, and an engine with execute: false ` +
+      'changes none; the file was left as it is. Open it once with an engine of this version that executes runs, or use the version of perdure that wrote it',
+  );
+}
+
 /** SQLite has rolled back by itself after some errors, such as a full disk; the first error is the one to tell. */
 export function rollback(database: SqliteDatabase): void {
   try {

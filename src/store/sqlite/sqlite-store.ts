@@ -6,7 +6,7 @@ import { requireOneVersion } from '../../errors/one-version.js';
 import { hasMethods, isOneOf, isText, type OptionTable, readOptions } from '../../errors/options.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
 import type { BlockedCode, RunStatus } from '../../model/statuses.js';
-import type { Claim, ClaimQuery, CommitBatch, NewWorker, PruneQuery, RunFilter, Store, SuspectQuery } from '../store.js';
+import type { Claim, ClaimQuery, CommitBatch, NewWorker, OpenOptions, PruneQuery, RunFilter, Store, SuspectQuery } from '../store.js';
 import { CommitWriter } from './commit-writer.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import type { SqliteDriver } from './driver.js';
@@ -109,7 +109,8 @@ interface Parts {
  *   SQ2  The last `close` ends the locks of this store's workers: for the others they have died, unless they were retired before. The `close`s before it
  *        only take back one `open` each.
  *   SQ3  What was asked for from outside is reported as durable only after a look at the file. Another look is part of the periodic calls of a worker.
- *   SQ4  An `open` counts from its call on, so nothing closes what a caller is about to use; those that fail together stop counting together.
+ *   SQ4  Opening and closing take no time, so nothing closes what a caller is about to use. An `open` that fails does not count.
+ *   SQ5  The files are those of a worker from the first `open` that asks for that on.
  */
 class SqliteStore implements Store {
   readonly name: string;
@@ -120,7 +121,6 @@ class SqliteStore implements Store {
   #parts: Parts | undefined;
   /** Why there are no parts any more, when the file was lost. */
   #lost: StorageError | undefined;
-  #opening: Promise<void> | undefined;
 
   constructor(path: string, { synchronous = 'full', busyTimeoutMs = 10_000, driver }: SqliteStoreOptions) {
     this.name = path;
@@ -129,20 +129,23 @@ class SqliteStore implements Store {
     this.#driver = driver;
   }
 
-  async open(): Promise<void> {
+  get readOnly(): string | undefined {
+    return this.#parts?.connection.readOnly;
+  }
+
+  async open({ client = false }: OpenOptions = {}): Promise<void> {
+    if (this.#parts === undefined) this.#parts = this.#connect(client);
+    else if (!client) this.#serveWorkers(this.#parts);
+    this.#lost = undefined;
     this.#opened += 1;
-    if (this.#parts !== undefined) return;
-    this.#opening ??= this.#openOnce();
-    await this.#opening;
   }
 
   async close(): Promise<void> {
     this.#opened = Math.max(0, this.#opened - 1);
-    // Whoever is left has not seen what the other wrote through the same connection.
-    this.#parts?.connection.forgetSeen();
-    await this.#opening?.catch(() => undefined);
-    if (this.#opened > 0) return;
     const parts = this.#parts;
+    // Whoever is left has not seen what the other wrote through the same connection.
+    parts?.connection.forgetSeen();
+    if (this.#opened > 0) return;
     this.#parts = undefined;
     this.#lost = undefined;
     parts?.workers.abandonLocks();
@@ -275,32 +278,33 @@ class SqliteStore implements Store {
     return connection.changedElsewhere() || this.#opened > 1 || workers.held > 1;
   }
 
-  async #openOnce(): Promise<void> {
-    try {
-      await this.#connect();
-    } catch (error) {
-      this.#opened = 0;
-      throw error;
-    } finally {
-      this.#opening = undefined;
-    }
-  }
-
-  async #connect(): Promise<void> {
+  #connect(client: boolean): Parts {
     const driver = typeof this.#driver === 'object' ? this.#driver : findDriver(this.#driver);
-    const connection = Connection.open({ driver, path: this.#path, ...this.#settings, onLost: (error) => this.#lose(error) });
+    const options: ConnectionOptions = { driver, path: this.#path, ...this.#settings, onLost: (error) => this.#lose(error) };
+    const connection = client ? Connection.openAsClient(options) : Connection.open(options);
+    const suspects = new Suspects(connection);
+    const inbox = new Inbox(connection);
+    const parts: Parts = {
+      connection,
+      suspects,
+      inbox,
+      workers: new WorkerTable(connection, driver, suspects),
+      runs: new RunTable(connection, suspects),
+      commits: new CommitWriter(connection, inbox),
+    };
+    if (client) return parts;
     try {
-      const suspects = new Suspects(connection);
-      const workers = new WorkerTable(connection, driver, suspects);
-      connection.run('look for locks left behind', () => workers.sweep());
-      const inbox = new Inbox(connection);
-      const commits = new CommitWriter(connection, inbox);
-      this.#parts = { connection, workers, suspects, inbox, commits, runs: new RunTable(connection, suspects) };
-      this.#lost = undefined;
+      sweep(parts);
+      return parts;
     } catch (error) {
       connection.close();
       throw error;
     }
+  }
+
+  /** It was opened by those who execute nothing, if not by a worker before. */
+  #serveWorkers(parts: Parts): void {
+    if (parts.connection.serveWorkers()) sweep(parts);
   }
 
   /** The others find this store's workers dead at once. */
@@ -318,6 +322,11 @@ class SqliteStore implements Store {
       `the store ${this.name} is closed. Open it before it is used, and use it no more once its engine is closed`,
     );
   }
+}
+
+/** Deletes what earlier workers have left beside the file. */
+function sweep({ connection, workers }: Parts): void {
+  connection.run('look for locks left behind', () => workers.sweep());
 }
 
 function isRoot(run: RunRecord): boolean {

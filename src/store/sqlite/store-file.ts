@@ -52,11 +52,49 @@ export function checkStoreFile(path: string): boolean {
   else checkKind(path, file);
   const real = file === undefined ? path : realpathSync(path);
   checkLength(path, real);
-  // Root may write to everything; a file that was not meant to be written is left alone all the same.
-  if (file !== undefined && ((file.mode & 0o222) === 0 || !isWritable(real))) throw readOnly(path, 'the file');
-  // Beside the file SQLite needs others.
-  if (!isWritable(dirname(real))) throw readOnly(path, `the directory ${dirname(real)}`);
+  const obstacle = obstacleToWriting(real, file);
+  if (obstacle !== undefined) throw readOnly(path, obstacle);
   return file !== undefined;
+}
+
+/**
+ * Fails where there is no file, which is not made.
+ *
+ * @returns What keeps this process from writing to it, if anything.
+ * @throws {StorageError} `STORE_NOT_FOUND`, or what is in the way.
+ */
+export function findStoreFile(path: string): string | undefined {
+  const file = lookForStore(path);
+  checkKind(path, file);
+  const real = realpathSync(path);
+  checkLength(path, real);
+  return obstacleToWriting(real, file);
+}
+
+/** What is read-only, if anything is. */
+function obstacleToWriting(real: string, file: Stats | undefined): string | undefined {
+  // Root may write to everything; a file that was not meant to be written is left alone all the same.
+  if (file !== undefined && ((file.mode & 0o222) === 0 || !isWritable(real))) return 'the file';
+  // Beside the file SQLite needs others.
+  return isWritable(dirname(real)) ? undefined : `the directory ${dirname(real)}`;
+}
+
+function lookForStore(path: string): Stats {
+  let what = 'there is no such file';
+  try {
+    const file = look(path, path);
+    if (file !== undefined) return file;
+    checkDirectory(path);
+  } catch (error) {
+    // What is to be done there for a file that is to be made is not to be done here.
+    if (!(error instanceof StorageError) || error.code !== 'STORE_DIRECTORY_MISSING') throw error;
+    const above = fileAbove(path);
+    what = look(above, path) === undefined ? `the directory ${dirname(path)} does not exist` : `${above} is no directory`;
+  }
+  throw new StorageError(
+    'STORE_NOT_FOUND',
+    `could not open the store ${path}: ${what}, and an engine with execute: false makes none. Check the path; the first engine that executes runs makes the store`,
+  );
 }
 
 /** Makes a file that only its owner may read and write, unless there is one: that is left as it is. */

@@ -173,8 +173,8 @@ function checkDirectory(path: string): void {
   if (above === directory && found === undefined) {
     throw missingDirectory(path, `the directory ${directory} does not exist. Create it, or choose another path`);
   }
-  const link = lstatSync(path, { throwIfNoEntry: false });
-  if (link !== undefined) {
+  // Another process may have made the file by now.
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) {
     throw new StorageError(
       'STORE_FAILED',
       `could not open the store ${path}: it is a symbolic link to ${readlinkSync(path)}, and there is no file. Put the file there, mend the link or delete it`,

@@ -63,6 +63,11 @@ export class RootFuture implements FutureOwner {
     return this.#recordedAsked || this.future.attended;
   }
 
+  /** Whether a caller waits for it, or for its start to be recorded. */
+  get awaited(): boolean {
+    return this.future.awaited || (this.#onRecorded !== undefined && this.#onRecorded.length > 0);
+  }
+
   isRecorded(): void {
     this.#settleRecorded(undefined);
   }

@@ -151,6 +151,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     return this.#pending.awaitedChildren;
   }
 
+  /** The operations that it waits for, as messages name them. */
+  get waitsFor(): string[] {
+    return this.#pending.names;
+  }
+
   // Turns.
 
   beginTurn(): void {

@@ -16,6 +16,7 @@ import type { RetryStrategy } from '../runtime/retry-strategy.js';
 import { Run } from '../runtime/run.js';
 import type { Store } from '../store/store.js';
 import { Alarms } from './alarms.js';
+import { AttemptsUnderWay } from './attempts-under-way.js';
 import { refuseToBegin, tellUnregistered } from './blocking.js';
 import { Claims } from './claims.js';
 import { Following } from './following.js';
@@ -71,11 +72,9 @@ export class Worker implements RunHost, Gateway {
   readonly #check: PeriodicCheck;
   readonly #residency: Residency;
   readonly #wakeups: Wakeups;
-  readonly #attemptEnded: () => void;
+  readonly #attempts: AttemptsUnderWay;
   #state: 'idle' | 'working' | 'restarting' | 'draining' | 'stopped' | 'failed' = 'idle';
   #id = '';
-  #attempts = 0;
-  #onIdle: (() => void) | undefined;
   #restarting: Promise<void> | undefined;
   #endPause: (() => void) | undefined;
   /** A look has failed, and others may have written before it. */
@@ -101,6 +100,7 @@ export class Worker implements RunHost, Gateway {
     this.#leaseMs = options.leaseMs;
     this.#onFailure = options.onFailure;
     this.#alarms = new Alarms(this.clock);
+    this.#attempts = new AttemptsUnderWay(this.clock);
     this.delivery = new Delivery(this.clock);
     this.failures = new StoreFailures({
       clock: this.clock,
@@ -132,10 +132,7 @@ export class Worker implements RunHost, Gateway {
       maxRecoveries: options.maxRecoveries,
       workerId: () => this.#id,
       may: () => this.#state === 'working',
-      resident: (runId) => {
-        const resident = this.#residents.get(runId);
-        return resident instanceof Run ? resident : undefined;
-      },
+      resident: (runId) => this.#runHere(runId),
       knows: (runId) => this.#residents.has(runId) || this.#leaving.has(runId),
       begin: (record, loaded, mode) => this.begin(record, loaded, mode),
       readInbox: () => this.#inbox.read(),
@@ -169,7 +166,7 @@ export class Worker implements RunHost, Gateway {
       clock: this.clock,
       ...options.residents,
       count: () => this.#residents.size,
-      working: () => this.#attempts > 0 || this.group.busy || this.delivery.busy,
+      working: () => this.#attempts.any || this.group.busy || this.delivery.busy,
       runs: () => [...this.#residents.values()].filter((resident) => resident instanceof Run),
       suspend: (run, wakeAt) => this.#suspend(run, wakeAt),
     });
@@ -179,10 +176,6 @@ export class Worker implements RunHost, Gateway {
       claim: () => this.claim(),
       failures: this.failures,
     });
-    this.#attemptEnded = () => {
-      this.#attempts -= 1;
-      if (this.#attempts === 0) this.#onIdle?.();
-    };
   }
 
   get workerId(): string {
@@ -225,7 +218,7 @@ export class Worker implements RunHost, Gateway {
     this.group.hurry();
     await this.group.settled();
     await this.#inbox.check();
-    await this.#idle(timeoutMs);
+    await this.#attempts.none(timeoutMs);
     await this.group.settled();
     this.#check.stop();
     this.#leaveAll('the engine is closed');
@@ -308,8 +301,11 @@ export class Worker implements RunHost, Gateway {
 
   /** The runs that a run waits for, if it is in the memory of this process. */
   awaitedBy(runId: string): readonly string[] | undefined {
-    const run = this.#residents.get(runId);
-    return run instanceof Run ? run.awaitedChildren : undefined;
+    return this.#runHere(runId)?.awaitedChildren;
+  }
+
+  waitsFor(runId: string): readonly string[] | undefined {
+    return this.#runHere(runId)?.waitsFor;
   }
 
   isResident(runId: string): boolean {
@@ -388,11 +384,15 @@ export class Worker implements RunHost, Gateway {
   }
 
   attemptBegun(): () => void {
-    this.#attempts += 1;
-    return this.#attemptEnded;
+    return this.#attempts.begun();
   }
 
   // Inner workings.
+
+  #runHere(runId: string): Run | undefined {
+    const resident = this.#residents.get(runId);
+    return resident instanceof Run ? resident : undefined;
+  }
 
   async #register(): Promise<void> {
     const id = nanoid();
@@ -430,18 +430,6 @@ export class Worker implements RunHost, Gateway {
     } finally {
       await this.claim();
     }
-  }
-
-  #idle(timeoutMs: number): Promise<void> {
-    if (this.#attempts === 0 || timeoutMs === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const callOff = this.clock.setTimer(timeoutMs, resolve);
-      this.#onIdle = () => {
-        callOff();
-        // Its last outcome is handed over after its end is announced.
-        this.clock.macrotask(resolve);
-      };
-    });
   }
 
   #leaveAll(why: string): void {

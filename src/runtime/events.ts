@@ -46,6 +46,7 @@ export interface EngineEvents {
   'run:stuck': { readonly runId: string; readonly flow: string; readonly lastOperation: string | null };
   /** `recovered`: an earlier execution of the run had started it, and it is announced again. */
   'operation:started': OperationEvent & { readonly recovered?: true };
+  /** Those that were cancelled or left behind as well, with a `CancelledError`. */
   'operation:finished': OperationEvent & { readonly status: EndStatus; readonly error?: PlainError };
   /** `nextAt`: when the next attempt is due (milliseconds since the epoch); left out when there is none. */
   'attempt:failed': OperationEvent & { readonly attempt: number; readonly error: PlainError; readonly nextAt?: number };

@@ -67,6 +67,14 @@ export class RunNotices {
     events.emit('operation:finished', { runId, operationId, kind: kind as OperationKind, name, status: status as EndStatus, ...error });
   }
 
+  /** It was cancelled, or left behind. Returns what tells so, when that is durable; `undefined` where nobody listens. */
+  operationCancelled({ runId, id: operationId, kind, name }: OperationRecord, reason: Error): (() => void) | undefined {
+    const { events } = this.#host;
+    if (!events.wants('operation:finished')) return undefined;
+    const error = plainError(reason);
+    return () => events.emit('operation:finished', { runId, operationId, kind: kind as OperationKind, name, status: 'CANCELLED', error });
+  }
+
   finished(status: EndStatus, error: unknown, awaited: IsAwaited): void {
     const { events } = this.#host;
     if (status === 'FAILED' && awaited !== true) this.#failed(error, awaited);

@@ -19,6 +19,7 @@ import type { FlowPlace } from '../current-scope.js';
 import type { RunHost } from '../host.js';
 import type { Mailbox } from '../mailbox.js';
 import type { RunIds } from '../run-ids.js';
+import type { RunNotices } from '../run-notices.js';
 import type { Scope, ScopeMember } from '../scope.js';
 
 /** What an operation asks of the run it belongs to. */
@@ -28,6 +29,8 @@ export interface OperationRun {
   readonly host: RunHost;
   /** Whether the bodies of branches that have ended are not run again. */
   readonly skipsBranches: boolean;
+  /** Whether anything of an earlier execution lies ahead. */
+  readonly replaying: boolean;
   /** Throws when the calling code may not wait for the operation. Returns where it stands. */
   admit(operation: Operation): FlowPlace;
   limit(limitMs: number, expire: OnExpired): () => void;
@@ -53,7 +56,7 @@ export interface OperationRun {
   /** Messages from outside, and who waits for them. */
   readonly inbox: { readonly mailbox: Mailbox<Operation> };
   /** Told of operations that come to their ends without an outcome of their own. */
-  readonly notices: { operationFinished(record: OperationRecord): void };
+  readonly notices: Pick<RunNotices, 'operationFinished' | 'operationCancelled'>;
   readonly ids: RunIds;
   /** Something that is recorded cannot be read: the run is blocked, and code that waits for it does not go on. */
   unreadable(what: string, error: unknown): void;
@@ -154,8 +157,13 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
       operationId: id,
       kind: kind as OperationKind,
       name,
-      ...(this.#recovered ? { recovered: true } : {}),
+      ...(this.announcedBefore ? { recovered: true } : {}),
     });
+  }
+
+  /** Whether an earlier execution has told listeners of it. */
+  protected get announcedBefore(): boolean {
+    return this.#recovered;
   }
 
   /** Whether it was dispatched, here or by an earlier execution. */
@@ -260,7 +268,7 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
     entry.status = 'CANCELLED';
     entry.outcome = this.codec.encodeError(reason);
     entry.finishedAt = run.host.clock.now();
-    run.host.group.entry(entry);
+    run.host.group.entry(entry, run.notices.operationCancelled(entry, reason));
   }
 
   runsCode(_shielded: boolean): boolean {

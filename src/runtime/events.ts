@@ -10,7 +10,7 @@ export interface LeakedFuture {
   readonly state: 'RUNNING' | 'UNOBSERVED' | 'REJECTED';
   /** Milliseconds from its start to the end of the scope. */
   readonly ageMs: number | null;
-  /** Where it was started; the first 100 starts of a scope. */
+  /** Where it was started: the first 100 `.start()` calls of a scope, and plain calls in the testing kit, under `leaks: 'error'` and after a flow's first leak. */
   readonly callSite?: string;
   /** What it failed with. */
   readonly error?: PlainError;

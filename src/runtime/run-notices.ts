@@ -103,6 +103,7 @@ export class RunNotices {
     const event = { ...this.#names(), scope: scope.path, branch: scope.branch, futures };
     this.#host.logger.warn(leakMessage(scope.what, futures), event);
     this.#host.events.emit('leak', event);
+    this.#host.callSites.leaked(this.#run.flow);
   }
 
   /** Code of the run went on after its end, and failed. */

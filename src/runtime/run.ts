@@ -101,14 +101,15 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     this.patches = new Patches(record.id, host, outcomes);
     this.inbox = new RunInbox({ run: this, record, timeoutMs: this.#options.timeoutMs, outcomes, pending: this.#pending });
     this.#admission = new Admission(this, this.notices);
+    const leaks = this.#options.leaks ?? definition.leaks ?? host.leaks;
     this.#scopeEnds = new ScopeEnds({
-      leaks: this.#options.leaks ?? definition.leaks ?? host.leaks,
+      leaks,
       notices: this.notices,
       clock: host.clock,
       admission: this.#admission,
       outcomes,
     });
-    this.#scope = new Scope({ path: ROOT_SCOPE, seed: record.seed, run: this.notices });
+    this.#scope = new Scope({ path: ROOT_SCOPE, seed: record.seed, run: this.notices, callSites: host.callSites.of(record.flow, leaks) });
     this.#place = { kind: 'flow', run: this, scope: this.#scope, shielded: false };
   }
 
@@ -278,9 +279,9 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
 
   // What the flow's code asks for.
 
-  start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint): Future<unknown> {
+  start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint, plain?: boolean): Future<unknown> {
     const operation = this.#start(request, place);
-    place.scope.ledger.add(operation, entryPoint);
+    place.scope.ledger.add(operation, entryPoint, plain);
     return operation.future;
   }
 

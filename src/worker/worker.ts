@@ -6,6 +6,7 @@ import { GroupCommit } from '../journal/group-commit.js';
 import type { ReplayMode } from '../journal/journal.js';
 import type { Logger } from '../model/logger.js';
 import type { InboxMessage, OperationRecord, RunRecord, RunRestart } from '../model/records.js';
+import { CallSitePolicy } from '../runtime/call-sites.js';
 import type { LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
 import { Delivery } from '../runtime/delivery.js';
 import type { EventSink } from '../runtime/events.js';
@@ -50,6 +51,7 @@ export class Worker implements RunHost, Gateway {
   readonly logger: Logger;
   readonly leaks: LeakPolicy;
   readonly nonDurableAwait: NonDurableAwaitPolicy;
+  readonly callSites: CallSitePolicy;
   readonly group: GroupCommit;
   readonly delivery: Delivery;
   readonly bodyOf: RunHost['bodyOf'];
@@ -89,6 +91,7 @@ export class Worker implements RunHost, Gateway {
     this.logger = options.logger;
     this.leaks = options.leaks;
     this.nonDurableAwait = options.nonDurableAwait;
+    this.callSites = new CallSitePolicy(options.keepsCallSites);
     this.bodyOf = options.bodyOf ?? (({ body }) => body);
     this.newSeed = options.newSeed ?? (() => nanoid());
     this.gate = options.gate;

@@ -138,6 +138,7 @@ export class Future<T> implements DurableFuture<T> {
   }
 
   done(): boolean {
+    if (arguments.length > 0) refuseMore('done()', arguments);
     return this.#settledOrder !== 0;
   }
 
@@ -187,11 +188,13 @@ export class Future<T> implements DurableFuture<T> {
   }
 
   detach(): void {
+    refuseMore('detach()', arguments);
     this.#owner.detach();
     this.#release();
   }
 
   recorded(): Promise<void> {
+    refuseMore('recorded()', arguments);
     return this.#owner.recorded();
   }
 

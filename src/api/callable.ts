@@ -1,6 +1,6 @@
 import { rememberStartable, type Startable } from '../engine/startables.js';
+import type { EntryPoint } from '../errors/call-site.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import type { EntryPoint } from '../futures/leak-ledger.js';
 
 /** What flows and actions have in common as functions. */
 interface Callable<Options, Self> {

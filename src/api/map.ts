@@ -1,4 +1,5 @@
 import { findStartable } from '../engine/startables.js';
+import type { EntryPoint } from '../errors/call-site.js';
 import { UsageError } from '../errors/errors.js';
 import { refuseMore } from '../errors/extra-arguments.js';
 import { isText } from '../errors/options.js';
@@ -6,7 +7,6 @@ import { nameIsTakenFrom } from '../errors/short-names.js';
 import type { BatchResult } from '../futures/batch-result.js';
 import { CompletionConfig } from '../futures/completion-policy.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import type { EntryPoint } from '../futures/leak-ledger.js';
 import { defaultItemName } from '../model/item-name.js';
 import { type BatchOptions, batchSettings, nameItem, readBatchOptions } from './batch-options.js';
 import { event } from './event.js';

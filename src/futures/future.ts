@@ -335,7 +335,11 @@ export class Future<T> implements DurableFuture<T> {
         wait.leave = this.#owner.enterWait(wait);
         if (wait.leave === undefined) return;
       }
-      if (limitMs !== undefined) wait.callOff = this.#owner.limit(limitMs, (older) => wait.expire(limitMs, older));
+      if (limitMs !== undefined) {
+        // Made here, where its stack leads to the code that waits.
+        const late = waitTimeout(whatIs(this), limitMs);
+        wait.callOff = this.#owner.limit(limitMs, (older) => wait.expire(late, older));
+      }
       this.attach(wait);
     });
   }
@@ -395,10 +399,10 @@ class Wait<T, R> implements Waiter, Abortable {
     return true;
   }
 
-  expire(limitMs: number, older: boolean): boolean {
+  expire(late: TimeoutError, older: boolean): boolean {
     this.#future.expire(this, older);
     this.leave?.();
-    this.#reject(waitTimeout(whatIs(this.#future), limitMs));
+    this.#reject(late);
     return true;
   }
 }

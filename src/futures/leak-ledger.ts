@@ -1,11 +1,9 @@
+import { type CallSite, callSiteOf, callSiteText, type EntryPoint } from '../errors/call-site.js';
 import { Roll } from '../model/roll.js';
 import type { Future } from './future.js';
 
 /** Starts of a scope whose call sites are kept; and, of those that are called without `.start()`, how many at a time. */
 const CALL_SITES = 100;
-
-/** The public function a start came through: frames above it are the user's. */
-export type EntryPoint = (...args: never[]) => unknown;
 
 /** Whether call sites are kept of what is called without `.start()`. */
 interface KeptSites {
@@ -34,7 +32,7 @@ export class LeakLedger {
   readonly #sites: KeptSites;
   #observed: Set<string> | undefined;
   #starts = 0;
-  #callSites: Map<Future<unknown>, { readonly stack?: string }> | undefined;
+  #callSites: Map<Future<unknown>, CallSite> | undefined;
 
   constructor(sites: KeptSites) {
     this.#sites = sites;
@@ -49,13 +47,8 @@ export class LeakLedger {
     if (future.accountedFor) return;
     this.#open.add(started);
     if (entryPoint === undefined || !(plain ? this.#keepsPlain : this.#keepsStart)) return;
-    const site: { stack?: string } = {};
-    const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 1;
-    Error.captureStackTrace(site, entryPoint);
-    Error.stackTraceLimit = stackTraceLimit;
     this.#callSites ??= new Map();
-    this.#callSites.set(future, site);
+    this.#callSites.set(future, callSiteOf(entryPoint));
   }
 
   get #keepsPlain(): boolean {
@@ -90,12 +83,14 @@ export class LeakLedger {
     return this.#open.present.filter((started) => !isTaken(started)).map(({ future }) => future);
   }
 
+  /** Where the last of those was started that code waits for, if that was kept. */
+  get waitsAt(): string | undefined {
+    const last = this.#open.present.findLast(({ future }) => future.awaited && this.#callSites?.has(future) === true);
+    return last && this.callSite(last.future);
+  }
+
   /** Where a future was started, such as `main (orders.ts:12:5)`, if that was kept. */
   callSite(future: Future<unknown>): string | undefined {
-    return this.#callSites
-      ?.get(future)
-      ?.stack?.split('\n')[1]
-      ?.trim()
-      .replace(/^at (?:async )?/, '');
+    return callSiteText(this.#callSites?.get(future));
   }
 }

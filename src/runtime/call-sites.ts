@@ -9,7 +9,7 @@ const KEPT: CallSites = { plain: true };
 const NOT_KEPT: CallSites = { plain: false };
 
 /**
- * For which runs it is kept where operations are called: where a leak fails the run, in the testing kit, and where a run of the flow has leaked before.
+ * For which runs it is kept where operations are called: where a leak fails the run, in the testing kit, and where a run of the flow has leaked before, or was blocked.
  */
 export class CallSitePolicy {
   readonly #always: boolean;
@@ -31,8 +31,8 @@ export class CallSitePolicy {
     return sites;
   }
 
-  /** A run of the flow has leaked. */
-  leaked(flow: string): void {
+  /** From now on for all runs of the flow: one has leaked, or could not be replayed. */
+  keep(flow: string): void {
     const sites = this.#ofFlows.get(flow);
     if (sites !== undefined) sites.plain = true;
   }

@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { inCleanContext } from '../clock/clean-context.js';
+import type { EntryPoint } from '../errors/call-site.js';
 import type { WaitPlace } from '../futures/conditions.js';
 import type { Future } from '../futures/future.js';
-import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Logger } from '../model/logger.js';
 import { shared } from '../realm/realm.js';
 import type { AttemptPolicy, OperationRequest } from './definitions.js';

@@ -94,8 +94,9 @@ export class RunNotices {
     else this.#host.find(parentRunId, (parent) => (parent === undefined || isEnded(parent.status)) && tell());
   }
 
-  blocked(code: BlockedCode, error: Error): void {
-    this.#host.logger.error(error.message, { ...this.#names(), code });
+  /** @param place - Where its code stands, if that is known. */
+  blocked(code: BlockedCode, error: Error, place?: string): void {
+    this.#host.logger.error(error.message, { ...this.#names(), code, ...(place === undefined ? {} : { at: place }) });
     this.#host.events.emit('run:blocked', { ...this.#names(), code, error: plainError(error) });
   }
 
@@ -103,7 +104,7 @@ export class RunNotices {
     const event = { ...this.#names(), scope: scope.path, branch: scope.branch, futures };
     this.#host.logger.warn(leakMessage(scope.what, futures), event);
     this.#host.events.emit('leak', event);
-    this.#host.callSites.leaked(this.#run.flow);
+    this.#host.callSites.keep(this.#run.flow);
   }
 
   /** Code of the run went on after its end, and failed. */

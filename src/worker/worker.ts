@@ -304,11 +304,11 @@ export class Worker implements RunHost, Gateway {
 
   /** The runs that a run waits for, if it is in the memory of this process. */
   awaitedBy(runId: string): readonly string[] | undefined {
-    return this.#runHere(runId)?.awaitedChildren;
+    return this.#runHere(runId)?.pending.awaitedChildren;
   }
 
   waitsFor(runId: string): readonly string[] | undefined {
-    return this.#runHere(runId)?.waitsFor;
+    return this.#runHere(runId)?.pending.names;
   }
 
   isResident(runId: string): boolean {

@@ -1,5 +1,6 @@
 import type { Codec } from '../../codec/codec.js';
-import { type CancelledError, UsageError } from '../../errors/errors.js';
+import { leadTo } from '../../errors/call-site.js';
+import { type CancelledError, PerdureError, UsageError } from '../../errors/errors.js';
 import {
   type Abortable,
   Future,
@@ -223,7 +224,11 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
   /** The outcome in a record; `undefined` when it cannot be read. */
   protected read({ status, outcome }: OperationRecord, codec: OutcomeReader = this.codec): Outcome | undefined {
     try {
-      return readOutcome(status as EndStatus, outcome as string, codec);
+      const read = readOutcome(status as EndStatus, outcome as string, codec);
+      // What the library itself has thrown, the code of no action stands behind.
+      if (read.status !== 'SUCCEEDED' && read.error instanceof PerdureError)
+        leadTo(read.error, this.place.scope.ledger.callSite(this.future));
+      return read;
     } catch (error) {
       this.unreadable('the outcome', error);
       return undefined;

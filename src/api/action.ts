@@ -108,7 +108,7 @@ function callableAction(definition: ActionDefinition, options?: ActionCall): Act
   return makeCallable<ActionCall, Action<unknown[], unknown>>({
     name: definition.name,
     startable: { definition, options: call },
-    begin(args, entryPoint) {
+    begin(args, entryPoint, plain) {
       const place = flowPlace(`action "${definition.name}"`);
       if (place === undefined) {
         throw new UsageError(
@@ -116,7 +116,7 @@ function callableAction(definition: ActionDefinition, options?: ActionCall): Act
           `action "${definition.name}" was called outside of any flow, where nothing would record it; call it in a function wrapped with flow()`,
         );
       }
-      return place.run.start({ kind: 'action', definition, args, ...call }, place, entryPoint);
+      return place.run.start({ kind: 'action', definition, args, ...call }, place, entryPoint, plain);
     },
     withOptions(more) {
       refuseMore(`action "${definition.name}".with(options)`, arguments);

@@ -1,6 +1,6 @@
 import { rememberStartable, type Startable } from '../engine/startables.js';
+import type { EntryPoint } from '../errors/call-site.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import type { EntryPoint } from '../futures/leak-ledger.js';
 
 /** What flows and actions have in common as functions. */
 interface Callable<Options, Self> {
@@ -12,8 +12,11 @@ interface Callable<Options, Self> {
 interface CallableInit<Options, Self> {
   readonly name: string;
   readonly startable: Startable;
-  /** @param entryPoint - The `.start()` whose call site a leak report shows. */
-  begin(args: readonly unknown[], entryPoint?: EntryPoint): DurableFuture<unknown>;
+  /**
+   * @param entryPoint - What was called: a leak report shows where.
+   * @param plain - It was the function itself, and not its `.start()`.
+   */
+  begin(args: readonly unknown[], entryPoint: EntryPoint, plain: boolean): DurableFuture<unknown>;
   withOptions(options: Options): Self;
 }
 
@@ -21,12 +24,12 @@ interface CallableInit<Options, Self> {
 export function makeCallable<Options, Self>(init: CallableInit<Options, Self>): Callable<Options, Self> {
   const call = (...args: unknown[]): Promise<unknown> => {
     try {
-      return init.begin(args).result();
+      return init.begin(args, call, true).result();
     } catch (error) {
       return Promise.reject(error);
     }
   };
-  const start = (...args: unknown[]): DurableFuture<unknown> => init.begin(args, start);
+  const start = (...args: unknown[]): DurableFuture<unknown> => init.begin(args, start, false);
   const callable = Object.assign(call, { start, with: init.withOptions });
   Object.defineProperty(callable, 'name', { value: init.name });
   rememberStartable(callable, init.startable);

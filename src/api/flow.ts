@@ -131,12 +131,12 @@ function callableFlow(definition: FlowDefinition, versionGiven: boolean, options
   return makeCallable<FlowCall, Flow<unknown[], unknown>>({
     name: definition.name,
     startable: { definition, versionGiven, options },
-    begin(args, entryPoint) {
+    begin(args, entryPoint, plain) {
       const current = registry.toStart({ definition, versionGiven });
       const place = flowPlace(`flow "${definition.name}"`);
       if (place === undefined) return currentEngine(openImplicitEngine).startRun(current, args, options);
       const { id, leaks, timeoutMs, retry, name = definition.name } = options;
-      return place.run.start({ kind: 'flow', definition: current, name, args, id, leaks, timeoutMs, retry }, place, entryPoint);
+      return place.run.start({ kind: 'flow', definition: current, name, args, id, leaks, timeoutMs, retry }, place, entryPoint, plain);
     },
     withOptions(more) {
       refuseMore(`flow "${definition.name}".with(options)`, arguments);

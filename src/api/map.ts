@@ -1,4 +1,5 @@
 import { findStartable } from '../engine/startables.js';
+import type { EntryPoint } from '../errors/call-site.js';
 import { UsageError } from '../errors/errors.js';
 import { refuseMore } from '../errors/extra-arguments.js';
 import { isText } from '../errors/options.js';
@@ -6,7 +7,6 @@ import { nameIsTakenFrom } from '../errors/short-names.js';
 import type { BatchResult } from '../futures/batch-result.js';
 import { CompletionConfig } from '../futures/completion-policy.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import type { EntryPoint } from '../futures/leak-ledger.js';
 import { defaultItemName } from '../model/item-name.js';
 import { type BatchOptions, batchSettings, nameItem, readBatchOptions } from './batch-options.js';
 import { event } from './event.js';
@@ -48,7 +48,11 @@ interface MapCall {
   readonly options: MapOptions | undefined;
 }
 
-function startMap({ caller, items: given, fn, options: givenOptions }: MapCall, entryPoint?: EntryPoint): DurableFuture<unknown> {
+function startMap(
+  { caller, items: given, fn, options: givenOptions }: MapCall,
+  entryPoint: EntryPoint,
+  plain: boolean,
+): DurableFuture<unknown> {
   const place = requireFlowPlace(caller);
   place.scope.requireRoom(caller);
   const options = readBatchOptions(caller, givenOptions);
@@ -56,8 +60,8 @@ function startMap({ caller, items: given, fn, options: givenOptions }: MapCall, 
   if (typeof fn !== 'function') throw new UsageError('INVALID_ARGUMENT', `${caller} takes the items and a function, an action or a flow`);
   const settings = batchSettings(caller, options, items.length, CompletionConfig.allCompleted());
   const body = fn as (...args: readonly unknown[]) => unknown;
-  const plain = findStartable(fn) === undefined;
-  if (plain && options.name === undefined) nameIsTakenFrom(body.name, `map "${body.name}"`);
+  const plainBody = findStartable(fn) === undefined;
+  if (plainBody && options.name === undefined) nameIsTakenFrom(body.name, `map "${body.name}"`);
   const { name = isText(body.name) ? body.name : 'map', itemNamer } = options;
   const names = itemNamer === undefined ? undefined : items.map((item, index) => nameItem(caller, itemNamer, item, index));
   return place.run.start(
@@ -71,6 +75,7 @@ function startMap({ caller, items: given, fn, options: givenOptions }: MapCall, 
     },
     place,
     entryPoint,
+    plain,
   );
 }
 
@@ -94,7 +99,7 @@ function readItems(caller: string, given: unknown): readonly unknown[] {
 
 function start(items: unknown, fn: unknown, options?: MapOptions): DurableFuture<unknown> {
   refuseMore('map.start(items, fn, options)', arguments);
-  return startMap({ caller: 'map.start()', items, fn, options }, start);
+  return startMap({ caller: 'map.start()', items, fn, options }, start, false);
 }
 
 /**
@@ -113,7 +118,7 @@ function start(items: unknown, fn: unknown, options?: MapOptions): DurableFuture
 export const map: MapItems = Object.assign(
   async function (items: unknown, fn: unknown, options?: MapOptions): Promise<unknown> {
     refuseMore('map(items, fn, options)', arguments);
-    return startMap({ caller: 'map()', items, fn, options }).result();
+    return startMap({ caller: 'map()', items, fn, options }, map, true).result();
   },
   { start },
 ) as MapItems;

@@ -2,6 +2,7 @@ import { enterEngine, openedByProgram, refuseCalls } from '../engine/current.js'
 import { defaultLogger } from '../engine/default-logger.js';
 import { Engine } from '../engine/engine.js';
 import { type EngineOptions, readEngineOptions } from '../engine/options.js';
+import { ledHere } from '../errors/call-site.js';
 import { UsageError } from '../errors/errors.js';
 import { refuseMore } from '../errors/extra-arguments.js';
 import { optionOf } from '../errors/options.js';
@@ -22,7 +23,11 @@ export async function open(options?: EngineOptions): Promise<Engine> {
   if (currentPlace() !== undefined) throw new UsageError('ENGINE_IN_FLOW', 'open() belongs outside flows and actions');
   refuseMore('open(options)', arguments);
   const engine = makeEngine(options);
-  await engine.open();
+  try {
+    await engine.open();
+  } catch (error) {
+    throw ledHere(error);
+  }
   return engine;
 }
 

@@ -1,3 +1,4 @@
+import type { EntryPoint } from '../errors/call-site.js';
 import { UsageError } from '../errors/errors.js';
 import { refuseMore } from '../errors/extra-arguments.js';
 import { isText } from '../errors/options.js';
@@ -5,7 +6,6 @@ import type { BatchItem } from '../futures/batch-item.js';
 import type { BatchResult, NamedBatchResult } from '../futures/batch-result.js';
 import { CompletionConfig } from '../futures/completion-policy.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import type { EntryPoint } from '../futures/leak-ledger.js';
 import { defaultItemName } from '../model/item-name.js';
 import { type BatchOptions, batchSettings, nameItem, readBatchOptions } from './batch-options.js';
 import { requireFlowPlace } from './place.js';
@@ -57,14 +57,15 @@ function startParallel(
   caller: string,
   given: unknown,
   givenOptions: ParallelOptions | undefined,
-  entryPoint?: EntryPoint,
+  entryPoint: EntryPoint,
+  plain: boolean,
 ): DurableFuture<unknown> {
   const place = requireFlowPlace(caller);
   place.scope.requireRoom(caller);
   const options = readBatchOptions(caller, givenOptions);
   const branches = readBranches(caller, given, options.itemNamer);
   const settings = batchSettings(caller, options, branches.length, CompletionConfig.allSuccessful());
-  return place.run.start({ kind: 'parallel', name: options.name ?? 'parallel', branches, settings }, place, entryPoint);
+  return place.run.start({ kind: 'parallel', name: options.name ?? 'parallel', branches, settings }, place, entryPoint, plain);
 }
 
 function readBranches(
@@ -109,7 +110,7 @@ function readBranch(caller: string, given: unknown, index: number, itemNamer: Pa
 
 function start(branches: unknown, options?: ParallelOptions): DurableFuture<unknown> {
   refuseMore('parallel.start(branches, options)', arguments);
-  return startParallel('parallel.start()', branches, options, start);
+  return startParallel('parallel.start()', branches, options, start, false);
 }
 
 /**
@@ -128,7 +129,7 @@ function start(branches: unknown, options?: ParallelOptions): DurableFuture<unkn
 export const parallel: Parallel = Object.assign(
   async function (branches: unknown, options?: ParallelOptions): Promise<unknown> {
     refuseMore('parallel(branches, options)', arguments);
-    return startParallel('parallel()', branches, options).result();
+    return startParallel('parallel()', branches, options, parallel, true).result();
   },
   { start },
 ) as Parallel;

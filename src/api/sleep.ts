@@ -1,8 +1,8 @@
+import type { EntryPoint } from '../errors/call-site.js';
 import { UsageError } from '../errors/errors.js';
 import { refuseMore } from '../errors/extra-arguments.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import { type Future, requireDuration } from '../futures/future.js';
-import type { EntryPoint } from '../futures/leak-ledger.js';
 import { tellingWait } from '../futures/telling-promise.js';
 import type { Duration } from '../model/duration.js';
 import type { TimerDue } from '../runtime/definitions.js';
@@ -14,21 +14,21 @@ export interface Sleep {
   start(duration: Duration): DurableFuture<void>;
 }
 
-function startTimer(caller: string, due: TimerDue, entryPoint?: EntryPoint): Future<void> {
+function startTimer(caller: string, due: TimerDue, entryPoint: EntryPoint, plain: boolean): Future<void> {
   const place = requireFlowPlace(caller);
-  return place.run.start({ kind: 'timer', name: 'sleep', due }, place, entryPoint) as Future<void>;
+  return place.run.start({ kind: 'timer', name: 'sleep', due }, place, entryPoint, plain) as Future<void>;
 }
 
 function start(duration: Duration): DurableFuture<void> {
   refuseMore('sleep.start(duration)', arguments);
-  return startTimer('sleep.start()', { afterMs: requireDuration(duration, 'sleep(): the duration') }, start);
+  return startTimer('sleep.start()', { afterMs: requireDuration(duration, 'sleep(): the duration') }, start, false);
 }
 
 /** Starts a timer and gives its promise: the timer is no leak once that is waited for. */
-function nap(caller: string, due: () => TimerDue): Promise<void> {
+function nap(caller: string, entryPoint: EntryPoint, due: () => TimerDue): Promise<void> {
   let timer: Future<void> | undefined;
   const promise = (async () => {
-    timer = startTimer(caller, due());
+    timer = startTimer(caller, due(), entryPoint, true);
     return timer.promise();
   })();
   return tellingWait(promise, () => timer?.waitedFor());
@@ -42,7 +42,7 @@ function nap(caller: string, due: () => TimerDue): Promise<void> {
  */
 export const sleep: Sleep = Object.assign(
   function (duration: Duration): Promise<void> {
-    return nap('sleep()', () => {
+    return nap('sleep()', sleep, () => {
       refuseMore('sleep(duration)', arguments);
       return { afterMs: requireDuration(duration, 'sleep(): the duration') };
     });
@@ -56,7 +56,7 @@ export const sleep: Sleep = Object.assign(
  * @throws {UsageError} `INVALID_ARGUMENT` when it is none, or when called outside of a flow.
  */
 export function sleepUntil(date: Date | number): Promise<void> {
-  return nap('sleepUntil()', () => {
+  return nap('sleepUntil()', sleepUntil, () => {
     refuseMore('sleepUntil(date)', arguments);
     const atMs = date instanceof Date ? date.getTime() : date;
     if (typeof atMs !== 'number' || Number.isNaN(new Date(atMs).getTime())) {

@@ -1,10 +1,10 @@
 import { findStartable, type StartableAction } from '../engine/startables.js';
+import type { EntryPoint } from '../errors/call-site.js';
 import { UsageError } from '../errors/errors.js';
 import { refuseMore } from '../errors/extra-arguments.js';
 import { DURATION, isFunction, type OptionTable, readOptions, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import { givenDuration } from '../futures/future.js';
-import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Duration } from '../model/duration.js';
 import { readDecision } from '../runtime/retry-strategy.js';
 import type { Action } from './action.js';
@@ -41,7 +41,13 @@ const OPTIONS: OptionTable = {
   name: TEXT,
 };
 
-function begin(caller: string, look: unknown, options: WaitForConditionOptions<unknown>, entryPoint?: EntryPoint): DurableFuture<unknown> {
+function begin(
+  caller: string,
+  look: unknown,
+  options: WaitForConditionOptions<unknown>,
+  entryPoint: EntryPoint,
+  plain: boolean,
+): DurableFuture<unknown> {
   const { definition, options: call } = requireAction(caller, look);
   const { initial, strategy, timeout, name = call.name } = readOptions(caller, options, OPTIONS);
   if (strategy === undefined)
@@ -52,12 +58,17 @@ function begin(caller: string, look: unknown, options: WaitForConditionOptions<u
   const next = (state: unknown, count: number): number | undefined =>
     readDecision(strategy(state, count), 'continue', `the strategy of ${caller}`);
   const place = requireFlowPlace(caller);
-  return place.run.start({ kind: 'action', definition, ...call, name, args: [initial], attempts, poll: { next } }, place, entryPoint);
+  return place.run.start(
+    { kind: 'action', definition, ...call, name, args: [initial], attempts, poll: { next } },
+    place,
+    entryPoint,
+    plain,
+  );
 }
 
 const start = function (look: unknown, options: WaitForConditionOptions<unknown>): DurableFuture<unknown> {
   refuseMore('waitForCondition.start(look, options)', arguments);
-  return begin('waitForCondition.start()', look, options, start);
+  return begin('waitForCondition.start()', look, options, start, false);
 } as WaitForCondition['start'];
 
 /**
@@ -75,7 +86,7 @@ const start = function (look: unknown, options: WaitForConditionOptions<unknown>
 export const waitForCondition: WaitForCondition = Object.assign(
   async function (look: unknown, options: WaitForConditionOptions<unknown>): Promise<unknown> {
     refuseMore('waitForCondition(look, options)', arguments);
-    return begin('waitForCondition()', look, options).result();
+    return begin('waitForCondition()', look, options, waitForCondition, true).result();
   },
   { start },
 ) as WaitForCondition;

@@ -1,5 +1,6 @@
 import { inCleanContext } from '../clock/clean-context.js';
 import type { Clock } from '../clock/clock.js';
+import { ledHere } from '../errors/call-site.js';
 
 /** What calls under way get to come to their ends, however soon the engine is to be closed. */
 const LEAST_MS = 1_000;
@@ -32,18 +33,24 @@ export class Calls {
    */
   async make<T>(signature: string, given: ArrayLike<unknown>, call: () => Promise<T>): Promise<T> {
     this.#admit(signature, given);
-    return this.track(call);
+    try {
+      return await this.track(call);
+    } catch (error) {
+      throw ledHere(error);
+    }
   }
 
   /** Closing waits for it. It goes on in a clean async context, so that nothing that it leads to is in that of the caller. */
-  track<T>(call: () => Promise<T>): Promise<T> {
-    const result = inCleanContext(call).catch((error: unknown) => {
-      throw this.#explained(error);
-    });
+  async track<T>(call: () => Promise<T>): Promise<T> {
+    const result = inCleanContext(call);
     this.#underWay.add(result);
-    const over = (): void => void this.#underWay.delete(result);
-    result.then(over, over);
-    return result;
+    try {
+      return await result;
+    } catch (error) {
+      throw this.#explained(error);
+    } finally {
+      this.#underWay.delete(result);
+    }
   }
 
   /** Resolves when those under way have come to their ends, or the time is over: a store may never answer. */

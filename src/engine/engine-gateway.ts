@@ -17,6 +17,7 @@ export interface EngineParts {
   readonly bodyOf?: RunHost['bodyOf'];
   readonly newSeed?: RunHost['newSeed'];
   readonly gate?: RunHost['gate'];
+  readonly keepsCallSites?: boolean;
 }
 
 interface Surroundings {
@@ -56,6 +57,7 @@ export function engineGateway(
     bodyOf: parts.bodyOf,
     newSeed: parts.newSeed,
     gate: parts.gate,
+    keepsCallSites: parts.keepsCallSites,
   });
   return { gateway: worker, worker };
 }

@@ -31,6 +31,7 @@ import { type CurrentEngine, leaveEngine } from './current.js';
 import { defaultLogger, guarded } from './default-logger.js';
 import { type EngineParts, engineGateway } from './engine-gateway.js';
 import { EngineEmitter, type EngineListener } from './events.js';
+import { exitNotice } from './exit-notice.js';
 import { forkOf } from './fork.js';
 import { type OperationInfo, type OperationsSource, operationsTree } from './operations-tree.js';
 import { type EngineOptions, engineCodec } from './options.js';
@@ -117,6 +118,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     this.#attaching = this.#gateway.failures.streak('the look for a run');
     this.#roots = new Roots({
       clock: this.#clock,
+      logger,
       gateway: this.#gateway,
       requestCancel: (runId, reason) =>
         void this.#requestCancel(runId, reason).catch((error: unknown) =>
@@ -129,6 +131,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   /** Opens the store, and recovers what others left unfinished. Idempotent. */
   open(): Promise<void> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
+    // One of the testing kit has another clock, and ends without a word.
+    if (this.#clock === systemClock) exitNotice.opened(this.#roots);
     this.#opened ??= inCleanContext(() => this.#open());
     return this.#opened;
   }
@@ -429,6 +433,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   #refuse(reason: Error): void {
     this.#refusal ??= reason;
     leaveEngine(this, this.#refusal, this.#logger);
+    exitNotice.closed(this.#roots);
   }
 
   /** A call that was under way when the store was lost hears of that, and not of a store that is closed. */

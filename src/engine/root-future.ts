@@ -1,6 +1,8 @@
 import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
+import { ledHere } from '../errors/call-site.js';
 import { UsageError } from '../errors/errors.js';
+import type { WaitLimit } from '../futures/durable-future.js';
 import { Future, type FutureOwner, type OnExpired, type Standpoint, type Waiter } from '../futures/future.js';
 import { currentPlace } from '../runtime/current-scope.js';
 import type { EndOfRun } from '../runtime/host.js';
@@ -61,6 +63,11 @@ export class RootFuture implements FutureOwner {
   /** Whether a caller has asked, or waits, for what becomes of the start or the run. */
   get attended(): boolean {
     return this.#recordedAsked || this.future.attended;
+  }
+
+  /** Whether a caller waits for it, or for its start to be recorded. */
+  get awaited(): boolean {
+    return this.future.awaited || (this.#onRecorded !== undefined && this.#onRecorded.length > 0);
   }
 
   isRecorded(): void {
@@ -145,7 +152,7 @@ export class RootFuture implements FutureOwner {
     requireOutside(`a flow cannot ask whether run ${this.runId} is recorded`);
     this.#recordedAsked = true;
     if (this.#onRecorded !== undefined) await new Promise<void>((resolve) => this.#onRecorded?.push(resolve));
-    if (this.#recordedError !== undefined) throw this.#recordedError;
+    if (this.#recordedError !== undefined) throw ledHere(this.#recordedError);
   }
 
   accountedFor(): void {}
@@ -166,6 +173,19 @@ class AwaitedFuture extends Future<unknown> {
   constructor(init: ConstructorParameters<typeof Future>[0] & { readonly owner: RootFuture }) {
     super(init);
     this.#root = init.owner;
+  }
+
+  /** The stacks of errors of the engine go on to the code that waits. */
+  override promise(options?: WaitLimit): Promise<unknown> {
+    return this.#led(super.promise(options));
+  }
+
+  async #led(promise: Promise<unknown>): Promise<unknown> {
+    try {
+      return await promise;
+    } catch (error) {
+      throw ledHere(error);
+    }
   }
 
   override attach(waiter: Waiter): void {

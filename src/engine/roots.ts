@@ -1,15 +1,18 @@
 import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
+import type { Logger } from '../model/logger.js';
 import type { RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
 import { runIdTaken } from '../runtime/run-id-taken.js';
 import type { Gateway } from '../worker/gateway.js';
 import type { Worker } from '../worker/worker.js';
+import type { AwaitedRun, LeftAtExit } from './exit-notice.js';
 import { RootFuture, type RootFutureHost } from './root-future.js';
 
 interface RootsOptions {
   readonly clock: Clock;
-  readonly gateway: Pick<Gateway, 'whenRoom' | 'followCommitted'>;
+  readonly logger: Logger;
+  readonly gateway: Pick<Gateway, 'whenRoom' | 'followCommitted' | 'waitsFor'>;
   readonly requestCancel: RootFutureHost['requestCancel'];
 }
 
@@ -39,7 +42,8 @@ interface AttachedRun {
  *   R2  Any other is the program's alone: it settles as long as that holds it, and costs nothing any more when it does not.
  *   R3  However many futures a run has that its start has not made, it is followed once for them.
  */
-export class Roots {
+export class Roots implements LeftAtExit {
+  readonly logger: Logger;
   readonly #gateway: RootsOptions['gateway'];
   readonly #host: RootFutureHost;
   readonly #held = new Set<RootFuture>();
@@ -51,7 +55,8 @@ export class Roots {
     run.unfollow();
   });
 
-  constructor({ clock, gateway, requestCancel }: RootsOptions) {
+  constructor({ clock, logger, gateway, requestCancel }: RootsOptions) {
+    this.logger = logger;
     this.#gateway = gateway;
     const [hold, letGo] = [(root: RootFuture) => this.#held.add(root), (root: RootFuture) => this.#held.delete(root)];
     this.#host = { clock, requestCancel, hold, letGo };
@@ -95,6 +100,12 @@ export class Roots {
     run.futures.add(future);
     this.#dropped.register(root, [run, future]);
     root.unpin();
+  }
+
+  /** The runs that code waits for. */
+  get awaitedRuns(): AwaitedRun[] {
+    const awaited = [...this.#held].filter((root) => root.awaited);
+    return awaited.map(({ runId, future }) => ({ runId, flow: future.name, waitsFor: this.#gateway.waitsFor(runId) }));
   }
 
   /** Nothing more will be heard of the runs here. */

@@ -138,6 +138,7 @@ export class Future<T> implements DurableFuture<T> {
   }
 
   done(): boolean {
+    if (arguments.length > 0) refuseMore('done()', arguments);
     return this.#settledOrder !== 0;
   }
 
@@ -187,11 +188,13 @@ export class Future<T> implements DurableFuture<T> {
   }
 
   detach(): void {
+    refuseMore('detach()', arguments);
     this.#owner.detach();
     this.#release();
   }
 
   recorded(): Promise<void> {
+    refuseMore('recorded()', arguments);
     return this.#owner.recorded();
   }
 
@@ -332,7 +335,11 @@ export class Future<T> implements DurableFuture<T> {
         wait.leave = this.#owner.enterWait(wait);
         if (wait.leave === undefined) return;
       }
-      if (limitMs !== undefined) wait.callOff = this.#owner.limit(limitMs, (older) => wait.expire(limitMs, older));
+      if (limitMs !== undefined) {
+        // Made here, where its stack leads to the code that waits.
+        const late = waitTimeout(whatIs(this), limitMs);
+        wait.callOff = this.#owner.limit(limitMs, (older) => wait.expire(late, older));
+      }
       this.attach(wait);
     });
   }
@@ -392,10 +399,10 @@ class Wait<T, R> implements Waiter, Abortable {
     return true;
   }
 
-  expire(limitMs: number, older: boolean): boolean {
+  expire(late: TimeoutError, older: boolean): boolean {
     this.#future.expire(this, older);
     this.leave?.();
-    this.#reject(waitTimeout(whatIs(this.#future), limitMs));
+    this.#reject(late);
     return true;
   }
 }

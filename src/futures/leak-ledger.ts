@@ -1,11 +1,14 @@
+import { type CallSite, callSiteOf, callSiteText, type EntryPoint } from '../errors/call-site.js';
 import { Roll } from '../model/roll.js';
 import type { Future } from './future.js';
 
-/** Starts of a scope whose call sites are kept. */
+/** Starts of a scope whose call sites are kept; and, of those that are called without `.start()`, how many at a time. */
 const CALL_SITES = 100;
 
-/** The public function a start came through: frames above it are the user's. */
-export type EntryPoint = (...args: never[]) => unknown;
+/** Whether call sites are kept of what is called without `.start()`. */
+interface KeptSites {
+  readonly plain: boolean;
+}
 
 /** Something that was started, by the id of its operation: that of a child run's future is its run's, and several may have the same. */
 interface Started {
@@ -22,28 +25,39 @@ const isOpen = ({ future }: Started): boolean => !future.accountedFor;
  *
  *   L1  A future is open from its start until it is cancelled, detached, or both delivered and observed; a timer until it is waited for.
  *   L2  That a future is observed may be known before it is started.
- *   L3  Call sites are captured for the first starts only, and turned into text only for a report.
+ *   L3  Call sites are captured for the first starts only, for plain calls only where that is asked for, and turned into text only for a report.
  */
 export class LeakLedger {
   readonly #open = new Roll<Started>(isOpen);
+  readonly #sites: KeptSites;
   #observed: Set<string> | undefined;
   #starts = 0;
-  #callSites: Map<Future<unknown>, { readonly stack?: string }> | undefined;
+  #callSites: Map<Future<unknown>, CallSite> | undefined;
 
-  /** @param entryPoint - The `.start()` it came through; left out where the call site is not kept. */
-  add(started: Started, entryPoint?: EntryPoint): void {
+  constructor(sites: KeptSites) {
+    this.#sites = sites;
+  }
+
+  /**
+   * @param entryPoint - The function it came through; left out where the call site is never kept.
+   * @param plain - That is no `.start()`: its caller mostly waits for it.
+   */
+  add(started: Started, entryPoint?: EntryPoint, plain = false): void {
     const { future } = started;
     if (future.accountedFor) return;
     this.#open.add(started);
-    if (entryPoint === undefined || this.#starts >= CALL_SITES) return;
-    this.#starts += 1;
-    const site: { stack?: string } = {};
-    const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 1;
-    Error.captureStackTrace(site, entryPoint);
-    Error.stackTraceLimit = stackTraceLimit;
+    if (entryPoint === undefined || !(plain ? this.#keepsPlain : this.#keepsStart)) return;
     this.#callSites ??= new Map();
-    this.#callSites.set(future, site);
+    this.#callSites.set(future, callSiteOf(entryPoint));
+  }
+
+  get #keepsPlain(): boolean {
+    return this.#sites.plain && (this.#callSites === undefined || this.#callSites.size < CALL_SITES);
+  }
+
+  get #keepsStart(): boolean {
+    this.#starts += 1;
+    return this.#starts <= CALL_SITES;
   }
 
   /** The future is accounted for. */
@@ -69,12 +83,14 @@ export class LeakLedger {
     return this.#open.present.filter((started) => !isTaken(started)).map(({ future }) => future);
   }
 
+  /** Where the last of those was started that code waits for, if that was kept. */
+  get waitsAt(): string | undefined {
+    const last = this.#open.present.findLast(({ future }) => future.awaited && this.#callSites?.has(future) === true);
+    return last && this.callSite(last.future);
+  }
+
   /** Where a future was started, such as `main (orders.ts:12:5)`, if that was kept. */
   callSite(future: Future<unknown>): string | undefined {
-    return this.#callSites
-      ?.get(future)
-      ?.stack?.split('\n')[1]
-      ?.trim()
-      .replace(/^at (?:async )?/, '');
+    return callSiteText(this.#callSites?.get(future));
   }
 }

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { inCleanContext } from '../clock/clean-context.js';
 import type { Codec } from '../codec/codec.js';
+import { refuseMore } from '../errors/extra-arguments.js';
 import { contextLogger } from './context-logger.js';
 import type { ActionContext, ActionPlace } from './current-scope.js';
 import type { RunHost } from './host.js';
@@ -74,7 +75,10 @@ export class Attempt implements ActionPlace {
       },
       heartbeatDetail: this.#heartbeatDetail,
       log: contextLogger(host.logger, { runId, flow, operationId, attempt: number }),
-      heartbeat: (detail) => owner.heartbeat(this, detail),
+      heartbeat: (detail, ...more: unknown[]) => {
+        refuseMore('heartbeat(detail)', [detail, ...more]);
+        owner.heartbeat(this, detail);
+      },
     };
   }
 

@@ -244,11 +244,18 @@ export class Attempts {
 
   #failed(error: unknown): void {
     this.#leaveAttempt();
-    const { host, policy, name } = this.#of;
+    const { host, policy, name, runId, flow, operationId } = this.#of;
     const failedAt = host.clock.now();
     const { logger } = host;
     const strategy = policy.retry ?? host.retry;
-    const next = decideRetry({ strategy, error, attempt: this.#number, what: `action "${name}"`, logger });
+    const next = decideRetry({
+      strategy,
+      error,
+      attempt: this.#number,
+      what: `action "${name}"`,
+      names: { runId, flow, operationId },
+      logger,
+    });
     const nextAt = next && failedAt + next.delayMs;
     this.#noteFailure(error, mostAttempts(strategy), nextAt);
     if (next === undefined) this.#finallyFailed(error);

@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { inCleanContext } from '../clock/clean-context.js';
+import type { EntryPoint } from '../errors/call-site.js';
 import type { WaitPlace } from '../futures/conditions.js';
 import type { Future } from '../futures/future.js';
-import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Logger } from '../model/logger.js';
 import { shared } from '../realm/realm.js';
 import type { AttemptPolicy, OperationRequest } from './definitions.js';
@@ -23,7 +23,8 @@ export interface FlowRun {
   readonly patches: { has(id: string, scope: Scope): boolean };
   /** Of a run that carries on a detached action: how that is tried, where its call said otherwise. */
   readonly attempts: AttemptPolicy | undefined;
-  start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint): Future<unknown>;
+  /** @param plain - `entryPoint` is no `.start()`. */
+  start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint, plain?: boolean): Future<unknown>;
   waitPlace(place: FlowPlace): WaitPlace;
   shield<T>(place: FlowPlace, body: () => PromiseLike<T> | T): Promise<T>;
   /** A promise of this run rejected, and nobody handles it: it is held until its scope ends. */

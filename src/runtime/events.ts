@@ -10,7 +10,7 @@ export interface LeakedFuture {
   readonly state: 'RUNNING' | 'UNOBSERVED' | 'REJECTED';
   /** Milliseconds from its start to the end of the scope. */
   readonly ageMs: number | null;
-  /** Where it was started; the first 100 starts of a scope. */
+  /** Where it was started: the first 100 `.start()` calls of a scope, and plain calls in the testing kit, under `leaks: 'error'` and after a flow's first leak. */
   readonly callSite?: string;
   /** What it failed with. */
   readonly error?: PlainError;
@@ -46,6 +46,7 @@ export interface EngineEvents {
   'run:stuck': { readonly runId: string; readonly flow: string; readonly lastOperation: string | null };
   /** `recovered`: an earlier execution of the run had started it, and it is announced again. */
   'operation:started': OperationEvent & { readonly recovered?: true };
+  /** Those that were cancelled or left behind as well, with a `CancelledError`. */
   'operation:finished': OperationEvent & { readonly status: EndStatus; readonly error?: PlainError };
   /** `nextAt`: when the next attempt is due (milliseconds since the epoch); left out when there is none. */
   'attempt:failed': OperationEvent & { readonly attempt: number; readonly error: PlainError; readonly nextAt?: number };

@@ -5,6 +5,7 @@ import type { ReplayMode } from '../journal/journal.js';
 import type { Logger } from '../model/logger.js';
 import type { InboxMessage, OperationRecord, RunRecord, RunRestart } from '../model/records.js';
 import type { BlockedCode, EndStatus } from '../model/statuses.js';
+import type { CallSitePolicy } from './call-sites.js';
 import type { ActionDefinition, Body, FlowDefinition, LeakPolicy, NonDurableAwaitPolicy } from './definitions.js';
 import type { Delivery } from './delivery.js';
 import type { EventSink } from './events.js';
@@ -78,6 +79,7 @@ export interface RunHost {
   readonly logger: Logger;
   readonly leaks: LeakPolicy;
   readonly nonDurableAwait: NonDurableAwaitPolicy;
+  readonly callSites: CallSitePolicy;
 
   /** Rings when the clock reaches `dueAtMs`; alarms that are due together ring in due order. Returns what calls it off. */
   setAlarm(dueAtMs: number, ring: () => void): () => void;

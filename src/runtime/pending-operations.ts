@@ -1,3 +1,4 @@
+import { whatIs } from '../model/named.js';
 import { isBatch } from '../model/statuses.js';
 import type { Operation } from './operations/operation.js';
 
@@ -66,6 +67,13 @@ export class PendingOperations {
   /** Of these, those that the run does not let go. */
   get awaitedChildren(): string[] {
     return this.#all().flatMap(({ detached, awaitedRunId }) => (detached ? [] : (awaitedRunId ?? [])));
+  }
+
+  /** Those that can come to an outcome by themselves, as messages name them. */
+  get names(): string[] {
+    return this.#all()
+      .filter(works)
+      .map(({ entry }) => whatIs(entry));
   }
 
   /** The run leaves this process. */

@@ -8,7 +8,7 @@ import { DURATION, isFunction, isOneOf, type OptionRule, type OptionTable, optio
 import { requireDuration } from '../futures/future.js';
 import { disown } from '../model/disowned.js';
 import type { Duration } from '../model/duration.js';
-import type { Logger } from '../model/logger.js';
+import type { LogFields, Logger } from '../model/logger.js';
 import { plainError } from './plain-value.js';
 
 /** Whether there is to be another attempt, and after how long. Default: at once. */
@@ -35,6 +35,8 @@ interface FailedAttempt {
   readonly attempt: number;
   /** Whose strategy it is, for messages: `action "charge"`. */
   readonly what: string;
+  /** The run, the flow and the operation. */
+  readonly names: LogFields;
   readonly logger: Logger;
 }
 
@@ -146,13 +148,14 @@ export const RetryPresets: {
  * fails itself, which is logged: the error of the attempt is the one to tell. Of a child run the error comes from the journal, where a subclass that is not
  * registered has kept its code only.
  */
-export function decideRetry({ strategy, error, attempt, what, logger }: FailedAttempt): NextAttempt | undefined {
+export function decideRetry({ strategy, error, attempt, what, names, logger }: FailedAttempt): NextAttempt | undefined {
   if (strategy === undefined || isFinal(error)) return undefined;
   try {
     const delayMs = readDecision(inCleanContext(strategy, thrownError(error), attempt), 'retry', `the retry strategy of ${what}`);
     return delayMs === undefined ? undefined : { delayMs, maxAttempts: mostAttempts(strategy) };
   } catch (broken) {
     logger.warn(`the retry strategy of ${what} failed, so there is no further attempt: ${plainError(broken).message}`, {
+      ...names,
       error: plainError(broken),
     });
     return undefined;

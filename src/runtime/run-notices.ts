@@ -67,6 +67,14 @@ export class RunNotices {
     events.emit('operation:finished', { runId, operationId, kind: kind as OperationKind, name, status: status as EndStatus, ...error });
   }
 
+  /** It was cancelled, or left behind. Returns what tells so, when that is durable; `undefined` where nobody listens. */
+  operationCancelled({ runId, id: operationId, kind, name }: OperationRecord, reason: Error): (() => void) | undefined {
+    const { events } = this.#host;
+    if (!events.wants('operation:finished')) return undefined;
+    const error = plainError(reason);
+    return () => events.emit('operation:finished', { runId, operationId, kind: kind as OperationKind, name, status: 'CANCELLED', error });
+  }
+
   finished(status: EndStatus, error: unknown, awaited: IsAwaited): void {
     const { events } = this.#host;
     if (status === 'FAILED' && awaited !== true) this.#failed(error, awaited);
@@ -86,8 +94,9 @@ export class RunNotices {
     else this.#host.find(parentRunId, (parent) => (parent === undefined || isEnded(parent.status)) && tell());
   }
 
-  blocked(code: BlockedCode, error: Error): void {
-    this.#host.logger.error(error.message, { ...this.#names(), code });
+  /** @param place - Where its code stands, if that is known. */
+  blocked(code: BlockedCode, error: Error, place?: string): void {
+    this.#host.logger.error(error.message, { ...this.#names(), code, ...(place === undefined ? {} : { at: place }) });
     this.#host.events.emit('run:blocked', { ...this.#names(), code, error: plainError(error) });
   }
 
@@ -95,6 +104,7 @@ export class RunNotices {
     const event = { ...this.#names(), scope: scope.path, branch: scope.branch, futures };
     this.#host.logger.warn(leakMessage(scope.what, futures), event);
     this.#host.events.emit('leak', event);
+    this.#host.callSites.keep(this.#run.flow);
   }
 
   /** Code of the run went on after its end, and failed. */

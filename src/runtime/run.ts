@@ -1,8 +1,8 @@
 import type { Codec } from '../codec/codec.js';
+import { callSiteOf, callSiteText, type EntryPoint, leadTo } from '../errors/call-site.js';
 import { CancelledError, NonDeterminismError } from '../errors/errors.js';
 import type { WaitPlace } from '../futures/conditions.js';
 import { type Abortable, cancellation, type Future, type OnExpired } from '../futures/future.js';
-import type { EntryPoint } from '../futures/leak-ledger.js';
 import type { Entry, OutcomeOwner } from '../journal/group-commit.js';
 import type { ReplayMode } from '../journal/journal.js';
 import { ROOT_SCOPE } from '../journal/numbering.js';
@@ -72,7 +72,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   readonly notices: RunNotices;
   readonly inbox: RunInbox;
   readonly patches: Patches;
-  readonly #pending = new PendingOperations();
+  readonly pending: PendingOperations = new PendingOperations();
   /** What waits for the end of the journal (R3). */
   readonly #steps = new Steps();
   readonly #admission: Admission;
@@ -83,6 +83,8 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   #now: number;
   #bodyEnd: BodyEnd | undefined;
   #lastStarted: Entry | undefined;
+  /** What its code called last. */
+  #entered: EntryPoint | undefined;
 
   constructor({ record, definition, outcomes, recovered, host }: RunInit) {
     this.id = record.id;
@@ -99,16 +101,17 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     this.ids = new RunIds(record.id, this.#options);
     this.notices = new RunNotices(record, host);
     this.patches = new Patches(record.id, host, outcomes);
-    this.inbox = new RunInbox({ run: this, record, timeoutMs: this.#options.timeoutMs, outcomes, pending: this.#pending });
+    this.inbox = new RunInbox({ run: this, record, timeoutMs: this.#options.timeoutMs, outcomes, pending: this.pending });
     this.#admission = new Admission(this, this.notices);
+    const leaks = this.#options.leaks ?? definition.leaks ?? host.leaks;
     this.#scopeEnds = new ScopeEnds({
-      leaks: this.#options.leaks ?? definition.leaks ?? host.leaks,
+      leaks,
       notices: this.notices,
       clock: host.clock,
       admission: this.#admission,
       outcomes,
     });
-    this.#scope = new Scope({ path: ROOT_SCOPE, seed: record.seed, run: this.notices });
+    this.#scope = new Scope({ path: ROOT_SCOPE, seed: record.seed, run: this.notices, callSites: host.callSites.of(record.flow, leaks) });
     this.#place = { kind: 'flow', run: this, scope: this.#scope, shielded: false };
   }
 
@@ -139,16 +142,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   get restUntil(): number | null | undefined {
     const quiet = this.#state === 'running' && this.#bodyEnd === undefined && this.#steps.isEmpty && this.#inFlight === 0;
     const arrived = (this.#caughtUp || !this.#recovered) && !this.#outcomes.hasNext && !this.host.delivery.awaits(this);
-    return quiet && arrived ? this.#pending.restUntil(this.inbox.dueAt) : undefined;
+    return quiet && arrived ? this.pending.restUntil(this.inbox.dueAt) : undefined;
   }
 
   get awaitedRuns(): string[] {
-    return this.#pending.awaitedRuns;
-  }
-
-  /** The runs without whose ends it cannot come to its own. */
-  get awaitedChildren(): string[] {
-    return this.#pending.awaitedChildren;
+    return this.pending.awaitedRuns;
   }
 
   // Turns.
@@ -176,7 +174,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
       if (record instanceof NonDeterminismError) {
         // Where it went on late, it was told here at the latest.
         if (this.#outcomes.goesOnLate && this.#scopeEnds.turnBegan(true)) return;
-        this.#disagree(record);
+        this.#disagree(record, this.#scope.ledger.waitsAt);
       } else if (record === undefined || this.#deliver(record)) return;
     }
   }
@@ -226,7 +224,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
 
   /** Whether nothing is pending that could come to an outcome by itself. */
   get #isStuck(): boolean {
-    return this.#pending.working === 0 && this.#inFlight === 0;
+    return this.pending.working === 0 && this.#inFlight === 0;
   }
 
   /** Whether code that was refused something goes on in the next turn. */
@@ -261,7 +259,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   #deliver(record: OperationRecord): boolean {
     this.#now = Math.max(this.#now, record.finishedAt ?? 0);
     if (record.kind === 'cancel') return this.#deliverCancel(record);
-    const operation = record.kind === 'message' ? this.inbox.deliver(record) : this.#pending.find(record.id);
+    const operation = record.kind === 'message' ? this.inbox.deliver(record) : this.pending.find(record.id);
     if (operation === undefined) return false;
     this.forget(operation);
     this.#admission.resumes(operation.place.scope);
@@ -273,9 +271,10 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
 
   // What the flow's code asks for.
 
-  start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint): Future<unknown> {
+  start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint, plain?: boolean): Future<unknown> {
+    this.#entered = entryPoint;
     const operation = this.#start(request, place);
-    place.scope.ledger.add(operation, entryPoint);
+    place.scope.ledger.add(operation, entryPoint, plain);
     return operation.future;
   }
 
@@ -349,7 +348,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     const end: BodyEnd = { ok: false, error: scope.cancelled };
     this.notices.givenUp(scope);
     if (scope === this.#scope) this.#bodyEnded(end);
-    else (this.#pending.find(scope.path) as Branch).bodyEnded(end);
+    else (this.pending.find(scope.path) as Branch).bodyEnded(end);
   }
 
   detach(operation: Operation): void {
@@ -359,14 +358,14 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   register(operation: Operation): boolean {
     const recorded = this.#outcomes.start(operation.entry, operation);
     if (recorded instanceof NonDeterminismError) {
-      this.#disagree(recorded);
+      this.#disagree(recorded, callSiteText(this.#entered && callSiteOf(this.#entered)));
       return false;
     }
     // What is recorded may have been unreadable.
     if (this.#state === 'halted') return false;
     if (recorded !== undefined) operation.adopt(recorded);
     operation.pending = true;
-    this.#pending.add(operation);
+    this.pending.add(operation);
     operation.place.scope.add(operation);
     if (recorded?.seq == null) this.#steps.add(operation);
     this.#wake();
@@ -376,7 +375,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   forget(operation: Operation): void {
     if (!operation.pending) return;
     operation.pending = false;
-    this.#pending.delete(operation);
+    this.pending.delete(operation);
     operation.place.scope.left();
   }
 
@@ -478,13 +477,18 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
 
   /** Whether code of this run waits for nothing durable. */
   #somethingStandsStill(): boolean {
-    return (this.#bodyEnd === undefined && this.#scope.idle) || this.#pending.someStandStill;
+    return (this.#bodyEnd === undefined && this.#scope.idle) || this.pending.someStandStill;
   }
 
-  #disagree(error: NonDeterminismError): void {
+  /** @param place - Where its code stands, if that is known. */
+  #disagree(error: NonDeterminismError, place?: string): void {
     if (this.skipsBranches) this.#startOver('whole');
     else if (this.#scopeEnds.toldAhead) this.#startOver('late');
-    else this.#block('NON_DETERMINISM', error);
+    else {
+      // If it is tried again, it will be known.
+      this.host.callSites.keep(this.flow);
+      this.#block('NON_DETERMINISM', error, place);
+    }
   }
 
   /** Another execution takes this one's place. */
@@ -497,12 +501,13 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     this.#state = state;
     this.inbox.disarm();
     this.host.delivery.forget(this);
-    this.#pending.leaveAll(reason);
+    this.pending.leaveAll(reason);
     this.#steps.drop();
   }
 
-  #block(code: BlockedCode, error: Error): void {
+  #block(code: BlockedCode, error: Error, place?: string): void {
     this.#halt('halted', error);
-    this.host.block(this.id, { code, reason: this.#codec.encodeError(error) }, () => this.notices.blocked(code, error));
+    leadTo(error, place);
+    this.host.block(this.id, { code, reason: this.#codec.encodeError(error) }, () => this.notices.blocked(code, error, place));
   }
 }

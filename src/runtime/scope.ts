@@ -4,6 +4,7 @@ import type { Abortable, Future } from '../futures/future.js';
 import { LeakLedger } from '../futures/leak-ledger.js';
 import { operationId, scopeOf } from '../journal/numbering.js';
 import { Roll } from '../model/roll.js';
+import type { CallSites } from './call-sites.js';
 
 /** Something that a scope has started and that is not done: an operation. */
 export interface ScopeMember {
@@ -40,6 +41,7 @@ interface ScopeInit {
   readonly seed: string;
   /** How messages call the run. */
   readonly run: { readonly what: string };
+  readonly callSites: CallSites;
   readonly parent?: Scope;
   readonly branch?: string;
 }
@@ -63,7 +65,7 @@ export class Scope {
   readonly branch: string | null;
   /** How many scopes there are around it. */
   readonly depth: number;
-  readonly ledger: LeakLedger = new LeakLedger();
+  readonly ledger: LeakLedger;
   /** Set once it is cancelled: everything outside shields is refused from then on. */
   cancelled: CancelledError | undefined;
   /** Nothing can be started in it any more. */
@@ -74,6 +76,7 @@ export class Scope {
   turn = 0;
   readonly #seed: string;
   readonly #run: ScopeInit['run'];
+  readonly #callSites: CallSites;
   readonly #members = new Roll<ScopeMember>(isPending);
   // Made when they are needed: there may be many branches, and most start little.
   #waits: Map<Abortable, boolean> | undefined;
@@ -81,10 +84,12 @@ export class Scope {
   #ordinal = 0;
   #draws = 0;
 
-  constructor({ path, seed, run, parent, branch }: ScopeInit) {
+  constructor({ path, seed, run, callSites, parent, branch }: ScopeInit) {
     this.path = path;
     this.#seed = seed;
     this.#run = run;
+    this.#callSites = callSites;
+    this.ledger = new LeakLedger(callSites);
     this.parent = parent;
     this.branch = branch ?? null;
     this.depth = parent === undefined ? 0 : parent.depth + 1;
@@ -101,7 +106,7 @@ export class Scope {
 
   /** The scope of a branch. */
   inner(path: string, branch: string): Scope {
-    return new Scope({ path, seed: this.#seed, run: this.#run, parent: this, branch });
+    return new Scope({ path, seed: this.#seed, run: this.#run, callSites: this.#callSites, parent: this, branch });
   }
 
   /** How messages call it. */

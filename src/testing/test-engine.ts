@@ -93,7 +93,8 @@ export class TestEngine extends Engine {
   readonly #answers: Answers = new Answers((question, answer) => this.#give(question, answer));
 
   constructor(options: EngineOptions, kit: Kit) {
-    super(options, { clock: kit.clock, bodyOf: (definition) => kit.mocks.bodyOf(definition), newSeed: seedOf, gate: kit.gate });
+    const bodyOf: EngineParts['bodyOf'] = (definition) => kit.mocks.bodyOf(definition);
+    super(options, { clock: kit.clock, bodyOf, newSeed: seedOf, gate: kit.gate, keepsCallSites: true });
     this.#kit = kit;
     this.on('leak', (leak) => this.#leaks.push(leak));
     this.on('operation:started', (operation) => {

@@ -72,6 +72,10 @@ export class Client implements Gateway {
     return false;
   }
 
+  waitsFor(): undefined {
+    return undefined;
+  }
+
   // Nothing is started here, and what is sent or unblocked is for others to find.
 
   async flush(): Promise<void> {}

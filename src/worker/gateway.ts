@@ -33,6 +33,9 @@ export interface Gateway {
   /** Runs may have become claimable. */
   claim(): Promise<void>;
 
+  /** The operations that a run waits for; `undefined` where it is not in the memory of this process. */
+  waitsFor(runId: string): readonly string[] | undefined;
+
   /** Whether an action waits for a place, as far as this process knows. */
   isQueued(runId: string, operationId: string): boolean;
 }

@@ -6,6 +6,7 @@ import { Journal, type ReplayMode } from '../journal/journal.js';
 import type { Logger } from '../model/logger.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
+import { CallSitePolicy } from '../runtime/call-sites.js';
 import type { Body, FlowDefinition, LeakPolicy } from '../runtime/definitions.js';
 import { Delivery } from '../runtime/delivery.js';
 import type { EventSink } from '../runtime/events.js';
@@ -55,6 +56,7 @@ class Rehearsal implements RunHost {
   readonly events: EventSink = NO_EVENTS;
   readonly logger: Logger = SILENT;
   readonly nonDurableAwait = 'ignore';
+  readonly callSites: CallSitePolicy = new CallSitePolicy();
   readonly retry = undefined;
   readonly limiter: Limiter = new Limiter(undefined);
   readonly clock: Clock;

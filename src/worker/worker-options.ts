@@ -34,6 +34,8 @@ export interface WorkerOptions {
   /** Default: one that nobody can guess. */
   readonly newSeed?: RunHost['newSeed'] | undefined;
   readonly gate?: RunHost['gate'];
+  /** Whether it is kept of all calls where they are, whatever that costs. */
+  readonly keepsCallSites?: boolean | undefined;
   /** For actions that say nothing of it. Default: no second attempt. */
   readonly retry?: RetryStrategy | undefined;
   /** How many bodies of actions run at once; `undefined`: any number. */

@@ -6,6 +6,7 @@ import { GroupCommit } from '../journal/group-commit.js';
 import type { ReplayMode } from '../journal/journal.js';
 import type { Logger } from '../model/logger.js';
 import type { InboxMessage, OperationRecord, RunRecord, RunRestart } from '../model/records.js';
+import { CallSitePolicy } from '../runtime/call-sites.js';
 import type { LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
 import { Delivery } from '../runtime/delivery.js';
 import type { EventSink } from '../runtime/events.js';
@@ -16,6 +17,7 @@ import type { RetryStrategy } from '../runtime/retry-strategy.js';
 import { Run } from '../runtime/run.js';
 import type { Store } from '../store/store.js';
 import { Alarms } from './alarms.js';
+import { AttemptsUnderWay } from './attempts-under-way.js';
 import { refuseToBegin, tellUnregistered } from './blocking.js';
 import { Claims } from './claims.js';
 import { Following } from './following.js';
@@ -49,6 +51,7 @@ export class Worker implements RunHost, Gateway {
   readonly logger: Logger;
   readonly leaks: LeakPolicy;
   readonly nonDurableAwait: NonDurableAwaitPolicy;
+  readonly callSites: CallSitePolicy;
   readonly group: GroupCommit;
   readonly delivery: Delivery;
   readonly bodyOf: RunHost['bodyOf'];
@@ -71,11 +74,9 @@ export class Worker implements RunHost, Gateway {
   readonly #check: PeriodicCheck;
   readonly #residency: Residency;
   readonly #wakeups: Wakeups;
-  readonly #attemptEnded: () => void;
+  readonly #attempts: AttemptsUnderWay;
   #state: 'idle' | 'working' | 'restarting' | 'draining' | 'stopped' | 'failed' = 'idle';
   #id = '';
-  #attempts = 0;
-  #onIdle: (() => void) | undefined;
   #restarting: Promise<void> | undefined;
   #endPause: (() => void) | undefined;
   /** A look has failed, and others may have written before it. */
@@ -90,6 +91,7 @@ export class Worker implements RunHost, Gateway {
     this.logger = options.logger;
     this.leaks = options.leaks;
     this.nonDurableAwait = options.nonDurableAwait;
+    this.callSites = new CallSitePolicy(options.keepsCallSites);
     this.bodyOf = options.bodyOf ?? (({ body }) => body);
     this.newSeed = options.newSeed ?? (() => nanoid());
     this.gate = options.gate;
@@ -101,6 +103,7 @@ export class Worker implements RunHost, Gateway {
     this.#leaseMs = options.leaseMs;
     this.#onFailure = options.onFailure;
     this.#alarms = new Alarms(this.clock);
+    this.#attempts = new AttemptsUnderWay(this.clock);
     this.delivery = new Delivery(this.clock);
     this.failures = new StoreFailures({
       clock: this.clock,
@@ -132,10 +135,7 @@ export class Worker implements RunHost, Gateway {
       maxRecoveries: options.maxRecoveries,
       workerId: () => this.#id,
       may: () => this.#state === 'working',
-      resident: (runId) => {
-        const resident = this.#residents.get(runId);
-        return resident instanceof Run ? resident : undefined;
-      },
+      resident: (runId) => this.#runHere(runId),
       knows: (runId) => this.#residents.has(runId) || this.#leaving.has(runId),
       begin: (record, loaded, mode) => this.begin(record, loaded, mode),
       readInbox: () => this.#inbox.read(),
@@ -169,7 +169,7 @@ export class Worker implements RunHost, Gateway {
       clock: this.clock,
       ...options.residents,
       count: () => this.#residents.size,
-      working: () => this.#attempts > 0 || this.group.busy || this.delivery.busy,
+      working: () => this.#attempts.any || this.group.busy || this.delivery.busy,
       runs: () => [...this.#residents.values()].filter((resident) => resident instanceof Run),
       suspend: (run, wakeAt) => this.#suspend(run, wakeAt),
     });
@@ -179,10 +179,6 @@ export class Worker implements RunHost, Gateway {
       claim: () => this.claim(),
       failures: this.failures,
     });
-    this.#attemptEnded = () => {
-      this.#attempts -= 1;
-      if (this.#attempts === 0) this.#onIdle?.();
-    };
   }
 
   get workerId(): string {
@@ -225,7 +221,7 @@ export class Worker implements RunHost, Gateway {
     this.group.hurry();
     await this.group.settled();
     await this.#inbox.check();
-    await this.#idle(timeoutMs);
+    await this.#attempts.none(timeoutMs);
     await this.group.settled();
     this.#check.stop();
     this.#leaveAll('the engine is closed');
@@ -308,8 +304,11 @@ export class Worker implements RunHost, Gateway {
 
   /** The runs that a run waits for, if it is in the memory of this process. */
   awaitedBy(runId: string): readonly string[] | undefined {
-    const run = this.#residents.get(runId);
-    return run instanceof Run ? run.awaitedChildren : undefined;
+    return this.#runHere(runId)?.pending.awaitedChildren;
+  }
+
+  waitsFor(runId: string): readonly string[] | undefined {
+    return this.#runHere(runId)?.pending.names;
   }
 
   isResident(runId: string): boolean {
@@ -388,11 +387,15 @@ export class Worker implements RunHost, Gateway {
   }
 
   attemptBegun(): () => void {
-    this.#attempts += 1;
-    return this.#attemptEnded;
+    return this.#attempts.begun();
   }
 
   // Inner workings.
+
+  #runHere(runId: string): Run | undefined {
+    const resident = this.#residents.get(runId);
+    return resident instanceof Run ? resident : undefined;
+  }
 
   async #register(): Promise<void> {
     const id = nanoid();
@@ -430,18 +433,6 @@ export class Worker implements RunHost, Gateway {
     } finally {
       await this.claim();
     }
-  }
-
-  #idle(timeoutMs: number): Promise<void> {
-    if (this.#attempts === 0 || timeoutMs === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const callOff = this.clock.setTimer(timeoutMs, resolve);
-      this.#onIdle = () => {
-        callOff();
-        // Its last outcome is handed over after its end is announced.
-        this.clock.macrotask(resolve);
-      };
-    });
   }
 
   #leaveAll(why: string): void {

@@ -1,5 +1,6 @@
 import {
   action,
+  actionContext,
   asCompleted,
   CompletionConfig,
   callback,
@@ -90,6 +91,14 @@ const IN_FLOWS: Readonly<Record<string, () => readonly [call: Call, args: readon
     const future = echo.start(1);
     return [loose(future.exception.bind(future)), [{ timeout: 1000 }]];
   },
+  'done()': () => {
+    const future = echo.start(1);
+    return [loose(future.done.bind(future)), []];
+  },
+  'detach()': () => {
+    const future = echo.start(1);
+    return [loose(future.detach.bind(future)), []];
+  },
   'cancel(reason)': () => {
     const future = echo.start(1);
     return [loose(future.cancel.bind(future)), ['reason']];
@@ -138,6 +147,17 @@ describe('an argument too many is refused before anything starts:', () => {
       { leaks: 'ignore' },
     );
     expectRefused(error, signature);
+  });
+
+  test('heartbeat(detail), in an action', async () => {
+    const beat = action(unique('beat'), async () => thrownBy(() => loose(actionContext().heartbeat)(1, MORE)));
+    expect(await inFlow(async () => beat())).toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  test('recorded(), of a run', async () => {
+    const { engine } = await openEngine();
+    const future = engine.start(child, [1]);
+    expectRefused(await thrownBy(() => loose(future.recorded.bind(future))(MORE)), 'recorded()');
   });
 
   test.each(Object.entries(OF_ENGINES))('%s', async (signature, args) => {

@@ -6,7 +6,7 @@ import { systemClock } from '../../src/clock/system-clock.js';
 import { engineCodec } from '../../src/engine/options.js';
 import { Roots } from '../../src/engine/roots.js';
 import type { RunRecord } from '../../src/model/records.js';
-import { openEngine, settle, thrownBy, unique } from '../api/with-engine.js';
+import { collectingLogger, openEngine, settle, thrownBy, unique } from '../api/with-engine.js';
 
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc') as () => void;
@@ -94,8 +94,9 @@ test('a run is followed once, however many futures it has, and no longer when th
   const follow = vi.fn(() => unfollow);
   const roots = new Roots({
     clock: systemClock,
+    logger: collectingLogger().logger,
     requestCancel: () => {},
-    gateway: { whenRoom: (callback) => callback(), followCommitted: follow },
+    gateway: { whenRoom: (callback) => callback(), followCommitted: follow, waitsFor: () => undefined },
   });
   const codec = engineCodec({});
   const run = { id: 'x', status: 'RUNNING', outcome: null } as RunRecord;

@@ -56,6 +56,26 @@ describe('a failed attempt is logged', () => {
     ]);
   });
 
+  test('and so is a strategy that fails, with the run, the flow and the operation', async () => {
+    const { engine, lines } = await openEngine();
+    const retry = (): never => {
+      throw new Error('broken');
+    };
+    const charge = failing(unique('charge')).with({ retry });
+    const child = flow(unique('child'), async () => charge.with({ retry: createRetryStrategy({ maxAttempts: 1 }) })());
+    const order = flow(unique('order'), async () => {
+      await charge().catch(() => 'caught');
+      await child
+        .with({ retry })()
+        .catch(() => 'caught');
+    });
+    await engine.start(order, [], { id: 'run' });
+    const told = warnings(lines).filter(({ message }) => message.startsWith('the retry strategy of'));
+    expect(told.map(({ fields }) => fields)).toStrictEqual(
+      ['0', '1'].map((operationId) => ({ runId: 'run', flow: order.name, operationId, error: 'Error: broken' })),
+    );
+  });
+
   test('of a child flow that is retried, and of one that took too long', async () => {
     const { engine, lines } = await openEngine();
     let tries = 0;

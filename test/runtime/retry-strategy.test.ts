@@ -246,7 +246,7 @@ describe('RetryPresets', () => {
 
 describe('decideRetry()', () => {
   const decide = (strategy: RetryStrategy | undefined, error: unknown = failure, attempt = 1, logger = collectingLogger().logger) =>
-    decideRetry({ strategy, error, attempt, what: 'action "x"', logger });
+    decideRetry({ strategy, error, attempt, what: 'action "x"', names: { runId: 'run' }, logger });
   const ask = (answer: unknown, error?: unknown) => decide((() => answer) as RetryStrategy, error);
   /** What is logged of a strategy that does not decide: the attempt was the last. */
   const toldOf = (strategy: () => unknown): string[] => {

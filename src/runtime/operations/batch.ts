@@ -191,6 +191,7 @@ export class Batch extends Operation {
       input: null,
       batch: this,
       index,
+      again: this.recovered && (this.#succeeded + this.#failed === 0 || this.run.replaying),
     });
   }
 

@@ -22,6 +22,8 @@ interface BranchOwner {
 interface BranchInit extends OperationInit {
   readonly batch: BranchOwner;
   readonly index: number;
+  /** Whether an earlier execution has begun it. */
+  readonly again: boolean;
 }
 
 /**
@@ -39,13 +41,22 @@ export class Branch extends Operation implements EndedBranch {
   readonly scope: Scope;
   readonly #batch: BranchOwner;
   #notes: BranchNotes = { observed: [] };
+  readonly #again: boolean;
   #bodyEnd: BodyEnd | undefined;
+  #cancelled: CancelledError | undefined;
+  #toldOfCancellation = false;
 
   constructor(init: BranchInit) {
     super(init);
     this.#batch = init.batch;
     this.index = init.index;
+    this.#again = init.again;
     this.scope = init.place.scope.inner(init.id, init.name);
+  }
+
+  /** It has no entry before its outcome. */
+  protected override get announcedBefore(): boolean {
+    return this.#again || super.announcedBefore;
   }
 
   override adopt(recorded: OperationRecord): void {
@@ -89,7 +100,10 @@ export class Branch extends Operation implements EndedBranch {
   }
 
   conclude(leakFailure: Error | undefined): void {
-    if (this.stopped) this.run.forget(this);
+    if (this.stopped) {
+      this.run.forget(this);
+      this.#tellOfCancellation();
+    }
     if (this.awaited && !this.#record(leakFailure)) this.#warnOfFailure('failed when its batch was complete already');
     else this.tellOfFailure();
   }
@@ -104,6 +118,7 @@ export class Branch extends Operation implements EndedBranch {
 
   override cancelWith(error: CancelledError): boolean {
     if (this.stopped) return false;
+    this.#cancelled = error;
     this.leave(error);
     return this.scope.cancel(error);
   }
@@ -113,6 +128,8 @@ export class Branch extends Operation implements EndedBranch {
     this.leave(reason);
     this.scope.close(() => reason);
     this.scope.handOver();
+    this.#cancelled ??= reason;
+    this.#tellOfCancellation();
   }
 
   /** One that was told may have been left with what it has started in shields: its body comes to no end. */
@@ -138,6 +155,14 @@ export class Branch extends Operation implements EndedBranch {
     const wanted = this.#batch.branchConcluded(this, status, text);
     if (wanted) this.#takeNotes();
     return wanted;
+  }
+
+  /** Nothing is recorded of that: the journal goes by the batch. */
+  #tellOfCancellation(): void {
+    const reason = this.#cancelled;
+    if (this.#toldOfCancellation || reason === undefined || !this.begun || this.entry.seq !== null) return;
+    this.#toldOfCancellation = true;
+    this.run.whenCurrent(() => this.run.notices.operationCancelled(this.entry, reason)?.());
   }
 
   #warnOfFailure(how: string): void {

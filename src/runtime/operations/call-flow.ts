@@ -226,7 +226,14 @@ export class CallFlow extends Operation {
     if (error === undefined) return;
     const notes = withFailure(before, { attempt, error: keptText(outcome, codec), startedAt: this.#beganAt, failedAt });
     const strategy = this.#cancelRequested ? undefined : (this.#child.retry ?? this.#child.definition.retry);
-    const next = decideRetry({ strategy, error, attempt, what: whatIs(entry), logger: run.host.logger });
+    const next = decideRetry({
+      strategy,
+      error,
+      attempt,
+      what: whatIs(entry),
+      names: { runId: run.id, flow: run.flow, operationId: entry.id },
+      logger: run.host.logger,
+    });
     const nextAt = next && failedAt + next.delayMs;
     if (strategy !== undefined) {
       const { runId, id: operationId, name } = entry;

@@ -1,5 +1,6 @@
 import type { Codec } from '../../codec/codec.js';
-import { type CancelledError, UsageError } from '../../errors/errors.js';
+import { leadTo } from '../../errors/call-site.js';
+import { type CancelledError, PerdureError, UsageError } from '../../errors/errors.js';
 import {
   type Abortable,
   Future,
@@ -19,6 +20,7 @@ import type { FlowPlace } from '../current-scope.js';
 import type { RunHost } from '../host.js';
 import type { Mailbox } from '../mailbox.js';
 import type { RunIds } from '../run-ids.js';
+import type { RunNotices } from '../run-notices.js';
 import type { Scope, ScopeMember } from '../scope.js';
 
 /** What an operation asks of the run it belongs to. */
@@ -28,6 +30,8 @@ export interface OperationRun {
   readonly host: RunHost;
   /** Whether the bodies of branches that have ended are not run again. */
   readonly skipsBranches: boolean;
+  /** Whether anything of an earlier execution lies ahead. */
+  readonly replaying: boolean;
   /** Throws when the calling code may not wait for the operation. Returns where it stands. */
   admit(operation: Operation): FlowPlace;
   limit(limitMs: number, expire: OnExpired): () => void;
@@ -53,7 +57,7 @@ export interface OperationRun {
   /** Messages from outside, and who waits for them. */
   readonly inbox: { readonly mailbox: Mailbox<Operation> };
   /** Told of operations that come to their ends without an outcome of their own. */
-  readonly notices: { operationFinished(record: OperationRecord): void };
+  readonly notices: Pick<RunNotices, 'operationFinished' | 'operationCancelled'>;
   readonly ids: RunIds;
   /** Something that is recorded cannot be read: the run is blocked, and code that waits for it does not go on. */
   unreadable(what: string, error: unknown): void;
@@ -154,8 +158,13 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
       operationId: id,
       kind: kind as OperationKind,
       name,
-      ...(this.#recovered ? { recovered: true } : {}),
+      ...(this.announcedBefore ? { recovered: true } : {}),
     });
+  }
+
+  /** Whether an earlier execution has told listeners of it. */
+  protected get announcedBefore(): boolean {
+    return this.#recovered;
   }
 
   /** Whether it was dispatched, here or by an earlier execution. */
@@ -215,7 +224,11 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
   /** The outcome in a record; `undefined` when it cannot be read. */
   protected read({ status, outcome }: OperationRecord, codec: OutcomeReader = this.codec): Outcome | undefined {
     try {
-      return readOutcome(status as EndStatus, outcome as string, codec);
+      const read = readOutcome(status as EndStatus, outcome as string, codec);
+      // What the library itself has thrown, the code of no action stands behind.
+      if (read.status !== 'SUCCEEDED' && read.error instanceof PerdureError)
+        leadTo(read.error, this.place.scope.ledger.callSite(this.future));
+      return read;
     } catch (error) {
       this.unreadable('the outcome', error);
       return undefined;
@@ -260,7 +273,7 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
     entry.status = 'CANCELLED';
     entry.outcome = this.codec.encodeError(reason);
     entry.finishedAt = run.host.clock.now();
-    run.host.group.entry(entry);
+    run.host.group.entry(entry, run.notices.operationCancelled(entry, reason));
   }
 
   runsCode(_shielded: boolean): boolean {

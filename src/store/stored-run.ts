@@ -31,7 +31,7 @@ export function whyUnreadable(row: RunRow): ExecutionError | undefined {
 
 /** The field that cannot be read; `undefined` when all can. */
 function damagedColumn(row: RunRow): keyof RunRecord | undefined {
-  if (!isText(row.id)) return 'id';
+  if (!isText(row.id) || row.id === '') return 'id';
   if (!isText(row.flow)) return 'flow';
   if (!isOrdinal(row.version)) return 'version';
   if (!isStatus(row.status)) return 'status';

@@ -1,5 +1,5 @@
 import { SuperJSON } from 'superjson';
-import { type FlatNode, flatten, inOrderOfKeys } from './flatten.js';
+import { type FlatNode, flatten, inOrderOfKeys, NODES_MARK } from './flatten.js';
 import { isPlainJson, isPlainPrimitive } from './plain-json.js';
 import { unflatten } from './unflatten.js';
 
@@ -14,7 +14,6 @@ import { unflatten } from './unflatten.js';
  * JSON text begins with none of them. These texts are in journals: a change here needs a new mark.
  */
 const TREE_MARK = '~';
-const NODES_MARK = '*';
 
 /** Our own instance: registrations on superjson's global one are the program's business. */
 const superjson = new SuperJSON({ dedupe: false });

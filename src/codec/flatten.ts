@@ -5,6 +5,9 @@ import { isPlainPrimitive } from './plain-json.js';
 import { builtinName, describeKind, isError, isOfThisRealm, typedArrayConstructor } from './value-kinds.js';
 import { Refusal, step, type Trail } from './value-path.js';
 
+/** How the text of nodes begins; see `default-encoding.ts`. */
+export const NODES_MARK: string = '*';
+
 /**
  * The slow walk: everything in a value, each object once, as a list of nodes that refer to each other by number. It refuses what could not
  * come back, and says whether the list is needed at all: superjson alone is right for trees of values it knows, but it loses the inside of

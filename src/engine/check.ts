@@ -1,8 +1,10 @@
 import type { Codec } from '../codec/codec.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import type { RunStatus } from '../model/statuses.js';
+import type { FlowDefinition } from '../runtime/definitions.js';
+import { unreadableJournal } from '../runtime/unreadable-journal.js';
 import { flowNotRegistered, registry } from './registry.js';
-import { replayProblem } from './replay-problem.js';
+import { type RecordedRun, replayProblem } from './replay-problem.js';
 
 /** A stored run that the present code does not replay. */
 export interface Mismatch {
@@ -36,8 +38,13 @@ export async function checkRuns({ runs, codec, loadJournal }: CheckInit): Promis
     const problem =
       definition === undefined
         ? flowNotRegistered(`run ${runId}`, run.flow, version).message
-        : (await replayProblem({ run, operations: await loadJournal(runId) }, definition, codec))?.message;
+        : await problemOf({ run, operations: await loadJournal(runId) }, definition, codec);
     if (problem !== undefined) mismatches.push({ runId, version, status, problem });
   }
   return { checked: runs.length, mismatches };
+}
+
+async function problemOf(recorded: RecordedRun, definition: FlowDefinition, codec: Codec): Promise<string | undefined> {
+  const unreadable = unreadableJournal(recorded.run, recorded.operations);
+  return (unreadable ?? (await replayProblem(recorded, definition, codec)))?.message;
 }

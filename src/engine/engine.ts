@@ -19,6 +19,7 @@ import { holdRejections } from '../runtime/held-rejections.js';
 import { newRun, newRunId } from '../runtime/new-run.js';
 import { plainError } from '../runtime/plain-value.js';
 import { reservedId } from '../runtime/run-id-errors.js';
+import { unreadableJournal } from '../runtime/unreadable-journal.js';
 import type { Store } from '../store/store.js';
 import type { Gateway } from '../worker/gateway.js';
 import type { Streak } from '../worker/store-failures.js';
@@ -470,6 +471,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     if (registry.find(run.flow, run.version) === undefined) throw flowNotRegistered('engine.fork()', run.flow, run.version);
     const { workerId, group } = worker;
     const journal = await this.#store.loadJournal(runId);
+    const unreadable = unreadableJournal(run, journal);
+    if (unreadable !== undefined) throw unreadable;
     const fork = forkOf({ run, journal, operationId, id: root.runId, workerId, nowMs: this.#clock.now() });
     const codec = this.#codecOf(run);
     root.known(run.flow, codec);

@@ -1,16 +1,21 @@
+import { Slices } from '../clock/slices.js';
 import type { Codec } from '../codec/codec.js';
 import type { Serdes } from '../codec/serdes.js';
 import { type AttemptNotes, attemptRunOf, decodeAttempts, lastRunOf, restsUntil } from '../journal/attempt-notes.js';
 import { splitBatchInput } from '../journal/batch-input.js';
-import { operationId, ROOT_SCOPE, scopeOf } from '../journal/numbering.js';
+import { operationId, ROOT_SCOPE } from '../journal/numbering.js';
 import { defaultItemName } from '../model/item-name.js';
 import { isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
 import { isBatch, isEnded, type OperationKind, type OperationStatus } from '../model/statuses.js';
 import { type BatchDecision, decidedResult } from '../runtime/operations/batch-decision.js';
 import { recordedPolicy } from '../runtime/operations/batch-policy.js';
+import { unreadableEntry } from '../runtime/unreadable-journal.js';
 import type { Store } from '../store/store.js';
+import { PathOrder } from './path-order.js';
 import { registry } from './registry.js';
-import { comparePaths, pendingOperations, type Surroundings } from './waiting.js';
+import { runsById } from './runs-by-id.js';
+import { told, toldError, toldValue } from './told.js';
+import { type Pending, pendingIn, type Surroundings, waitOf } from './waiting.js';
 
 /** An attempt of an action or a child run that failed. */
 export interface FailedAttemptInfo {
@@ -61,82 +66,162 @@ export interface OperationsSource extends Omit<Surroundings, 'runs'> {
   readonly serdesOf?: (runId: string, operationId: string) => Serdes | undefined;
 }
 
-/** Reads the operations of a run and of its child runs, in the order in which their code asked for them. */
+/** Reads the operations of a run and of its child runs, in the order in which their code asked for them. In pieces: there may be very many. */
 export async function operationsTree(source: OperationsSource, run: RunRecord): Promise<OperationInfo[]> {
-  const family = await familyOf(source.store, run);
-  return new Tree(source, family).operationsOf(run.id, []);
+  const slices = new Slices();
+  const family = await familyOf(source.store, run, slices);
+  return new Tree(source, family, slices).operationsOf(run.id, []);
 }
 
 interface Relative {
   readonly run: RunRecord;
-  readonly journal: readonly OperationRecord[];
-}
-
-/** Loads a run and all runs below it with their journals, one level at a time. */
-async function familyOf(store: OperationsSource['store'], root: RunRecord): Promise<Map<string, Relative>> {
-  const family = new Map<string, Relative>();
-  let level: readonly RunRecord[] = [root];
-  while (level.length > 0) {
-    const journals = await Promise.all(level.map(({ id }) => store.loadJournal(id)));
-    for (const [index, run] of level.entries()) family.set(run.id, { run, journal: journals[index] as OperationRecord[] });
-    const below = new Set(journals.flat().flatMap((record) => lastRunOf(record) ?? []));
-    const unknown = [...below].filter((id) => !family.has(id));
-    level = unknown.length === 0 ? [] : await store.getRuns(unknown);
-  }
-  return family;
-}
-
-/** An operation that is being put into its place in the tree. */
-interface Node extends OperationInfo {
-  readonly children: OperationInfo[];
+  /** The entries by their ids. */
+  readonly byId: Journal;
+  /** What its operations wait for. */
+  readonly pending: Pending;
+  /** Entries that cannot be read. */
+  readonly damaged: readonly OperationRecord[];
 }
 
 /** The entries of a run by their ids. */
 type Journal = ReadonlyMap<string, OperationRecord>;
 
+/** Loads a run and all runs below it with their journals, one level at a time. */
+async function familyOf(store: OperationsSource['store'], root: RunRecord, slices: Slices): Promise<Map<string, Relative>> {
+  const family = new Map<string, Relative>();
+  let level: readonly RunRecord[] = [root];
+  while (level.length > 0) {
+    const below = new Set<string>();
+    for (const run of level) {
+      if (slices.over) await slices.next();
+      const byId = new Map<string, OperationRecord>();
+      const damaged: OperationRecord[] = [];
+      await slices.each(await store.loadJournal(run.id), (record) => {
+        if (!isOperation(record)) return;
+        if (unreadableEntry(record) !== undefined) {
+          damaged.push(record);
+          return;
+        }
+        byId.set(record.id, record);
+        const childRunId = lastRunOf(record);
+        if (childRunId !== undefined) below.add(childRunId);
+      });
+      family.set(run.id, { run, byId, damaged, pending: await pendingIn(run, [...byId.values()], slices) });
+    }
+    const unknown = [...below].filter((id) => !family.has(id));
+    level = [...(await runsById(store, unknown, slices)).values()];
+  }
+  return family;
+}
+
 /** The operations of one run while they are put in place. */
 interface Growing extends Relative {
-  readonly byId: Journal;
-  readonly nodes: Map<string, Node>;
+  /** The runs whose operations these are among. */
+  readonly above: readonly string[];
+  readonly order: PathOrder;
+  readonly waiting: ReadonlySet<OperationRecord>;
 }
+
+interface AroundBatch {
+  readonly record: OperationRecord;
+  readonly nameOf: (index: number) => string;
+}
+
+/** What is known around an operation: the batch that its place is a branch of, and the branch that it lies in. */
+interface Around {
+  readonly batch?: AroundBatch | undefined;
+  readonly branch?: OperationInfo | undefined;
+}
+
+/** An operation whose children are being found. */
+interface Node extends OperationInfo {
+  readonly children: OperationInfo[];
+}
+
+type Mutable<T> = { -readonly [Field in keyof T]: T[Field] };
 
 class Tree {
   readonly #source: OperationsSource;
   readonly #family: ReadonlyMap<string, Relative>;
+  readonly #slices: Slices;
   readonly #surroundings: Surroundings;
 
-  constructor(source: OperationsSource, family: ReadonlyMap<string, Relative>) {
+  constructor(source: OperationsSource, family: ReadonlyMap<string, Relative>, slices: Slices) {
     this.#source = source;
     this.#family = family;
+    this.#slices = slices;
     this.#surroundings = { ...source, runs: new Map([...family].map(([id, { run }]) => [id, run])) };
   }
 
   /** @param above - The runs whose operations these are among: a run that waits for itself has no end. */
-  operationsOf(runId: string, above: readonly string[]): OperationInfo[] {
+  async operationsOf(runId: string, above: readonly string[]): Promise<OperationInfo[]> {
     const relative = this.#family.get(runId);
     if (relative === undefined || above.includes(runId)) return [];
-    const { run, journal } = relative;
-    const records = journal.filter(isOperation).sort((a, b) => comparePaths(a.id, b.id));
-    const growing: Growing = { run, journal, byId: new Map(records.map((record) => [record.id, record])), nodes: new Map() };
-    const waits = new Map(pendingOperations(run, journal, this.#surroundings).map(({ id, waitsFor }) => [id, waitsFor]));
-    const roots: OperationInfo[] = [];
-    for (const record of records) {
-      const childRunId = lastRunOf(record);
-      const codec = this.#codecOf(record, this.#family.get(childRunId ?? '')?.run);
-      const waitsFor = waits.get(record.id);
-      const node: Node = {
-        ...ownFields(record, codec, growing.byId),
-        ...attemptFields(record, codec, this.#source.nowMs),
-        ...(childRunId === undefined ? {} : { childRunId }),
-        ...(waitsFor === undefined ? {} : { waitsFor }),
-        children: childRunId === undefined ? [] : this.operationsOf(childRunId, [...above, runId]),
-      };
-      growing.nodes.set(record.id, node);
-      const parentId = scopeOf(record.id);
-      if (parentId === ROOT_SCOPE) roots.push(node);
-      else parentOf(parentId, record, growing).children.push(node);
+    const order = await PathOrder.of(relative.byId.values(), this.#slices);
+    const growing: Growing = { ...relative, above: [...above, runId], order, waiting: new Set(relative.pending.records) };
+    const operations = await this.#within(ROOT_SCOPE, growing, {});
+    return [...operations, ...relative.damaged.map(damagedOperation)];
+  }
+
+  /** The operations of a scope, or the branches of a batch. */
+  async #within(path: string, growing: Growing, around: Around): Promise<OperationInfo[]> {
+    const infos: OperationInfo[] = [];
+    for (const { path: id, record } of await growing.order.in(path, this.#slices)) {
+      if (this.#slices.over) await this.#slices.next();
+      if (record !== undefined) {
+        const node = this.#operation(record, growing);
+        infos.push(node);
+        // Nothing is awaited for the most: they have nothing below them.
+        if (growing.order.has(id) || node.childRunId !== undefined) await this.#fill(node, record, growing, around);
+      } else if (around.batch === undefined) infos.push(...(await this.#within(id, growing, around)));
+      else infos.push(await this.#branch(id, growing, around.batch, around.branch));
     }
-    return roots;
+    return infos;
+  }
+
+  #operation(record: OperationRecord, { byId, pending, waiting }: Growing): Node {
+    const childRunId = lastRunOf(record);
+    const codec = this.#codecOf(record, this.#family.get(childRunId ?? '')?.run);
+    const node: Mutable<Node> = ownFields(record, codec, byId);
+    if (record.kind === 'action' || record.kind === 'flow') Object.assign(node, attemptFields(record, codec, this.#source.nowMs));
+    if (childRunId !== undefined) node.childRunId = childRunId;
+    if (waiting.has(record)) node.waitsFor = waitOf(record, { ...pending, surroundings: this.#surroundings }).waitsFor;
+    return told(node);
+  }
+
+  async #fill(node: Node, { id, kind }: OperationRecord, growing: Growing, around: Around): Promise<void> {
+    const branch = kind === 'branch' ? node : around.branch;
+    const record = growing.byId.get(id) as OperationRecord;
+    const inside = isBatch(kind) ? { batch: { record, nameOf: branchNames(record, growing.byId) }, branch } : { branch };
+    await this.#adopt(node.children, await this.#within(id, growing, inside));
+    if (node.childRunId !== undefined) await this.#adopt(node.children, await this.operationsOf(node.childRunId, growing.above));
+  }
+
+  /** A branch that has no entry, since it has no outcome, is known by what it did. */
+  async #branch(id: string, growing: Growing, { record, nameOf }: AroundBatch, branch: OperationInfo | undefined): Promise<OperationInfo> {
+    const children: OperationInfo[] = [];
+    const first = await this.#firstIn(id, growing);
+    const info: OperationInfo = told({
+      id,
+      kind: 'branch',
+      name: nameOf(Number(id.slice(record.id.length + 1))),
+      status: isLeft(record, growing.run, branch) ? 'CANCELLED' : 'STARTED',
+      attempts: 0,
+      startedAt: new Date(first?.startedAt ?? record.startedAt),
+      children,
+    });
+    await this.#adopt(children, await this.#within(id, growing, { branch: info }));
+    return info;
+  }
+
+  async #firstIn(path: string, { order }: Growing): Promise<OperationRecord | undefined> {
+    for (const { record } of await order.in(path, this.#slices)) if (record !== undefined) return record;
+    return undefined;
+  }
+
+  /** Not by spreading: there may be more than a call takes arguments. */
+  async #adopt(children: OperationInfo[], infos: readonly OperationInfo[]): Promise<void> {
+    await this.#slices.each(infos, (info) => children.push(info));
   }
 
   /** What its values were written with, unless the call had a serdes of its own. */
@@ -149,61 +234,60 @@ class Tree {
   }
 }
 
-/** The node of a branch that has no entry, since it has no outcome, is made from what it did. */
-function parentOf(id: string, first: OperationRecord, growing: Growing): Node {
-  const { byId, nodes } = growing;
-  const known = nodes.get(id);
-  if (known !== undefined) return known;
-  const batchId = scopeOf(id);
-  const batch = byId.get(batchId) as OperationRecord;
-  const node: Node = {
-    id,
-    kind: 'branch',
-    name: branchNames(batch, byId)(Number(id.slice(batchId.length + 1))),
-    status: isLeft(batch, growing) ? 'CANCELLED' : 'STARTED',
+/** What can be told of an operation whose entry cannot be read: why. */
+function damagedOperation(record: OperationRecord): OperationInfo {
+  const { id, kind, name, startedAt } = record;
+  return told({
+    id: String(id),
+    kind: kind as OperationKind,
+    name: String(name),
+    status: 'STARTED',
     attempts: 0,
-    startedAt: new Date(first.startedAt),
+    startedAt: new Date(Number(startedAt)),
+    error: toldError(() => unreadableEntry(record) as Error),
     children: [],
-  };
-  nodes.set(id, node);
-  nodes.get(batchId)?.children.push(node);
-  return node;
+  });
 }
 
 /** Whether branches of a batch that have no outcome will have none. */
-function isLeft({ id, status, input }: OperationRecord, { run, nodes }: Growing): boolean {
+function isLeft({ status, input }: OperationRecord, run: RunRecord, around: OperationInfo | undefined): boolean {
   if (isEnded(run.status) || status === 'CANCELLED') return true;
   if (isEnded(status) && recordedPolicy(input as string).unfinished === 'cancel') return true;
-  const around = nodes.get(scopeOf(id));
   return around !== undefined && isEnded(around.status);
 }
 
 /** What a batch calls its branches: one of a `map` that has not ended has not recorded what its `itemNamer` made. */
 function branchNames({ id, kind, input }: OperationRecord, byId: Journal): (index: number) => string {
-  const names = kind === 'parallel' ? (JSON.parse(splitBatchInput(input as string).content) as readonly string[]) : [];
-  return (index) => byId.get(operationId(id, index))?.name ?? names[index] ?? defaultItemName('map', index);
+  const names: unknown = kind === 'parallel' ? decoded(splitBatchInput(input as string).content, JSON_ONLY) : [];
+  const given = Array.isArray(names) ? (names as readonly string[]) : [];
+  return (index) => byId.get(operationId(id, index))?.name ?? given[index] ?? defaultItemName('map', index);
 }
 
-function ownFields(record: OperationRecord, codec: Codec, byId: Journal): Omit<OperationInfo, 'attempts' | 'children'> {
+/** Field by field: there may be very many. */
+function ownFields(record: OperationRecord, codec: Codec, byId: Journal): Node {
   const { id, kind, name, status, startedAt, finishedAt, outcome, dueAt } = record;
-  return {
+  const node: Mutable<Node> = {
     id,
     kind: kind as OperationKind,
     name,
     status,
+    attempts: 0,
     startedAt: new Date(startedAt),
-    ...(finishedAt === null ? {} : { finishedAt: new Date(finishedAt) }),
-    ...inputOf(record, codec),
-    ...(status === 'SUCCEEDED' && outcome !== null ? { output: outputOf(record, codec, byId) } : {}),
-    ...((status === 'FAILED' || status === 'CANCELLED') && outcome !== null ? { error: codec.decodeError(outcome) } : {}),
-    ...(dueAt === null ? {} : { dueAt: new Date(dueAt) }),
+    children: [],
   };
+  if (finishedAt !== null) node.finishedAt = new Date(finishedAt);
+  const input = inputOf(record, codec);
+  if (input !== undefined) node.input = input.value;
+  if (status === 'SUCCEEDED' && outcome !== null) node.output = outputOf(record, codec, byId);
+  else if (status !== 'STARTED' && outcome !== null) node.error = toldError(() => codec.decodeError(outcome));
+  if (dueAt !== null) node.dueAt = new Date(dueAt);
+  return node;
 }
 
-function inputOf({ kind, input }: OperationRecord, codec: Codec): { readonly input?: unknown } {
-  if (input === null || kind === 'branch' || kind === 'event') return {};
+function inputOf({ kind, input }: OperationRecord, codec: Codec): { readonly value: unknown } | undefined {
+  if (input === null || kind === 'branch' || kind === 'event') return undefined;
   const text = isBatch(kind) ? splitBatchInput(input).content : input;
-  return { input: kind === 'parallel' ? JSON.parse(text) : decoded(text, codec) };
+  return { value: decoded(text, kind === 'parallel' ? JSON_ONLY : codec) };
 }
 
 function outputOf(record: OperationRecord, codec: Codec, byId: Journal): unknown {
@@ -211,33 +295,34 @@ function outputOf(record: OperationRecord, codec: Codec, byId: Journal): unknown
   if (kind === 'timer') return undefined;
   if (!isBatch(kind)) return decoded(outcome as string, codec);
   return decidedResult(JSON.parse(outcome as string) as BatchDecision, {
-    codec: { decode: (text) => decoded(text, codec), decodeError: (text) => codec.decodeError(text) },
+    codec: { decode: (text) => decoded(text, codec), decodeError: (text) => toldError(() => codec.decodeError(text)) },
     nameOf: branchNames(record, byId),
     outcomeOf: (index) => byId.get(operationId(id, index))?.outcome as string,
   });
 }
 
 /** The value of a text; the text itself where it was written with a serdes that only the call knows. */
-function decoded(text: string, codec: Codec): unknown {
+function decoded(text: string, codec: Pick<Codec, 'decode'>): unknown {
   try {
-    return codec.decode(text);
+    return toldValue(codec.decode(text));
   } catch {
     return text;
   }
 }
 
+const JSON_ONLY: Pick<Codec, 'decode'> = { decode: (text) => JSON.parse(text) as unknown };
+
 function attemptFields(record: OperationRecord, codec: Codec, nowMs: number): Pick<OperationInfo, 'attempts' | 'failedAttempts'> {
-  if (record.kind !== 'action' && record.kind !== 'flow') return { attempts: 0 };
   const notes = decodeAttempts(record.attempts);
   const failedAttempts = notes.kept.map(({ attempt, error, startedAt, failedAt }) => {
     const childRunId = attemptRunOf(record, attempt);
-    return {
+    return told({
       attempt,
-      error: codec.decodeError(error),
+      error: toldError(() => codec.decodeError(error)),
       startedAt: new Date(startedAt),
       failedAt: new Date(failedAt),
       ...(childRunId === undefined ? {} : { childRunId }),
-    };
+    });
   });
   return { attempts: attemptsOf(record, notes, nowMs), ...(failedAttempts.length === 0 ? {} : { failedAttempts }) };
 }

@@ -1,12 +1,15 @@
+import { Slices } from '../clock/slices.js';
 import { CANCEL_ENTRY_ID } from '../journal/numbering.js';
-import { awaitedRuns, pendingRecords, runsOf } from '../journal/pending-records.js';
+import { awaitedAmong, runsOf } from '../journal/pending-records.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
 import { SUSPECT_FROM } from '../model/suspects.js';
+import { readableEntries } from '../runtime/unreadable-journal.js';
 import { type WaitingRuns, waitCycles } from '../worker/wait-cycles.js';
 import type { OperationsSource } from './operations-tree.js';
 import { type RunInfo, runInfo } from './run-info.js';
-import { type PendingOperation, pendingOperations } from './waiting.js';
+import { runsById } from './runs-by-id.js';
+import { type PendingOperation, pendingIn, pendingOperations } from './waiting.js';
 
 /** What `engine.get` tells of a run. */
 export interface RunDetails extends RunInfo {
@@ -24,13 +27,13 @@ const NO_CYCLES: ReadonlyMap<string, readonly string[]> = new Map();
 export async function runDetails(run: RunRecord, source: Omit<OperationsSource, 'serdesOf'> & WaitingRuns): Promise<RunDetails> {
   const { store, codec } = source;
   // What an ended run has waited for is history: its journal need not be read, unless that tells of its cancellation.
-  const journal = isEnded(run.status) && run.status !== 'CANCELLED' ? [] : await store.loadJournal(run.id);
-  const ids = runsOf(pendingRecords(run, journal));
-  const awaited = ids.length === 0 ? [] : await store.getRuns(ids);
-  const runs = new Map(awaited.map((each) => [each.id, each]));
-  const waits = source.awaitedBy(run.id) ?? awaitedRuns(run, journal);
+  const journal = isEnded(run.status) && run.status !== 'CANCELLED' ? [] : readableEntries(await store.loadJournal(run.id));
+  const slices = new Slices();
+  const found = await pendingIn(run, journal, slices);
+  const runs = await runsById(store, runsOf(found.records), slices);
+  const waits = source.awaitedBy(run.id) ?? awaitedAmong(found.records);
   const cycles = waits.length === 0 ? NO_CYCLES : await waitCycles(run.id, waits, source);
-  const pending = pendingOperations(run, journal, { ...source, runs, cycles });
+  const pending = await pendingOperations(found, { ...source, runs, cycles }, slices);
   const waitsFor = waitOfRun(run, pending);
   // Not into a new object: the values of the information are decoded when they are read.
   return Object.assign(runInfo(run, codec), {

@@ -3,6 +3,7 @@ import { UsageError } from '../errors/errors.js';
 import { isOneOf, isPositiveInteger, isText, readOptions } from '../errors/options.js';
 import type { RunRecord } from '../model/records.js';
 import { type BlockedCode, RUN_STATUSES, type RunStatus } from '../model/statuses.js';
+import { told, toldValue } from './told.js';
 
 /** What `engine.get` and `engine.list` tell of a run. */
 export interface RunInfo {
@@ -50,16 +51,17 @@ export function runInfo(record: RunRecord, codec: Codec): RunInfo {
     version,
     status,
     get args(): readonly unknown[] {
-      return codec.decodeArguments(record.input);
+      return toldValue(codec.decodeArguments(record.input));
     },
     ...(blockedCode === null ? {} : { blockedCode }),
     ...(parentRunId === null ? {} : { parent: { runId: parentRunId, operationId: parentOperationId as string } }),
     createdAt: new Date(createdAt),
     ...(finishedAt === null ? {} : { finishedAt: new Date(finishedAt) }),
   };
-  if (status === 'SUCCEEDED') Object.defineProperty(info, 'result', { get: () => codec.decode(outcome as string), enumerable: true });
-  else if (outcome !== null) Object.defineProperty(info, 'error', { get: () => codec.decodeError(outcome), enumerable: true });
-  return info;
+  if (status === 'SUCCEEDED')
+    Object.defineProperty(info, 'result', { get: () => toldValue(codec.decode(outcome as string)), enumerable: true });
+  else if (outcome !== null) Object.defineProperty(info, 'error', { get: () => toldValue(codec.decodeError(outcome)), enumerable: true });
+  return told(info);
 }
 
 export function runNotFound(runId: string): UsageError {

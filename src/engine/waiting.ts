@@ -1,11 +1,15 @@
+import type { Slices } from '../clock/slices.js';
 import type { Codec } from '../codec/codec.js';
 import { type AttemptNotes, decodeAttempts, lastRunOf, restsUntil } from '../journal/attempt-notes.js';
+import { isEndedBranch, isInside } from '../journal/branch-notes.js';
 import { scopeOf } from '../journal/numbering.js';
-import { pendingRecords } from '../journal/pending-records.js';
+import { isStarted } from '../journal/pending-records.js';
 import { assertNever } from '../model/assert-never.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
-import type { OperationKind } from '../model/statuses.js';
+import { isEnded, type OperationKind } from '../model/statuses.js';
 import { cycleText } from '../worker/wait-cycles.js';
+import { PathOrder } from './path-order.js';
+import { told, toldError } from './told.js';
 
 /** An operation that a run waits for, and what that waits for in turn. */
 export interface PendingOperation {
@@ -49,52 +53,52 @@ export interface Surroundings {
 
 type Detail = Omit<PendingOperation, 'id' | 'kind' | 'name' | 'since'>;
 
-/** What a run waits for, in the order in which its code asked. */
-export function pendingOperations(
-  run: RunRecord,
-  journal: readonly OperationRecord[],
-  surroundings: Surroundings,
-): readonly PendingOperation[] {
-  const pending = pendingRecords(run, journal);
-  if (pending.length === 0) return [];
-  const context: Context = { run, endedBranches: endedBranches(journal), surroundings };
-  return pending
-    .sort((a, b) => comparePaths(a.id, b.id))
-    .map((record) => ({
-      id: record.id,
-      kind: record.kind as OperationKind,
-      name: record.name,
-      since: new Date(record.startedAt),
-      ...detailOf(record, context),
-    }));
-}
-
-/** The order in which a run's code asked for operations, scope by scope. */
-export function comparePaths(a: string, b: string): number {
-  const [left, right] = [a.split('.').map(Number), b.split('.').map(Number)];
-  for (let at = 0; at < Math.min(left.length, right.length); at += 1) {
-    const difference = (left[at] as number) - (right[at] as number);
-    if (difference !== 0) return difference;
-  }
-  return left.length - right.length;
-}
-
-interface Context {
+/** The entries that a run waits for, in the order in which its code asked. */
+export interface Pending {
   readonly run: RunRecord;
+  readonly records: readonly OperationRecord[];
   /** How many branches of a batch have ended, by its id; left out where none has. */
   readonly endedBranches: ReadonlyMap<string, number>;
+}
+
+/** Finds what a run waits for. As `pendingRecords`, in pieces. */
+export async function pendingIn(run: RunRecord, journal: readonly OperationRecord[], slices: Slices): Promise<Pending> {
+  const started: OperationRecord[] = [];
+  const ended = new Set<string>();
+  const endedBranches = new Map<string, number>();
+  if (isEnded(run.status)) return { run, records: started, endedBranches };
+  await slices.each(journal, (record) => {
+    if (isStarted(record)) started.push(record);
+    if (isEndedBranch(record)) ended.add(record.id);
+    if (record.kind === 'branch') endedBranches.set(scopeOf(record.id), (endedBranches.get(scopeOf(record.id)) ?? 0) + 1);
+  });
+  const pending: OperationRecord[] = [];
+  await slices.each(started, (record) => !isInside(record.id, ended) && pending.push(record));
+  if (pending.length < 2) return { run, records: pending, endedBranches };
+  const records: OperationRecord[] = [];
+  const order = await PathOrder.of(pending, slices);
+  for await (const record of order.all(slices)) records.push(record);
+  return { run, records, endedBranches };
+}
+
+/** Tells of what a run waits for. */
+export async function pendingOperations(pending: Pending, surroundings: Surroundings, slices: Slices): Promise<PendingOperation[]> {
+  const operations: PendingOperation[] = [];
+  await slices.each(pending.records, (record) => {
+    const { id, kind, name, startedAt } = record;
+    operations.push(
+      told({ id, kind: kind as OperationKind, name, since: new Date(startedAt), ...waitOf(record, { ...pending, surroundings }) }),
+    );
+  });
+  return operations;
+}
+
+interface Context extends Omit<Pending, 'records'> {
   readonly surroundings: Surroundings;
 }
 
-function endedBranches(journal: readonly OperationRecord[]): Map<string, number> {
-  const ended = new Map<string, number>();
-  for (const { kind, id } of journal) {
-    if (kind === 'branch') ended.set(scopeOf(id), (ended.get(scopeOf(id)) ?? 0) + 1);
-  }
-  return ended;
-}
-
-function detailOf(record: OperationRecord, context: Context): Detail {
+/** What a pending operation waits for. */
+export function waitOf(record: OperationRecord, context: Context): Detail {
   const { id, name, digest } = record;
   const kind = record.kind as OperationKind;
   switch (kind) {
@@ -104,7 +108,7 @@ function detailOf(record: OperationRecord, context: Context): Detail {
       return childRunDetail(record, context);
     case 'timer': {
       const dueAt = new Date(record.dueAt as number);
-      return { waitsFor: `the time ${dueAt.toISOString()}`, dueAt };
+      return { waitsFor: `the time ${timeText(dueAt)}`, dueAt };
     }
     case 'event':
       if (digest === 'callback') return { waitsFor: `an answer by the token of callback "${name}"${lastSign(record)}` };
@@ -124,7 +128,7 @@ function eventDetail({ runId, name, dueAt }: OperationRecord): Detail {
   const sent = `engine.send("${runId}", "${name}", value)`;
   if (dueAt === null) return { waitsFor: sent, event: name };
   const until = new Date(dueAt);
-  return { waitsFor: `${sent}, until ${until.toISOString()}`, event: name, dueAt: until };
+  return { waitsFor: `${sent}, until ${timeText(until)}`, event: name, dueAt: until };
 }
 
 function actionDetail(record: OperationRecord, { run, surroundings }: Context): Detail {
@@ -135,7 +139,7 @@ function actionDetail(record: OperationRecord, { run, surroundings }: Context): 
   const nextAt = restsUntil(notes, record, nowMs);
   if (nextAt !== undefined) {
     const nextAttemptAt = new Date(nextAt);
-    return { waitsFor: `${what}, at ${nextAttemptAt.toISOString()}${failed}`, ...shared, nextAttemptAt };
+    return { waitsFor: `${what}, at ${timeText(nextAttemptAt)}${failed}`, ...shared, nextAttemptAt };
   }
   return { waitsFor: `${began()}${failed}`, ...shared };
 
@@ -153,13 +157,18 @@ function childRunDetail(record: OperationRecord, { surroundings }: Context): Det
   if (nextAt !== undefined) {
     const nextAttemptAt = new Date(nextAt);
     const when = nextAt > nowMs ? 'at' : 'due since';
-    return { waitsFor: `${attemptOf(notes)}, ${when} ${nextAttemptAt.toISOString()}${failed}`, ...shared, nextAttemptAt };
+    return { waitsFor: `${attemptOf(notes)}, ${when} ${timeText(nextAttemptAt)}${failed}`, ...shared, nextAttemptAt };
   }
   const childRunId = lastRunOf(record) as string;
   const which = notes.failures === 0 ? '' : ` (${attemptOf(notes)})`;
   const cycle = cycles?.get(childRunId);
   const waitsFor = `run ${childRunId}${which}${stateOf(runs.get(childRunId))}${cycle === undefined ? '' : deadlockOf(cycle)}${failed}`;
   return { waitsFor, ...shared, childRunId, ...(cycle === undefined ? {} : { cycle }) };
+}
+
+/** A limit may lie beyond all dates. */
+function timeText(time: Date): string {
+  return Number.isNaN(time.getTime()) ? 'that never comes' : time.toISOString();
 }
 
 function deadlockOf(cycle: readonly string[]): string {
@@ -184,7 +193,7 @@ function attemptDetail({ failures, kept, maxAttempts }: AttemptNotes, codec: Cod
   const known = { attempt: failures + 1, ...(maxAttempts === undefined ? {} : { maxAttempts }) };
   const last = kept.at(-1);
   if (last === undefined) return ['', known];
-  const lastError = codec.decodeError(last.error);
+  const lastError = toldError(() => codec.decodeError(last.error));
   return [`; attempt ${last.attempt} failed: ${lastError.name}: ${lastError.message.split('\n')[0]}`, { ...known, lastError }];
 }
 

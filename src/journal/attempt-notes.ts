@@ -1,3 +1,4 @@
+import { type Form, isCount, isMoment, isOrdinal, isText, isTime, jsonOf, listOf, oneOf, optional, withFields } from '../model/forms.js';
 import type { OperationRecord } from '../model/records.js';
 import { attemptRunId } from './numbering.js';
 
@@ -38,6 +39,25 @@ export interface AttemptNotes {
   /** Of a condition that is waited for: how often it was looked at, and the encoded state that was found last. */
   readonly polls?: { readonly count: number; readonly state: string } | undefined;
 }
+
+/** Whether a text has notes of attempts that this version can go by. */
+export const areAttempts: Form = jsonOf(
+  withFields({
+    failures: isCount,
+    kept: listOf(withFields({ attempt: isOrdinal, error: isText, startedAt: isTime, failedAt: isTime })),
+    nextAt: optional(isMoment),
+    // JSON has no infinite number.
+    maxAttempts: optional((value) => value === null || typeof value === 'number'),
+    begunAt: optional(isTime),
+    detached: optional(oneOf([true])),
+    limit: optional(oneOf([true])),
+    late: optional(oneOf([true])),
+    heartbeatAt: optional(isTime),
+    answer: optional(isText),
+    heartbeat: optional(isText),
+    polls: optional(withFields({ count: isCount, state: isText })),
+  }),
+);
 
 /** How many failed attempts of one operation are kept. */
 const KEPT = 50;

@@ -13,7 +13,7 @@ export function pendingRecords({ status }: Pick<RunRecord, 'status'>, journal: r
 }
 
 /** A detached action that has become a run of its own is nothing that its first run waits for. */
-function isStarted(record: OperationRecord): boolean {
+export function isStarted(record: OperationRecord): boolean {
   return record.status === 'STARTED' && isOperation(record) && !(record.kind === 'action' && record.childRunId !== null);
 }
 
@@ -27,7 +27,12 @@ export function awaitedRuns(run: Pick<RunRecord, 'status'>, journal: readonly Op
   const children = journal.filter(({ kind, status }) => kind === 'flow' && status === 'STARTED');
   if (children.length === 0) return [];
   const pending = new Set(pendingRecords(run, journal));
-  return runsOf(children.filter((record) => pending.has(record) && isAwaited(record)));
+  return awaitedAmong(children.filter((record) => pending.has(record)));
+}
+
+/** The runs that a run waits for by these pending entries of its journal. */
+export function awaitedAmong(pending: readonly OperationRecord[]): string[] {
+  return runsOf(pending.filter((record) => record.kind === 'flow' && isAwaited(record)));
 }
 
 function isAwaited({ attempts }: OperationRecord): boolean {

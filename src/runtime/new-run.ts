@@ -1,7 +1,8 @@
 import { nanoid } from 'nanoid';
 import { mergedOptions, NO_OPTIONS } from '../errors/options.js';
+import { type Form, isMoment, isOrdinal, isText, isTime, jsonOf, oneOf, optional, orNull, withFields } from '../model/forms.js';
 import type { RunRecord } from '../model/records.js';
-import type { AttemptPolicy, LeakPolicy } from './definitions.js';
+import type { AttemptPolicy, Execution, LeakPolicy } from './definitions.js';
 import type { RunHost } from './host.js';
 
 /** What the starter of a run asked for beyond its arguments, as it is stored. */
@@ -27,6 +28,29 @@ export interface Generation {
   /** What the run was started with, by which another start of the same id is known. */
   readonly firstInput: string;
 }
+
+const isLimit = optional((value) => isMoment(value) && (value as number) >= 0);
+
+/** Whether the options of a run are such that this version can go by them. */
+export const areRunOptions: Form = orNull(
+  jsonOf(
+    withFields({
+      leaks: optional(oneOf(['warn', 'error', 'ignore'] satisfies LeakPolicy[])),
+      idempotencyKey: optional(isText),
+      attempts: optional(
+        withFields({
+          timeoutMs: isLimit,
+          scheduleTimeoutMs: isLimit,
+          heartbeatTimeoutMs: isLimit,
+          execution: optional(oneOf(['at-least-once', 'at-most-once'] satisfies Execution[])),
+        }),
+      ),
+      timeoutMs: isLimit,
+      generation: optional(withFields({ number: isOrdinal, beganAt: isTime, firstInput: isText })),
+      forkOf: optional(withFields({ runId: isText, beganAt: isTime })),
+    }),
+  ),
+);
 
 /** Digits of the time in a run's id: enough for some thousand years. */
 const TIME_DIGITS = 9;

@@ -1,6 +1,7 @@
 import type { Codec } from '../codec/codec.js';
 import { callSiteOf, callSiteText, type EntryPoint, leadTo } from '../errors/call-site.js';
 import { CancelledError, NonDeterminismError } from '../errors/errors.js';
+import { valueUnreadable } from '../errors/value-unreadable.js';
 import type { WaitPlace } from '../futures/conditions.js';
 import { type Abortable, cancellation, type Future, type OnExpired } from '../futures/future.js';
 import type { Entry, OutcomeOwner } from '../journal/group-commit.js';
@@ -32,7 +33,7 @@ import { RunNotices } from './run-notices.js';
 import { Scope } from './scope.js';
 import { ScopeEnds } from './scope-ends.js';
 import { Steps } from './steps.js';
-import { readable, valueUnreadable } from './unreadable.js';
+import { readable } from './unreadable.js';
 
 /**
  * One run in this process: drives its flow's body from one outcome to the next.

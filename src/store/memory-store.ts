@@ -1,3 +1,4 @@
+import { Slices } from '../clock/slices.js';
 import { StorageError, UsageError } from '../errors/errors.js';
 import {
   type InboxMessage,
@@ -11,6 +12,7 @@ import {
 import type { BlockedCode, RunStatus } from '../model/statuses.js';
 import { isEnded } from '../model/statuses.js';
 import { SUSPECT_FROM } from '../model/suspects.js';
+import { inJournalOrder } from './journal-order.js';
 import type { Claim, ClaimQuery, CommitBatch, NewWorker, PruneQuery, RunFilter, Store, SuspectQuery } from './store.js';
 
 /**
@@ -192,8 +194,12 @@ class MemoryStore implements Store {
 
   async loadJournal(runId: string): Promise<OperationRecord[]> {
     this.#checkOpen();
-    const entries = copies(this.#journals.get(runId)?.values() ?? []);
-    return entries.sort((a, b) => (a.seq ?? Number.MAX_SAFE_INTEGER) - (b.seq ?? Number.MAX_SAFE_INTEGER));
+    // An entry is never changed, but replaced: those that are there now are one picture.
+    const entries = [...(this.#journals.get(runId)?.values() ?? [])];
+    const slices = new Slices();
+    const copied: OperationRecord[] = [];
+    await slices.each(entries, (entry) => copied.push({ ...entry }));
+    return inJournalOrder(copied, slices);
   }
 
   async operation(runId: string, operationId: string): Promise<OperationRecord | undefined> {

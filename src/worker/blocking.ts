@@ -1,7 +1,7 @@
 import { ExecutionError } from '../errors/errors.js';
 import { whatIs } from '../model/named.js';
 import { isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
-import type { FlowDefinition } from '../runtime/definitions.js';
+import type { BlockedCode } from '../model/statuses.js';
 import type { RunHost } from '../runtime/host.js';
 import { plainError } from '../runtime/plain-value.js';
 
@@ -20,18 +20,18 @@ export function tellUnregistered({ logger, events }: Pick<RunHost, 'logger' | 'e
   });
 }
 
-interface Refused {
-  readonly record: RunRecord;
-  readonly journal: readonly OperationRecord[];
-  readonly definition: FlowDefinition | undefined;
+/** Blocks a run that was claimed and is not begun again: its process has ended too often while it was under way. */
+export function refuseToBegin(host: RunHost, record: RunRecord, journal: readonly OperationRecord[]): void {
+  block(host, record, { code: 'RECOVERY_LIMIT', error: recoveryLimitReached(record, journal) });
 }
 
-/** Blocks a run that was claimed and is not begun again: its process has ended too often while it was under way. */
-export function refuseToBegin(host: RunHost, { record, journal, definition }: Refused): void {
-  const { id: runId, flow } = record;
-  const code = 'RECOVERY_LIMIT';
-  const error = recoveryLimitReached(record, journal);
-  host.block(runId, { code, reason: host.codec.withSerdes(definition?.serdes).encodeError(error) }, () => {
+/** Blocks a run that was claimed and cannot be begun: what is recorded of it cannot be read. */
+export function blockUnreadable(host: RunHost, record: RunRecord, error: Error): void {
+  block(host, record, { code: 'VALUE_UNREADABLE', error });
+}
+
+function block(host: RunHost, { id: runId, flow }: RunRecord, { code, error }: { code: BlockedCode; error: Error }): void {
+  host.block(runId, { code, reason: host.codec.encodeError(error) }, () => {
     host.logger.error(error.message, { runId, flow, code });
     host.events.emit('run:blocked', { runId, flow, code, error: plainError(error) });
   });

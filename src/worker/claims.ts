@@ -1,8 +1,11 @@
 import type { Clock } from '../clock/clock.js';
+import { Slices } from '../clock/slices.js';
+import { decodeErrorText } from '../codec/error-codec.js';
 import type { GroupCommit } from '../journal/group-commit.js';
 import type { ReplayMode } from '../journal/journal.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import type { Resting } from '../runtime/host.js';
+import { JournalCheck } from '../runtime/unreadable-journal.js';
 import type { Claim, Store } from '../store/store.js';
 import type { Alarms } from './alarms.js';
 import { SecondTries } from './second-tries.js';
@@ -38,6 +41,8 @@ interface ClaimsOptions {
   readInbox(): Promise<void>;
   /** The run is not to be begun: its process has ended too often by it. */
   refuse(record: RunRecord, loaded: readonly OperationRecord[]): void;
+  /** The run cannot be begun: what is recorded of it cannot be read. */
+  unreadable(record: RunRecord, error: Error): void;
   /** No flow for this run is registered anywhere. */
   unregistered(record: RunRecord): void;
   /** Runs were claimed. */
@@ -63,6 +68,7 @@ interface Unread {
  *   K2  Alarms wait for the runs that were claimed to come to where they were, so that timers fire in due order across runs; not for one whose journal
  *       cannot be read.
  *   K3  A claim that fails is made again. It may be durable all the same: then the worker looks for runs that it owns and knows nothing of.
+ *   K4  A run of which something cannot be read is blocked, and keeps no other from beginning.
  */
 export class Claims {
   /** Which of those that were claimed ends the process, if any does. */
@@ -210,14 +216,17 @@ export class Claims {
   }
 
   async #beginOne(unread: Unread): Promise<void> {
-    const { store, maxRecoveries, begin, refuse } = this.#options;
+    const { store, maxRecoveries, begin, refuse, unreadable } = this.#options;
     const { record, mode, after } = unread;
     await after;
-    const loaded = await store.loadJournal(record.id);
+    const damaged = record.blockedCode !== null;
+    const loaded = damaged ? [] : await store.loadJournal(record.id);
+    const error = damaged ? decodeErrorText(record.outcome as string) : await unreadableIn(record, loaded);
     // Its worker may have been lost meanwhile.
     if (this.#unread.get(record.id) !== unread) return;
     this.#unread.delete(record.id);
-    if (record.crashes >= maxRecoveries) refuse(record, loaded);
+    if (error !== undefined) unreadable(record, error);
+    else if (record.crashes >= maxRecoveries) refuse(record, loaded);
     else begin(record, loaded, mode);
   }
 
@@ -228,4 +237,10 @@ export class Claims {
     this.#callOff?.();
     this.#callOff = clock.setTimer(againMs, () => void this.claim());
   }
+}
+
+async function unreadableIn(record: RunRecord, journal: readonly OperationRecord[]): Promise<Error | undefined> {
+  const check = new JournalCheck(record);
+  await new Slices().each(journal, (entry) => check.see(entry));
+  return check.unreadable;
 }

@@ -2,6 +2,7 @@ import { awaitedRuns } from '../journal/pending-records.js';
 import type { Logger } from '../model/logger.js';
 import { isEnded } from '../model/statuses.js';
 import { plainError } from '../runtime/plain-value.js';
+import { readableEntries } from '../runtime/unreadable-journal.js';
 import type { Store } from '../store/store.js';
 
 /** How many runs a look goes through at most. */
@@ -48,7 +49,7 @@ export async function waitCycles(
     for (const run of found) {
       if (isEnded(run.status)) continue;
       journals -= 1;
-      reach(run.id, awaitedRuns(run, await source.store.loadJournal(run.id)));
+      reach(run.id, awaitedRuns(run, readableEntries(await source.store.loadJournal(run.id))));
     }
   }
   return cycles;

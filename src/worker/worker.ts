@@ -18,7 +18,7 @@ import { Run } from '../runtime/run.js';
 import type { Store } from '../store/store.js';
 import { Alarms } from './alarms.js';
 import { AttemptsUnderWay } from './attempts-under-way.js';
-import { refuseToBegin, tellUnregistered } from './blocking.js';
+import { blockUnreadable, refuseToBegin, tellUnregistered } from './blocking.js';
 import { Claims } from './claims.js';
 import { Following } from './following.js';
 import type { Gateway } from './gateway.js';
@@ -139,8 +139,8 @@ export class Worker implements RunHost, Gateway {
       knows: (runId) => this.#residents.has(runId) || this.#leaving.has(runId),
       begin: (record, loaded, mode) => this.begin(record, loaded, mode),
       readInbox: () => this.#inbox.read(),
-      refuse: (record, loaded) =>
-        refuseToBegin(this, { record, journal: loaded, definition: this.#flows.find(record.flow, record.version) }),
+      refuse: (record, loaded) => refuseToBegin(this, record, loaded),
+      unreadable: (record, error) => blockUnreadable(this, record, error),
       unregistered: (record) => tellUnregistered(this, record),
       // Who was woken before its time needs no timer any more.
       claimedSome: async () => (this.#wakeups.any ? this.#wakeups.renew() : undefined),

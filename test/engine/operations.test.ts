@@ -469,3 +469,41 @@ test('a value that this process cannot decode is its text, and hides nothing els
     { input: ['b'], output: 'b!' },
   ]);
 });
+
+describe('long journals', () => {
+  /** It takes a millisecond to read a value with it. */
+  const slow: Serdes = {
+    serialize: (value) => JSON.stringify(value),
+    deserialize: (text) => {
+      const until = performance.now() + 1;
+      while (performance.now() < until);
+      return JSON.parse(text) as unknown;
+    },
+  };
+
+  test('are told of in pieces, between which others have their turn', async () => {
+    const { engine } = await openEngine();
+    const note = action(unique('note'), async (n: number) => n, { serdes: slow });
+    const future = engine.start(
+      aFlow(async () =>
+        map(
+          Array.from({ length: 100 }, (_, n) => n),
+          (n) => note(n),
+        ),
+      ),
+      [],
+    );
+    await future;
+    let turns = 0;
+    let over = false;
+    const turn = (): void => {
+      turns += 1;
+      if (!over) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const [batch] = await engine.operations(future.id);
+    over = true;
+    expect(batch?.children.map(({ id }) => id)).toEqual(Array.from({ length: 100 }, (_, n) => `0.${n}`));
+    expect(turns).toBeGreaterThan(10);
+  });
+});

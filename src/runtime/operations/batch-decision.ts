@@ -1,7 +1,8 @@
 import type { Codec } from '../../codec/codec.js';
 import type { BatchItem } from '../../futures/batch-item.js';
 import { type BatchResult, batchResult } from '../../futures/batch-result.js';
-import type { BatchItemStatus, CompletionReason } from '../../model/statuses.js';
+import { type Form, isText, jsonOf, oneOf, optional, withFields } from '../../model/forms.js';
+import { type BatchItemStatus, COMPLETION_REASONS, type CompletionReason } from '../../model/statuses.js';
 
 /** That a batch is complete, as it is recorded: the values are in the branches' own entries. */
 export interface BatchDecision {
@@ -14,6 +15,16 @@ export interface BatchDecision {
 }
 
 const LETTERS: Readonly<Record<BatchItemStatus, string>> = { SUCCEEDED: 'S', FAILED: 'F', STARTED: 'R', NOT_STARTED: 'N' };
+
+/** Whether a text is a decision that this version can go by. */
+export const isRecordedDecision: Form = jsonOf(
+  withFields({
+    reason: oneOf(COMPLETION_REASONS),
+    items: (items) => typeof items === 'string' && /^[SFRN]*$/.test(items),
+    summary: optional(isText),
+    result: optional(isText),
+  }),
+);
 
 /** What a decision says of the branches. */
 export function encodeItems(statuses: readonly BatchItemStatus[]): string {

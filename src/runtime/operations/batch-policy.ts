@@ -1,5 +1,6 @@
 import type { CompletionThresholds } from '../../futures/completion-policy.js';
 import { joinBatchInput, splitBatchInput } from '../../journal/batch-input.js';
+import { type Form, isOrdinal, jsonOf, oneOf, optional, withFields } from '../../model/forms.js';
 import type { BatchSettings, UnfinishedPolicy } from '../definitions.js';
 
 /**
@@ -18,6 +19,18 @@ export function encodeBatchInput({ maxConcurrency, unfinished, completion }: Bat
   const policy: RecordedPolicy = { maxConcurrency, unfinished, ...('shouldComplete' in completion ? {} : { limits: completion }) };
   return joinBatchInput({ policy: JSON.stringify(policy), content });
 }
+
+const isLimit = optional((value) => typeof value === 'number');
+const isPolicy = jsonOf(
+  withFields({
+    maxConcurrency: optional(isOrdinal),
+    unfinished: oneOf(['cancel', 'leave'] satisfies UnfinishedPolicy[]),
+    limits: optional(withFields({ minSuccessful: isLimit, toleratedFailureCount: isLimit, toleratedFailurePercentage: isLimit })),
+  }),
+);
+
+/** Whether a batch's input has a policy that this version can go by. */
+export const isRecordedPolicy: Form = (input) => typeof input === 'string' && isPolicy(splitBatchInput(input).policy);
 
 /** The policy that a batch was recorded with. */
 export function recordedPolicy(input: string): RecordedPolicy {

@@ -1,5 +1,6 @@
 import type { Codec } from '../../codec/codec.js';
 import { mergedOptions } from '../../errors/options.js';
+import { valueUnreadable } from '../../errors/value-unreadable.js';
 import { cancellation } from '../../futures/future.js';
 import { type AttemptNotes, encodeAttempts, finalAttempts } from '../../journal/attempt-notes.js';
 import { type Entry, newEntry, type OutcomeOwner } from '../../journal/group-commit.js';
@@ -16,7 +17,7 @@ import { type ReadMessage, readMessage } from '../messages.js';
 import { newRun } from '../new-run.js';
 import { plainError } from '../plain-value.js';
 import { RunNotices } from '../run-notices.js';
-import { readable, valueUnreadable } from '../unreadable.js';
+import { readable } from '../unreadable.js';
 import { Operation, type OperationInit } from './operation.js';
 
 /** What a detached action has become: a run, and the entry of the one operation in it. */

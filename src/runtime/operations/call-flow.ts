@@ -181,9 +181,11 @@ export class CallFlow extends Operation {
     const wanted = { id: found.id, flow: this.#child.definition.name, digest: entry.digest, input: entry.input as string };
     const owned = found.parentRunId === run.id;
     this.#attached = !owned;
+    const started = owned && found.parentOperationId === entry.id;
+    // It may be the one, and its row may be damaged: that will be known once it goes on.
+    const unknown = this.recovered && found.blockedCode === 'VALUE_UNREADABLE';
     let error: PerdureError | undefined;
-    if (!this.#isMade) error = runIdTaken(wanted, found, codec);
-    else if (!owned || found.parentOperationId !== entry.id) error = madeIdTaken(wanted, found);
+    if (!started && !unknown) error = this.#isMade ? madeIdTaken(wanted, found) : runIdTaken(wanted, found, codec);
     if (error?.code === 'VALUE_UNREADABLE') this.unreadable('the id', error);
     else if (error !== undefined) this.#fail(error);
     else if (isEnded(found.status)) this.#ended({ status: found.status, outcome: found.outcome as string });

@@ -3,15 +3,11 @@ import { StorageError } from '../../errors/errors.js';
 import { DatabaseFile, type FileOptions, giveUp } from './database-file.js';
 import type { SqliteDatabase } from './driver.js';
 import { type FileChange, FileIdentity } from './file-identity.js';
+import { changesAlways, READ_TRIES, type Reader } from './long-read.js';
 
-/** How often something is read anew that others have changed meanwhile. Each of them has opened the file, written to it and closed it again. */
-const READ_TRIES = 100;
-
-/** What is open to read. */
-interface Reader {
-  readonly database: SqliteDatabase;
-  /** Tells one state of a file without a log from the next; `undefined` where SQLite itself sees what others write. */
-  readonly stamp: string | undefined;
+interface ClientReader extends Reader {
+  /** Whether it goes by the log. Otherwise the file is taken for one that never changes. */
+  readonly byLog: boolean;
 }
 
 /**
@@ -34,7 +30,7 @@ export class ClientFile {
   readonly readOnly: string | undefined;
   readonly #options: FileOptions;
   readonly #logs: readonly string[];
-  #reader: Reader | undefined;
+  #reader: ClientReader | undefined;
   #written: DatabaseFile | undefined;
   #identity: FileIdentity | undefined;
   #closed = false;
@@ -55,7 +51,7 @@ export class ClientFile {
   }
 
   get database(): SqliteDatabase {
-    return this.#written?.database ?? (this.#reader as Reader).database;
+    return this.#written?.database ?? (this.#reader as ClientReader).database;
   }
 
   get hasLog(): boolean {
@@ -100,7 +96,7 @@ export class ClientFile {
     if (this.#written !== undefined) return this.#written.change();
     const change = this.#identity?.change();
     // A log that is not read may come and go.
-    if (change === undefined || this.#reader?.stamp === undefined) return change;
+    if (change === undefined || this.#reader?.byLog !== false) return change;
     return change.database === undefined ? undefined : { ...change, log: undefined };
   }
 
@@ -130,20 +126,32 @@ export class ClientFile {
     else this.#reader.database.close();
   }
 
+  /** Another connection, for a long read. */
+  openAnother(): Reader {
+    return (this.#written === undefined ? this.#connect() : undefined) ?? this.toWrite().openAnother();
+  }
+
+  #openReader(): ClientReader | undefined {
+    const reader = this.#connect();
+    if (reader !== undefined) this.#identity = new FileIdentity({ path: this.#options.path, realPath: this.realPath });
+    return reader;
+  }
+
   /** @returns Nothing where this driver cannot read the file as it is, and the file can be written. */
-  #openReader(): Reader | undefined {
+  #connect(): ClientReader | undefined {
     const { driver, path, busyTimeoutMs } = this.#options;
     const stamp = this.#goesByLog() ? undefined : stampOf(this.realPath);
-    if (stamp === undefined) this.#requireIndex();
-    const database = stamp === undefined ? driver.connectReadOnly?.(path) : driver.connectImmutable?.(path);
+    const byLog = stamp === undefined;
+    if (byLog) this.#requireIndex();
+    const database = byLog ? driver.connectReadOnly?.(path) : driver.connectImmutable?.(path);
     if (database === undefined) {
       if (this.readOnly !== undefined) throw cannotRead(this.#options);
       return undefined;
     }
     try {
       database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA query_only = 1; PRAGMA schema_version`);
-      this.#identity = new FileIdentity({ path, realPath: this.realPath });
-      return { database, stamp };
+      const isCurrent = (): boolean => (byLog ? this.#goesByLog() : !this.#goesByLog() && stamp === stampOf(this.realPath));
+      return { database, byLog, isCurrent };
     } catch (error) {
       database.close();
       throw error;
@@ -152,14 +160,12 @@ export class ClientFile {
 
   /** Whether there is a log with something in it; one that is being read stays, and is emptied now and then. */
   #goesByLog(): boolean {
-    const open = this.#reader !== undefined && this.#reader.stamp === undefined;
+    const open = this.#reader?.byLog === true;
     return this.#logs.some((log) => (open ? existsSync(log) : (statSync(log, { throwIfNoEntry: false })?.size ?? 0) > 0));
   }
 
   #isCurrent(): boolean {
-    if (this.#reader === undefined) return true;
-    const { stamp } = this.#reader;
-    return stamp === undefined ? this.#goesByLog() : !this.#goesByLog() && stamp === stampOf(this.realPath);
+    return this.#reader?.isCurrent() ?? true;
   }
 
   /** SQLite would make one beside a file that is not to be written. */
@@ -186,8 +192,4 @@ function cannotRead({ path, driver }: FileOptions): StorageError {
     `could not read the store ${path}: it cannot be written here, and the SQLite of ${driver.name} reads a file only where it can make others beside it. Use ` +
       'Node 22.15 or later, or @photostructure/sqlite, or copy the file to where it can be written',
   );
-}
-
-function changesAlways(path: string): StorageError {
-  return new StorageError('STORE_BUSY', `could not read the store ${path}: it changed each time it was read. Try again`);
 }

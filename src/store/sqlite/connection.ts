@@ -2,9 +2,10 @@ import process from 'node:process';
 import type { StorageError } from '../../errors/errors.js';
 import { ClientFile } from './client-file.js';
 import { DatabaseFile, type FileOptions, requireNotGivenUp } from './database-file.js';
-import type { SqliteStatement, SqlValue } from './driver.js';
+import type { SqliteStatement, SqlRow, SqlValue } from './driver.js';
 import type { FileChange } from './file-identity.js';
 import { growLog } from './log-length.js';
+import { type Page, readInPages } from './long-read.js';
 import { addOpen, isAlone, leaveLost, removeOpen } from './open-connections.js';
 import { migrate, requireSchema, rollback } from './schema.js';
 import { SchemaGuard } from './schema-guard.js';
@@ -150,6 +151,15 @@ export class Connection {
       if (this.#lost !== undefined) throw this.#lost;
       if (this.#stuck) this.#reopen();
       return this.#client === undefined ? work() : this.#read(this.#client, work);
+    } catch (error) {
+      throw this.#failure(error, doing);
+    }
+  }
+
+  /** Reads so much that it is done in pieces, on a connection of its own. */
+  async runLong(doing: string, page: Page): Promise<SqlRow[]> {
+    try {
+      return await readInPages({ path: this.path, open: () => this.#file.openAnother() }, page);
     } catch (error) {
       throw this.#failure(error, doing);
     }

@@ -2,6 +2,7 @@ import { existsSync, realpathSync, statSync } from 'node:fs';
 import { shared } from '../../realm/realm.js';
 import type { SqliteDatabase, SqliteDriver } from './driver.js';
 import { type FileChange, FileIdentity, fileKey } from './file-identity.js';
+import type { Reader } from './long-read.js';
 import { storeGivenUp } from './store-replaced.js';
 
 /** How a file is opened. */
@@ -114,6 +115,14 @@ export class DatabaseFile {
   /** What has become of the files since. @throws the error of the system when it does not say. */
   change(): FileChange | undefined {
     return this.#identity?.change();
+  }
+
+  /** Another connection, for a long read. */
+  openAnother(): Reader {
+    const { driver, path, busyTimeoutMs } = this.#options;
+    const database = driver.connectReadOnly?.(path) ?? driver.connect(path);
+    database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+    return { database, isCurrent: () => true };
   }
 
   /** Takes a new connection in place of the one that is used. */

@@ -3,8 +3,13 @@ import type { RunStatus } from '../../model/statuses.js';
 import { isEnded } from '../../model/statuses.js';
 import type { Connection } from './connection.js';
 import { checkFence } from './fence.js';
-import { messageOf } from './rows.js';
+import { MESSAGE_COLUMNS, messageOf } from './rows.js';
 import { AWAKE, WOKEN } from './schema.js';
+
+/** An id that was never given before. SQLite's own next one is none, once somebody has written the last that there is. */
+const NEXT_ID = `(SELECT max(last) + 1 FROM (
+  SELECT seq AS last FROM sqlite_sequence WHERE name = 'perdure_inbox' AND seq < ${Number.MAX_SAFE_INTEGER}
+  UNION ALL SELECT max(id) FROM perdure_inbox WHERE id < ${Number.MAX_SAFE_INTEGER}))`;
 
 /** What was sent to runs and not yet taken. Every method is part of the caller's transaction. */
 export class Inbox {
@@ -20,7 +25,7 @@ export class Inbox {
     const status = row?.['status'] as RunStatus | undefined;
     if (status === undefined || isEnded(status)) return status;
     this.#connection
-      .statement('INSERT INTO perdure_inbox (run_id, kind, payload) VALUES (?, ?, ?)')
+      .statement(`INSERT INTO perdure_inbox (id, run_id, kind, payload) VALUES (${NEXT_ID}, ?, ?, ?)`)
       .run([message.runId, message.kind, message.payload]);
     if (status !== 'SUSPENDED') return status;
     this.#connection.statement(`UPDATE perdure_runs SET ${WOKEN} WHERE id = ?`).run([message.runId]);
@@ -32,7 +37,7 @@ export class Inbox {
     checkFence(this.#connection, workerId);
     return this.#connection
       .statement(
-        `SELECT inbox.id, inbox.run_id, inbox.kind, inbox.payload FROM perdure_inbox AS inbox CROSS JOIN perdure_runs AS runs
+        `SELECT ${MESSAGE_COLUMNS} FROM perdure_inbox AS inbox CROSS JOIN perdure_runs AS runs
          WHERE runs.id = inbox.run_id AND runs.worker_id = ? AND runs.${AWAKE} ORDER BY inbox.id`,
       )
       .all([workerId])
@@ -42,7 +47,7 @@ export class Inbox {
   /** Messages of one run, also of one without an owner. */
   of(runId: string): InboxMessage[] {
     return this.#connection
-      .statement('SELECT id, run_id, kind, payload FROM perdure_inbox WHERE run_id = ? ORDER BY id')
+      .statement(`SELECT ${MESSAGE_COLUMNS} FROM perdure_inbox AS inbox WHERE inbox.run_id = ? ORDER BY inbox.id`)
       .all([runId])
       .map(messageOf);
   }

@@ -10,12 +10,14 @@ const COUNTED_A_STEP = 20_000;
 /** Rows that are deleted in one step, of runs and of journals. */
 const ROWS_A_STEP = 1_000;
 
-/** A run that has ended, and goes by itself: it has no parent, or that is gone. */
-const ROOT = `run.finished_at IS NOT NULL AND (run.parent_run_id IS NULL OR NOT EXISTS (SELECT 1 FROM perdure_runs AS parent WHERE parent.id = run.parent_run_id))`;
+const ENDED = `IN (${['SUCCEEDED', 'FAILED', 'CANCELLED'].map((status) => `'${status}'`).join(', ')})`;
+
+/** A run that has ended, and goes by itself: it has no parent, or that is gone. What only says when it has ended, stays. */
+const ROOT = `run.finished_at IS NOT NULL AND run.status ${ENDED} AND (run.parent_run_id IS NULL OR NOT EXISTS (SELECT 1 FROM perdure_runs AS parent WHERE parent.id = run.parent_run_id))`;
 
 /** No unfinished run waits for it. One that waits for a child of its own keeps that by living itself. */
 const UNAWAITED = `NOT EXISTS (SELECT 1 FROM perdure_operations INDEXED BY perdure_operations_awaited WHERE child_run_id = run.id AND ${AWAITED_CHILD}
-  AND EXISTS (SELECT 1 FROM perdure_runs AS waiting WHERE waiting.id = run_id AND waiting.finished_at IS NULL))`;
+  AND EXISTS (SELECT 1 FROM perdure_runs AS waiting WHERE waiting.id = run_id AND waiting.status NOT ${ENDED}))`;
 
 /**
  * Deletes ended runs with their journals and their ended children, in many short transactions.
@@ -167,7 +169,7 @@ export class Pruning {
   /** Deletes up to so many rows of a run, or turns to a child of it first. Returns how many steps of work that was. */
   #deleteSome(runId: string, rows: number): number {
     const child = this.#connection
-      .statement(`SELECT id FROM perdure_runs AS run WHERE parent_run_id = ? AND finished_at IS NOT NULL AND ${UNAWAITED} LIMIT 1`)
+      .statement(`SELECT id FROM perdure_runs AS run WHERE parent_run_id = ? AND status ${ENDED} AND ${UNAWAITED} LIMIT 1`)
       .get([runId]);
     if (child !== undefined) {
       this.#doomed.push(child['id'] as string);

@@ -1,4 +1,6 @@
+import type { ExecutionError } from '../../errors/errors.js';
 import type { InboxMessage, OperationRecord, RunEnd, RunRecord } from '../../model/records.js';
+import { type RunRow, storedRun, whyUnreadable } from '../stored-run.js';
 import type { SqlRow } from './driver.js';
 
 /** What each column of a run holds that is written with its creation. */
@@ -21,6 +23,9 @@ const RUN: Readonly<Record<string, keyof RunRecord>> = {
   wake_at: 'wakeAt',
 };
 
+/** Columns of numbers. */
+const NUMBERS: ReadonlySet<string> = new Set(['n', 'version', 'created_at', 'wake_at', 'seq', 'started_at', 'finished_at', 'due_at']);
+
 /** What each column of an operation holds. */
 const OPERATION: Readonly<Record<string, keyof OperationRecord>> = {
   run_id: 'runId',
@@ -41,43 +46,79 @@ const OPERATION: Readonly<Record<string, keyof OperationRecord>> = {
 
 export const RUN_COLUMNS: readonly string[] = Object.keys(RUN);
 /** How many crashes count against a run. What cannot be read counts as none: it is to harm no other run. */
-export const CRASHES = `coalesce(CASE WHEN json_valid(recoveries) THEN json_extract(recoveries, '$.count') END, 0)`;
+export const CRASHES: string = `coalesce(CASE WHEN ${noted('count')} THEN json_extract(recoveries, '$.count') END, 0)`;
 /** What is read of a run. */
-export const SELECTED_COLUMNS: readonly string[] = [...RUN_COLUMNS, `${CRASHES} AS crashes`];
+export const SELECTED_COLUMNS: readonly string[] = [...selected(RUN_COLUMNS), `${CRASHES} AS crashes`];
 /** In the order of {@link RUN_COLUMNS}. */
 export const RUN_FIELDS: readonly (keyof RunRecord)[] = Object.values(RUN);
 
 export const OPERATION_COLUMNS: readonly string[] = Object.keys(OPERATION);
+/** What is read of an operation. */
+export const SELECTED_OPERATION_COLUMNS: readonly string[] = selected(OPERATION_COLUMNS);
 /** In the order of {@link OPERATION_COLUMNS}. */
 export const OPERATION_FIELDS: readonly (keyof OperationRecord)[] = Object.values(OPERATION);
 
 /** What is written of an end. */
 export const END_FIELDS: readonly (keyof RunEnd)[] = ['runId', 'status', 'outcome', 'blockedCode', 'finishedAt'];
 
-/** The run in a row of {@link SELECTED_COLUMNS}. The database holds what a commit wrote, so the types are taken on trust. */
+/**
+ * How a column is read in which there may be anything. Drivers fail over numbers that are too large for JavaScript, and with them all other rows: those are
+ * read as texts.
+ */
+export function safeNumber(column: string): string {
+  return `CASE WHEN typeof(${column}) = 'integer' AND ${column} NOT BETWEEN ${Number.MIN_SAFE_INTEGER} AND ${Number.MAX_SAFE_INTEGER}
+    THEN CAST(${column} AS TEXT) ELSE ${column} END`;
+}
+
+/** Whether the notes of a run's crashes have a number under this name. */
+export function noted(name: 'count' | 'seq'): string {
+  const number = `json_extract(recoveries, '$.${name}') BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}`;
+  return `coalesce(json_valid(recoveries), 0) AND json_type(recoveries, '$.${name}') = 'integer' AND ${number}`;
+}
+
+function selected(columns: readonly string[]): string[] {
+  return columns.map((column) => (NUMBERS.has(column) ? `${safeNumber(column)} AS ${column}` : column));
+}
+
+/** The run in a row of {@link SELECTED_COLUMNS}, as far as it can be read. */
 export function runOf(row: SqlRow): RunRecord {
+  return storedRun(rowOf(row));
+}
+
+/** Why a row of {@link SELECTED_COLUMNS} is none that this version writes, if it is not. */
+export function damageOf(row: SqlRow): ExecutionError | undefined {
+  return whyUnreadable(rowOf(row));
+}
+
+function rowOf(row: SqlRow): RunRow {
   return {
-    id: row['id'] as string,
-    flow: row['flow'] as string,
-    version: row['version'] as number,
-    status: row['status'] as RunRecord['status'],
-    input: row['input'] as string,
-    digest: row['digest'] as string,
-    seed: row['seed'] as string,
-    options: row['options'] as string | null,
-    parentRunId: row['parent_run_id'] as string | null,
-    parentOperationId: row['parent_operation_id'] as string | null,
-    workerId: row['worker_id'] as string | null,
-    outcome: row['outcome'] as string | null,
-    blockedCode: row['blocked_code'] as RunRecord['blockedCode'],
-    createdAt: row['created_at'] as number,
-    finishedAt: row['finished_at'] as number | null,
-    crashes: row['crashes'] as number,
-    wakeAt: row['wake_at'] as number | null,
+    id: row['id'],
+    flow: row['flow'],
+    version: row['version'],
+    status: row['status'],
+    input: row['input'],
+    digest: row['digest'],
+    seed: row['seed'],
+    options: row['options'],
+    parentRunId: row['parent_run_id'],
+    parentOperationId: row['parent_operation_id'],
+    workerId: row['worker_id'],
+    outcome: row['outcome'],
+    blockedCode: row['blocked_code'],
+    createdAt: row['created_at'],
+    finishedAt: row['finished_at'],
+    crashes: row['crashes'],
+    wakeAt: row['wake_at'],
   };
 }
 
-/** The operation in a row of {@link OPERATION_COLUMNS}. */
+/** The run in a row, now that a worker has it; one that cannot be read, as it is told of. */
+export function claimedBy(workerId: string, row: SqlRow): RunRecord {
+  const run = runOf(row);
+  return damageOf(row) === undefined ? { ...run, status: 'RUNNING', workerId, blockedCode: null, outcome: null } : run;
+}
+
+/** The operation in a row of {@link SELECTED_OPERATION_COLUMNS}. The types are taken on trust: who goes by a journal looks at it first. */
 export function operationOf(row: SqlRow): OperationRecord {
   return {
     runId: row['run_id'] as string,
@@ -97,7 +138,10 @@ export function operationOf(row: SqlRow): OperationRecord {
   };
 }
 
-/** The message in a row of the inbox. */
+/** What is read of a message. */
+export const MESSAGE_COLUMNS: string = `${safeNumber('inbox.id')} AS id, inbox.run_id, inbox.kind, inbox.payload`;
+
+/** The message in a row of {@link MESSAGE_COLUMNS}. The types are taken on trust: its run looks at it first. */
 export function messageOf(row: SqlRow): InboxMessage {
   return {
     id: row['id'] as number,

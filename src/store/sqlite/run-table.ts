@@ -5,14 +5,19 @@ import type { Claim, ClaimQuery, RunFilter, SuspectQuery } from '../store.js';
 import type { Connection } from './connection.js';
 import type { SqlRow, SqlValue } from './driver.js';
 import { checkFence } from './fence.js';
-import { OPERATION_COLUMNS, operationOf, runOf, SELECTED_COLUMNS } from './rows.js';
+import { type Page, ROWS_A_PAGE } from './long-read.js';
+import { claimedBy, damageOf, operationOf, runOf, SELECTED_COLUMNS, SELECTED_OPERATION_COLUMNS, safeNumber } from './rows.js';
 import { ASLEEP, AWAKE, WOKEN } from './schema.js';
 import { SUSPECTED, type Suspects } from './suspects.js';
 
+const SELECT_NUMBERED = `SELECT ${safeNumber('n')} AS n, ${SELECTED_COLUMNS.join(', ')}`;
 const SELECT_RUNS = `SELECT ${SELECTED_COLUMNS.join(', ')} FROM perdure_runs`;
 const FLOWS = `(SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))`;
-/** Runs that are awake and without an owner: an unfinished run that has one has a living one (SW1). */
-const ORPHANS = `worker_id IS NULL AND ${AWAKE}`;
+/**
+ * Runs that are awake and without an owner: an unfinished run that has one has a living one (SW1). A row whose id is no text is nobody's: no commit would
+ * find it again.
+ */
+const ORPHANS = `worker_id IS NULL AND ${AWAKE} AND typeof(id) = 'text'`;
 const ADOPTABLE = `${ORPHANS} AND (status <> 'BLOCKED' OR blocked_code = 'FLOW_NOT_REGISTERED') AND (flow, version) IN ${FLOWS}`;
 const CLAIMABLE = `${ADOPTABLE} AND NOT (${SUSPECTED})`;
 const HOMELESS = `${ORPHANS} AND status <> 'BLOCKED' AND (flow, version) NOT IN ${FLOWS}`;
@@ -20,6 +25,8 @@ const HOMELESS = `${ORPHANS} AND status <> 'BLOCKED' AND (flow, version) NOT IN 
 const UNREADABLE = `id IN (SELECT value FROM json_each(?)) AND status = 'BLOCKED' AND blocked_code = 'VALUE_UNREADABLE'`;
 
 const DUE = `${ASLEEP} AND wake_at <= ?`;
+/** What is no point in time says nothing of when the run is to go on: it finds out by itself. Texts come behind all numbers. */
+const UNTIMED = `${ASLEEP} AND wake_at > ${Number.MAX_SAFE_INTEGER}`;
 
 /** Reading runs and journals, and moving runs between owners. */
 export class RunTable {
@@ -40,20 +47,23 @@ export class RunTable {
     return this.#connection.transaction('claim runs', () => {
       checkFence(this.#connection, query.workerId);
       this.#connection.statement(`UPDATE perdure_runs SET ${WOKEN} WHERE ${DUE}`).run([query.nowMs]);
-      const blocked = this.#rows(`SELECT n, ${SELECTED_COLUMNS.join(', ')} FROM perdure_runs WHERE ${HOMELESS} ORDER BY n`, [flows]);
+      this.#connection.statement(`UPDATE perdure_runs SET ${WOKEN} WHERE ${UNTIMED}`).run([]);
+      const homeless = this.#rows(`${SELECT_NUMBERED} FROM perdure_runs WHERE ${HOMELESS} ORDER BY perdure_runs.n`, [flows]);
+      const blocked = homeless.filter((row) => damageOf(row) === undefined);
       this.#update(`status = 'BLOCKED', blocked_code = 'FLOW_NOT_REGISTERED', outcome = NULL`, [], blocked);
-      const claimed = this.#rows(`SELECT n, ${SELECTED_COLUMNS.join(', ')} FROM perdure_runs WHERE ${CLAIMABLE} ORDER BY n LIMIT ?`, [
+      const claimed = this.#rows(`${SELECT_NUMBERED} FROM perdure_runs WHERE ${CLAIMABLE} ORDER BY perdure_runs.n LIMIT ?`, [
         flows,
         query.limit,
       ]);
       if (unreadable.length > 0) {
-        const again = `SELECT n, ${SELECTED_COLUMNS.join(', ')} FROM perdure_runs WHERE ${UNREADABLE} ORDER BY n`;
+        const again = `${SELECT_NUMBERED} FROM perdure_runs WHERE ${UNREADABLE} ORDER BY perdure_runs.n`;
         claimed.push(...this.#rows(again, [JSON.stringify(unreadable)]));
       }
+      claimed.push(...homeless.filter((row) => damageOf(row) !== undefined));
       this.#update(`status = 'RUNNING', worker_id = ?, blocked_code = NULL, outcome = NULL`, [query.workerId], claimed);
       const { workerId } = query;
       return {
-        claimed: claimed.map((row) => ({ ...runOf(row), status: 'RUNNING', workerId, blockedCode: null, outcome: null })),
+        claimed: claimed.map((row) => claimedBy(workerId, row)),
         blocked: blocked.map((row) => ({ ...runOf(row), status: 'BLOCKED', blockedCode: 'FLOW_NOT_REGISTERED', outcome: null })),
         suspects,
       };
@@ -73,19 +83,19 @@ export class RunTable {
 
   nextWakeAt(): number | null {
     return (
-      (this.#rows(`SELECT min(wake_at) AS next FROM perdure_runs WHERE ${ASLEEP} AND wake_at IS NOT NULL`, [])[0]?.['next'] as number) ??
-      null
+      (this.#rows(`SELECT min(wake_at) AS next FROM perdure_runs WHERE ${ASLEEP} AND wake_at <= ${Number.MAX_SAFE_INTEGER}`, [])[0]?.[
+        'next'
+      ] as number) ?? null
     );
   }
 
-  journal(runId: string): OperationRecord[] {
-    return this.#rows(`SELECT ${OPERATION_COLUMNS.join(', ')} FROM perdure_operations WHERE run_id = ? ORDER BY seq IS NULL, seq`, [
-      runId,
-    ]).map(operationOf);
+  /** Entries of a journal, by their ids. */
+  journal(runId: string): SqlRow[] {
+    return journalPage(runId)((sql, values) => this.#rows(sql, values), undefined);
   }
 
   operation(runId: string, operationId: string): OperationRecord | undefined {
-    const query = `SELECT ${OPERATION_COLUMNS.join(', ')} FROM perdure_operations WHERE run_id = ? AND id = ?`;
+    const query = `SELECT ${SELECTED_OPERATION_COLUMNS.join(', ')} FROM perdure_operations WHERE run_id = ? AND id = ?`;
     return this.#rows(query, [runId, operationId]).map(operationOf)[0];
   }
 
@@ -125,23 +135,26 @@ export class RunTable {
 
   unblock(runId: string): RunStatus | undefined {
     return this.#connection.write('unblock a run', () => {
-      const row = this.#connection.statement('SELECT status FROM perdure_runs WHERE id = ?').get([runId]);
-      const status = row?.['status'] as RunStatus | undefined;
+      const [row] = this.#rows(`${SELECT_RUNS} WHERE id = ?`, [runId]);
+      if (row === undefined) return undefined;
+      const { status, finishedAt } = runOf(row);
       if (status !== 'BLOCKED') return status;
+      // It may have ended (S6), and it is the row that is to be mended.
+      if (finishedAt !== null) throw damageOf(row);
       this.#connection
         .statement(
           `UPDATE perdure_runs SET status = 'PENDING', worker_id = NULL, blocked_code = NULL, outcome = NULL, finished_at = NULL, recoveries = NULL
            WHERE id = ?`,
         )
         .run([runId]);
-      return status;
+      return 'BLOCKED';
     });
   }
 
   #anyToClaim({ workerId, nowMs }: ClaimQuery, flows: string): { any: boolean; suspects: boolean } {
     checkFence(this.#connection, workerId);
     const exists = (condition: string): string => `EXISTS (SELECT 1 FROM perdure_runs WHERE ${condition})`;
-    const any = [CLAIMABLE, HOMELESS, DUE].map(exists).join(' OR ');
+    const any = [CLAIMABLE, HOMELESS, DUE, UNTIMED].map(exists).join(' OR ');
     const suspects = exists(`${ADOPTABLE} AND ${SUSPECTED}`);
     const values = [flows, flows, nowMs, flows];
     const [found] = this.#rows(`SELECT ${any} AS any_run, ${suspects} AS suspects`, values);
@@ -163,6 +176,14 @@ export class RunTable {
   #rows(sql: string, values: readonly SqlValue[]): SqlRow[] {
     return this.#connection.statement(sql).all(values);
   }
+}
+
+/** The entries of a journal that come after one. */
+export function journalPage(runId: string): Page {
+  const select = `SELECT ${SELECTED_OPERATION_COLUMNS.join(', ')} FROM perdure_operations WHERE run_id = ?`;
+  const order = `ORDER BY id LIMIT ${ROWS_A_PAGE}`;
+  return (rows, after) =>
+    after === undefined ? rows(`${select} ${order}`, [runId]) : rows(`${select} AND id > ? ${order}`, [runId, after['id'] as string]);
 }
 
 function flowsOf({ flows }: SuspectQuery): string {

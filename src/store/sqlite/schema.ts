@@ -7,7 +7,7 @@ import type { SqliteDatabase } from './driver.js';
 export const AWAKE = `status IN ('PENDING', 'RUNNING', 'BLOCKED')`;
 export const ASLEEP = `status = 'SUSPENDED'`;
 /** What becomes of a run that something has come for. */
-export const WOKEN = `status = 'PENDING', wake_at = NULL`;
+export const WOKEN = `status = 'PENDING', wake_at = NULL, worker_id = NULL`;
 
 const AWAKE_INDEX = `CREATE INDEX perdure_runs_awake ON perdure_runs (worker_id) WHERE ${AWAKE}`;
 const ASLEEP_INDEX = `CREATE INDEX perdure_runs_asleep ON perdure_runs (wake_at) WHERE ${ASLEEP}`;

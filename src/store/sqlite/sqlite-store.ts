@@ -1,4 +1,5 @@
 import { processTimers } from '../../clock/process-timers.js';
+import { Slices } from '../../clock/slices.js';
 import { describeKind } from '../../codec/value-kinds.js';
 import { StorageError, UsageError } from '../../errors/errors.js';
 import { refuseMore } from '../../errors/extra-arguments.js';
@@ -6,14 +7,17 @@ import { requireOneVersion } from '../../errors/one-version.js';
 import { hasMethods, isOneOf, isText, type OptionTable, readOptions } from '../../errors/options.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
 import type { BlockedCode, RunStatus } from '../../model/statuses.js';
+import { inJournalOrder } from '../journal-order.js';
 import type { Claim, ClaimQuery, CommitBatch, NewWorker, OpenOptions, PruneQuery, RunFilter, Store, SuspectQuery } from '../store.js';
 import { CommitWriter } from './commit-writer.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import type { SqliteDriver } from './driver.js';
 import { DRIVER_NAMES, findDriver, type SqliteDriverName } from './find-driver.js';
 import { Inbox } from './inbox.js';
+import { ROWS_A_PAGE } from './long-read.js';
 import { Pruning } from './pruning.js';
-import { RunTable } from './run-table.js';
+import { operationOf } from './rows.js';
+import { journalPage, RunTable } from './run-table.js';
 import { absolutePath } from './store-file.js';
 import { Suspects } from './suspects.js';
 import { WorkerTable } from './worker-table.js';
@@ -205,7 +209,13 @@ class SqliteStore implements Store {
 
   async loadJournal(runId: string): Promise<OperationRecord[]> {
     const { connection, runs } = this.#use();
-    return connection.run(`load the journal of run ${runId}`, () => runs.journal(runId));
+    const doing = `load the journal of run ${runId}`;
+    let rows = connection.run(doing, () => runs.journal(runId));
+    if (rows.length === ROWS_A_PAGE) rows = await connection.runLong(doing, journalPage(runId));
+    const slices = new Slices();
+    const entries: OperationRecord[] = [];
+    await slices.each(rows, (row) => entries.push(operationOf(row)));
+    return inJournalOrder(entries, slices);
   }
 
   async operation(runId: string, operationId: string): Promise<OperationRecord | undefined> {

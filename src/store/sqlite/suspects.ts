@@ -2,7 +2,7 @@ import type { RunRecord } from '../../model/records.js';
 import { SUSPECT_FROM } from '../../model/suspects.js';
 import type { Connection } from './connection.js';
 import { checkFence } from './fence.js';
-import { CRASHES, runOf, SELECTED_COLUMNS } from './rows.js';
+import { CRASHES, claimedBy, noted, SELECTED_COLUMNS, safeNumber } from './rows.js';
 import { AWAKE } from './schema.js';
 
 /**
@@ -12,7 +12,7 @@ import { AWAKE } from './schema.js';
 const LAST_OUTCOME = `(SELECT coalesce(max(seq), 0) FROM perdure_operations
    WHERE run_id = perdure_runs.id AND kind NOT IN ('cancel', 'message', 'patch'))`;
 const COUNTED = `CASE
-   WHEN coalesce(json_valid(recoveries), 0) = 0 THEN json_object('count', 1, 'seq', ${LAST_OUTCOME})
+   WHEN NOT (${noted('seq')}) THEN json_object('count', 1, 'seq', ${LAST_OUTCOME})
    WHEN ${LAST_OUTCOME} > json_extract(recoveries, '$.seq') THEN json_object('count', 0, 'seq', ${LAST_OUTCOME})
    ELSE json_set(recoveries, '$.count', ${CRASHES} + 1) END`;
 
@@ -23,7 +23,7 @@ const RELEASE_AND_COUNT = `UPDATE perdure_runs
 
 /** Whether the run on trial is still that, and has recorded nothing since the crash before. */
 const ON_TRIAL = `SELECT id FROM perdure_runs
-   WHERE id = ? AND worker_id = ? AND ${AWAKE} AND ${LAST_OUTCOME} <= coalesce(CASE WHEN json_valid(recoveries) THEN json_extract(recoveries, '$.seq') END, 0)`;
+   WHERE id = ? AND worker_id = ? AND ${AWAKE} AND ${LAST_OUTCOME} <= coalesce(CASE WHEN ${noted('seq')} THEN json_extract(recoveries, '$.seq') END, 0)`;
 
 export const SUSPECTED: string = `${CRASHES} >= ${SUSPECT_FROM}`;
 
@@ -62,15 +62,15 @@ export class Suspects {
       if (this.#isOpen()) return undefined;
       const row = this.#connection
         .statement(
-          `SELECT n, ${SELECTED_COLUMNS.join(', ')} FROM perdure_runs WHERE ${condition} AND ${SUSPECTED}
-           ORDER BY ${CRASHES}, n LIMIT 1`,
+          `SELECT ${safeNumber('n')} AS n, ${SELECTED_COLUMNS.join(', ')} FROM perdure_runs WHERE ${condition} AND ${SUSPECTED}
+           ORDER BY ${CRASHES}, perdure_runs.n LIMIT 1`,
         )
         .get([flows]);
       if (row === undefined) return undefined;
       this.#connection
         .statement(`UPDATE perdure_runs SET status = 'RUNNING', worker_id = ?, blocked_code = NULL, outcome = NULL WHERE n = ?`)
         .run([workerId, row['n'] as number]);
-      const run: RunRecord = { ...runOf(row), status: 'RUNNING', workerId, blockedCode: null, outcome: null };
+      const run = claimedBy(workerId, row);
       const trial: Trial = { runId: run.id, workerId };
       this.#connection.statement(`INSERT OR REPLACE INTO perdure_meta (key, value) VALUES ('trial', ?)`).run([JSON.stringify(trial)]);
       return run;

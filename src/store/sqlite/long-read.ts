@@ -23,12 +23,16 @@ export type Page = (rows: (sql: string, values: readonly SqlValue[]) => SqlRow[]
  *
  * @throws {StorageError}
  */
-export async function readInPages({ driver, path, busyTimeoutMs, doing }: LongReadOptions, page: Page): Promise<SqlRow[]> {
+export async function readInPages<T>(
+  { driver, path, busyTimeoutMs, doing }: LongReadOptions,
+  page: Page,
+  of: (row: SqlRow) => T,
+): Promise<T[]> {
   let database: SqliteDatabase | undefined;
   try {
     database = driver.connectReadOnly?.(path) ?? driver.connect(path);
     database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}; BEGIN`);
-    return await allPages(database, page);
+    return await allPages(database, page, of);
   } catch (error) {
     throw storageError(error, doing, path);
   } finally {
@@ -38,9 +42,11 @@ export async function readInPages({ driver, path, busyTimeoutMs, doing }: LongRe
   }
 }
 
-async function allPages(database: SqliteDatabase, page: Page): Promise<SqlRow[]> {
+/** The rows are let go page by page: so many that live for long would hold up the process when its memory is collected. */
+async function allPages<T>(database: SqliteDatabase, page: Page, of: (row: SqlRow) => T): Promise<T[]> {
   const slices = new Slices();
-  const all: SqlRow[] = [];
+  const all: T[] = [];
+  let last: SqlRow | undefined;
   const statements = new Map<string, ReturnType<SqliteDatabase['prepare']>>();
   const rows = (sql: string, values: readonly SqlValue[]): SqlRow[] => {
     const statement = statements.get(sql) ?? database.prepare(sql);
@@ -48,8 +54,9 @@ async function allPages(database: SqliteDatabase, page: Page): Promise<SqlRow[]>
     return statement.all(values);
   };
   for (;;) {
-    const next = page(rows, all.at(-1));
-    for (const row of next) all.push(row);
+    const next = page(rows, last);
+    for (const row of next) all.push(of(row));
+    last = next.at(-1);
     if (next.length < ROWS_A_PAGE) return all;
     if (slices.over) await slices.next();
   }

@@ -208,12 +208,9 @@ class SqliteStore implements Store {
   async loadJournal(runId: string): Promise<OperationRecord[]> {
     const { connection, runs } = this.#use();
     const doing = `load the journal of run ${runId}`;
-    let rows = connection.run(doing, () => runs.journal(runId));
-    if (rows.length === ROWS_A_PAGE) rows = await this.#readInPages(doing, journalPage(runId));
-    const slices = new Slices();
-    const entries: OperationRecord[] = [];
-    await slices.each(rows, (row) => entries.push(operationOf(row)));
-    return inJournalOrder(entries, slices);
+    const entries = connection.run(doing, () => runs.journal(runId));
+    const isWhole = entries.length < ROWS_A_PAGE;
+    return inJournalOrder(isWhole ? entries : await this.#readInPages(doing, journalPage(runId), operationOf), new Slices());
   }
 
   async operation(runId: string, operationId: string): Promise<OperationRecord | undefined> {
@@ -287,9 +284,9 @@ class SqliteStore implements Store {
     return connection.changedElsewhere() || this.#opened > 1 || workers.held > 1;
   }
 
-  #readInPages(doing: string, page: Page): Promise<SqlRow[]> {
+  #readInPages<T>(doing: string, page: Page, of: (row: SqlRow) => T): Promise<T[]> {
     const { connection, driver } = this.#use();
-    return readInPages({ driver, path: connection.realPath, busyTimeoutMs: this.#settings.busyTimeoutMs, doing }, page);
+    return readInPages({ driver, path: connection.realPath, busyTimeoutMs: this.#settings.busyTimeoutMs, doing }, page, of);
   }
 
   async #openOnce(): Promise<void> {

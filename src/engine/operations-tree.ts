@@ -158,7 +158,9 @@ class Tree {
     const relative = this.#family.get(runId);
     if (relative === undefined || above.includes(runId)) return [];
     const order = await PathOrder.of(relative.byId.values(), this.#slices);
-    const growing: Growing = { ...relative, above: [...above, runId], order, waiting: new Set(relative.pending.records) };
+    const waiting = new Set<OperationRecord>();
+    await this.#slices.each(relative.pending.records, (record) => waiting.add(record));
+    const growing: Growing = { ...relative, above: [...above, runId], order, waiting };
     const operations = await this.#within(ROOT_SCOPE, growing, {});
     return [...operations, ...relative.damaged.map(damagedOperation)];
   }

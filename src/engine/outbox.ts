@@ -79,7 +79,7 @@ export class Outbox {
     // In this order a message that is taken out of the inbox meanwhile is not missed; and a run that has begun a new generation is another.
     const inbox = await store.inbox(runId);
     // What cannot be read is not known: its run takes the answer when it can be.
-    const [operation] = readableEntries([await store.operation(runId, operationId)].filter((entry) => entry !== undefined));
+    const [operation] = await readableEntries([await store.operation(runId, operationId)].filter((entry) => entry !== undefined));
     const answeredBy = operation && decodeAttempts(operation.attempts).answer;
     const answer = answeredBy === undefined ? undefined : await store.operation(runId, answeredBy);
     const [record]: (RunRecord | undefined)[] = await store.getRuns([runId]);

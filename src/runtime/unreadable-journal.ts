@@ -1,3 +1,4 @@
+import { Slices } from '../clock/slices.js';
 import type { ExecutionError } from '../errors/errors.js';
 import { columnUnreadable, valueUnreadable } from '../errors/value-unreadable.js';
 import { areAttempts } from '../journal/attempt-notes.js';
@@ -80,9 +81,10 @@ export function unreadableEntry(entry: OperationRecord): ExecutionError | undefi
 }
 
 /** Those that can be gone by. */
-export function readableEntries(journal: readonly OperationRecord[]): readonly OperationRecord[] {
-  const damaged = (entry: OperationRecord): boolean => unreadableColumn(entry) !== undefined;
-  return journal.some(damaged) ? journal.filter((entry) => !damaged(entry)) : journal;
+export async function readableEntries(journal: readonly OperationRecord[]): Promise<readonly OperationRecord[]> {
+  const readable: OperationRecord[] = [];
+  await new Slices().each(journal, (entry) => unreadableColumn(entry) === undefined && readable.push(entry));
+  return readable;
 }
 
 function whichEntry({ runId, id }: OperationRecord): string {

@@ -49,7 +49,7 @@ export async function waitCycles(
     for (const run of found) {
       if (isEnded(run.status)) continue;
       journals -= 1;
-      reach(run.id, awaitedRuns(run, readableEntries(await source.store.loadJournal(run.id))));
+      reach(run.id, awaitedRuns(run, await readableEntries(await source.store.loadJournal(run.id))));
     }
   }
   return cycles;

@@ -157,9 +157,9 @@ export class Connection {
   }
 
   /** Reads so much that it is done in pieces, on a connection of its own. */
-  async runLong(doing: string, page: Page): Promise<SqlRow[]> {
+  async runLong<T>(doing: string, page: Page, of: (row: SqlRow) => T): Promise<T[]> {
     try {
-      return await readInPages({ path: this.path, open: () => this.#file.openAnother() }, page);
+      return await readInPages({ path: this.path, open: () => this.#file.openAnother() }, page, of);
     } catch (error) {
       throw this.#failure(error, doing);
     }

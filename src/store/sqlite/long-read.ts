@@ -16,6 +16,11 @@ export interface Reader {
   isCurrent(): boolean;
 }
 
+interface LongReadOptions {
+  readonly path: string;
+  readonly open: () => Reader;
+}
+
 /** The rows of a page: those that come after one of the page before. */
 export type Page = (rows: (sql: string, values: readonly SqlValue[]) => SqlRow[], after: SqlRow | undefined) => SqlRow[];
 
@@ -25,12 +30,12 @@ export type Page = (rows: (sql: string, values: readonly SqlValue[]) => SqlRow[]
  *
  * @throws {StorageError} `STORE_BUSY` when it changed each time it was read.
  */
-export async function readInPages({ path, open }: { readonly path: string; readonly open: () => Reader }, page: Page): Promise<SqlRow[]> {
+export async function readInPages<T>({ path, open }: LongReadOptions, page: Page, of: (row: SqlRow) => T): Promise<T[]> {
   for (let tries = 1; tries <= READ_TRIES; tries += 1) {
     const reader = open();
     try {
       reader.database.exec('BEGIN');
-      const rows = await allPages(reader.database, page);
+      const rows = await allPages(reader.database, page, of);
       if (reader.isCurrent()) return rows;
     } catch (error) {
       if (reader.isCurrent()) throw error;
@@ -47,9 +52,11 @@ export function changesAlways(path: string): StorageError {
   return new StorageError('STORE_BUSY', `could not read the store ${path}: it changed each time it was read. Try again`);
 }
 
-async function allPages(database: SqliteDatabase, page: Page): Promise<SqlRow[]> {
+/** The rows are let go page by page: so many that live for long would hold up the process when its memory is collected. */
+async function allPages<T>(database: SqliteDatabase, page: Page, of: (row: SqlRow) => T): Promise<T[]> {
   const slices = new Slices();
-  const all: SqlRow[] = [];
+  const all: T[] = [];
+  let last: SqlRow | undefined;
   const statements = new Map<string, ReturnType<SqliteDatabase['prepare']>>();
   const rows = (sql: string, values: readonly SqlValue[]): SqlRow[] => {
     const statement = statements.get(sql) ?? database.prepare(sql);
@@ -57,8 +64,9 @@ async function allPages(database: SqliteDatabase, page: Page): Promise<SqlRow[]>
     return statement.all(values);
   };
   for (;;) {
-    const next = page(rows, all.at(-1));
-    for (const row of next) all.push(row);
+    const next = page(rows, last);
+    for (const row of next) all.push(of(row));
+    last = next.at(-1);
     if (next.length < ROWS_A_PAGE) return all;
     if (slices.over) await slices.next();
   }

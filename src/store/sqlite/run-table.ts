@@ -89,9 +89,9 @@ export class RunTable {
     );
   }
 
-  /** Entries of a journal, by their ids. */
-  journal(runId: string): SqlRow[] {
-    return journalPage(runId)((sql, values) => this.#rows(sql, values), undefined);
+  /** The first entries of a journal by their ids. */
+  journal(runId: string): OperationRecord[] {
+    return journalPage(runId)((sql, values) => this.#rows(sql, values), undefined).map(operationOf);
   }
 
   operation(runId: string, operationId: string): OperationRecord | undefined {

@@ -210,12 +210,9 @@ class SqliteStore implements Store {
   async loadJournal(runId: string): Promise<OperationRecord[]> {
     const { connection, runs } = this.#use();
     const doing = `load the journal of run ${runId}`;
-    let rows = connection.run(doing, () => runs.journal(runId));
-    if (rows.length === ROWS_A_PAGE) rows = await connection.runLong(doing, journalPage(runId));
-    const slices = new Slices();
-    const entries: OperationRecord[] = [];
-    await slices.each(rows, (row) => entries.push(operationOf(row)));
-    return inJournalOrder(entries, slices);
+    const entries = connection.run(doing, () => runs.journal(runId));
+    const isWhole = entries.length < ROWS_A_PAGE;
+    return inJournalOrder(isWhole ? entries : await connection.runLong(doing, journalPage(runId), operationOf), new Slices());
   }
 
   async operation(runId: string, operationId: string): Promise<OperationRecord | undefined> {

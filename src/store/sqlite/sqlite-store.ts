@@ -222,17 +222,15 @@ class SqliteStore implements Store {
 
   async commit(batch: CommitBatch): Promise<RunRecord[]> {
     const { connection, commits } = this.#use();
-    const asked = batch.creates.some(isRoot);
     // A large batch may make SQLite move the log into the file, which damages the file when the log is not its own any more.
-    if (asked || batch.operations.length >= LARGE_BATCH) connection.look();
+    if (batch.operations.length >= LARGE_BATCH) connection.look();
     const taken = commits.write(batch);
-    if (asked) connection.look();
+    if (batch.creates.some(isRoot)) connection.look();
     return taken;
   }
 
   async send(message: InboxMessage): Promise<RunStatus | undefined> {
     const { connection, inbox } = this.#use();
-    connection.look();
     const status = connection.write(`send to run ${message.runId}`, () => inbox.add(message));
     connection.look();
     return status;

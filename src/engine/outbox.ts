@@ -64,7 +64,8 @@ export class Outbox {
     let { status, closed } = found;
     if (closed === undefined && !isEnded(status)) {
       status = await this.#send(callbackMessage(runId, { operationId, secret, ...(answer && { end: answer }) }));
-      if (answer !== undefined) closed = (await this.#look(address))?.closed;
+      // A run that was cancelled meanwhile has taken no answer.
+      if (answer !== undefined) ({ status, closed } = (await this.#look(address)) ?? { status, closed });
     }
     if (closed !== undefined && isThat(closed, answer, this.#options.codec)) return;
     requireLiving(runId, status);

@@ -182,9 +182,11 @@ describe('close()', () => {
       token = asked.token;
       await Promise.all([asked.future, event('go')]);
     });
+    await engine.start(waits, [], { id: 'cancelled' }).recorded();
+    await settle();
     await engine.start(waits, [], { id: 'run' }).recorded();
     await settle();
-    const future = engine.future('run');
+    const future = engine.future('cancelled');
     await future.recorded();
     const calls = {
       send: engine.send('run', 'other', 1),
@@ -195,7 +197,7 @@ describe('close()', () => {
       heartbeat: engine.heartbeat(token),
       complete: engine.complete(token, 'answer'),
       fail: thrownBy(() => engine.fail(token, new Error('too late'))).then(({ code }) => code),
-      cancel: engine.cancel('run'),
+      cancel: engine.cancel('cancelled'),
       future: future.cancel(),
     };
     const long = [thrownBy(() => engine.check(waits)), thrownBy(() => engine.prune({ count: 1 }))];
@@ -203,7 +205,7 @@ describe('close()', () => {
     expect(await Promise.all(Object.values(calls))).toEqual([
       undefined,
       'run',
-      1,
+      2,
       2,
       'RUN_NOT_BLOCKED',
       undefined,

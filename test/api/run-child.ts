@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { builtProgram } from '../built-program.js';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -17,7 +18,7 @@ export async function runChild(
   program: string,
   { args = [], env = {} }: { args?: string[]; env?: Record<string, string> } = {},
 ): Promise<ChildResult> {
-  const child = spawn(process.execPath, ['--import', 'tsx', `${HERE}children/${program}`, ...args], {
+  const child = spawn(process.execPath, ['--enable-source-maps', await builtProgram(`${HERE}children/${program}`), ...args], {
     cwd: ROOT,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -84,7 +84,7 @@ test('there is something to expect of every section', () => {
 const ELSEWHERE = ['W5 recovery', 'W6 parked runs', 'batches'];
 const [elsewhere, here] = [true, false].map((where) => SECTIONS.filter(({ name }) => ELSEWHERE.includes(name) === where));
 const TITLE = '$name gives a figure for each workload and subject';
-test.concurrent.each(elsewhere!)(TITLE, expectFigures);
+test.concurrent.each(elsewhere!)(TITLE, { timeout: 60_000 }, expectFigures);
 test.each(here!)(TITLE, expectFigures);
 
 async function expectFigures(section: Section): Promise<void> {

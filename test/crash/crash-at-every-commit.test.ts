@@ -101,14 +101,17 @@ test.each(CASES)('$name comes to its end through crash after crash', async (of) 
   expect(await runThrough(of, points)).toBeGreaterThan(0);
 });
 
-test.each(CASES.flatMap((of) => (['before', 'after'] as const).map((when) => ({ ...of, when }))))(
+/** A crash after a call and one before the next differ little: by turns, unless all are asked for. */
+const STEP = process.env['PERDURE_FAULTS'] === 'all' ? 1 : 2;
+
+test.each(CASES.flatMap((of) => (['before', 'after'] as const).map((when, index) => ({ ...of, when, from: 1 + (index % STEP) }))))(
   '$name goes on after a crash $when any call of the store, in its first process or in the one that recovers it',
-  async ({ when, ...of }) => {
+  async ({ when, from, ...of }) => {
     // After two crashes its parent is tried before its child, for whose end it waits: each second crash would cost the ten seconds of that trial.
     const slowTrials = of.name === 'cancel-loser';
     for (const earlier of slowTrials ? ([[]] as const) : ([[], [{ number: 3, when }]] as const)) {
-      let call = 0;
-      do call += 1;
+      let call = from - STEP;
+      do call += STEP;
       while ((await runThrough(of, [...earlier, { at: 'call', number: call, when }])) > earlier.length);
       expect(call).toBeGreaterThan(8);
     }

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { type Engine, open } from 'perdure';
 import { expect, onTestFinished, test } from 'vitest';
 import { findDriver } from '../../src/store/sqlite/find-driver.js';
+import { builtProgram } from '../built-program.js';
 import { EngineProcess, Place } from './process.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -68,7 +69,8 @@ test('many processes that open a store to look, and close it, change nothing for
       expect(await worker.ask('result', { runId })).toBe(`${runId} in ${worker.pid}`);
     }
   })();
-  const looks = Array.from({ length: 8 }, () => run(process.execPath, ['--import', 'tsx', LOOKS, place.store, '15'], { cwd: ROOT }));
+  const program = await builtProgram(LOOKS);
+  const looks = Array.from({ length: 8 }, () => run(process.execPath, [program, place.store, '15'], { cwd: ROOT }));
   const outputs = await Promise.all(looks).finally(() => {
     over = true;
   });

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { sqliteStore } from 'perdure';
 import { onTestFinished } from 'vitest';
+import { builtProgram } from '../built-program.js';
 import { expectWellFormed, type History } from '../crash/well-formed.js';
 import type { Task } from './child.js';
 import { standStill } from './stand-still.js';
@@ -82,7 +83,7 @@ export class EngineProcess {
 
   /** Starts a process and waits until its engine is open. */
   static async open(place: Place, options: object = {}): Promise<EngineProcess> {
-    const args = ['--import', 'tsx', CHILD, place.store, place.ledger, JSON.stringify(options)];
+    const args = [await builtProgram(CHILD), place.store, place.ledger, JSON.stringify(options)];
     const child = new EngineProcess(spawn(process.execPath, args, { cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] }));
     await child.heard({ event: 'ready' });
     return child;

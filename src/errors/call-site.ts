@@ -25,19 +25,26 @@ export function callSiteText(site: CallSite | undefined): string | undefined {
 
 /** As an error's stack has them. */
 function framesOf(site: CallSite | undefined): string[] {
-  const lines = site?.stack?.split('\n').slice(1) ?? [];
+  // A program may have given its errors stacks of another kind.
+  const stack: unknown = site?.stack;
+  const lines = typeof stack === 'string' ? stack.split('\n').slice(1) : [];
   return lines.map((line) => line.trim().replace(/^at /, ''));
 }
 
 /** How many frames of the code that waits are shown. */
 const WAITING = 6;
 
+/** Those whose stack goes on to the code that was the first to wait: others may wait for the same error. */
+const led = new WeakSet<Error>();
+
 /**
  * The same error; if it is one of perdure, its stack goes on to the code that waits for the caller. For code outside of flows: inside, an error reaches who
  * waits without a caller.
  */
 export function ledHere(error: unknown): unknown {
-  if (error instanceof PerdureError) for (const frame of framesOf(callSiteOf(ledHere, WAITING))) leadTo(error, frame);
+  if (!(error instanceof PerdureError) || led.has(error)) return error;
+  led.add(error);
+  for (const frame of framesOf(callSiteOf(ledHere, WAITING))) leadTo(error, frame);
   return error;
 }
 

@@ -11,7 +11,7 @@ export function valueUnreadable(runId: string, what: string, error: unknown): Ex
   const why = message.endsWith('.') ? message : `${message}.`;
   return new ExecutionError(
     'VALUE_UNREADABLE',
-    `${what}: ${why} Nothing is lost: run ${runId} is BLOCKED and goes on with the next process on this store that can read it, or once this one can, with engine.retry("${runId}").`,
+    `${what}: ${why} Nothing is lost: if run ${runId} is BLOCKED for it, it goes on with the next process on this store that can read it, or once this one can, with engine.retry("${runId}").`,
     { cause },
   );
 }

@@ -7,6 +7,7 @@ import { CANCEL_ENTRY_ID, messageEntryId, patchEntryId } from '../journal/number
 import { isMoment, isText, isTime, jsonOf, oneOf, orNull, withFields } from '../model/forms.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded, type OperationKind } from '../model/statuses.js';
+import { rowDamage } from '../store/stored-run.js';
 import { areRunOptions } from './new-run.js';
 import { isRecordedDecision } from './operations/batch-decision.js';
 import { isRecordedPolicy } from './operations/batch-policy.js';
@@ -26,6 +27,7 @@ export class JournalCheck {
 
   constructor(run: RunRecord) {
     this.#run = run;
+    this.#unreadable = rowDamage(run);
     if (!areRunOptions(run.options)) this.#blame(`the row of run ${run.id}`, 'options', run.options);
   }
 

@@ -5,7 +5,7 @@ import { isCount, isMoment, isOrdinal, isText, isTime, oneOf, orNull } from '../
 import type { RunRecord } from '../model/records.js';
 import { isEnded, RUN_STATUSES } from '../model/statuses.js';
 
-/** What a row of a run holds, whoever wrote it. */
+/** What a row of a run holds, whatever wrote it. */
 export type RunRow = { readonly [Column in keyof RunRecord]: unknown };
 
 const isStatus = oneOf(RUN_STATUSES);
@@ -18,7 +18,17 @@ const isTimeOrNull = orNull(isTime);
  */
 export function storedRun(row: RunRow): RunRecord {
   const reason = whyUnreadable(row);
-  return reason === undefined ? meant(row as RunRecord) : blocked(row, reason);
+  if (reason === undefined) return meant(row as RunRecord);
+  const run = blocked(row, reason);
+  damages.set(run, reason);
+  return run;
+}
+
+const damages = new WeakMap<RunRecord, ExecutionError>();
+
+/** Why the row of a run that was read cannot be read as a whole, if it cannot. */
+export function rowDamage(run: RunRecord): ExecutionError | undefined {
+  return damages.get(run);
 }
 
 /** Why a row cannot be read; `undefined` when it can. */
@@ -43,7 +53,11 @@ function damagedColumn(row: RunRow): keyof RunRecord | undefined {
   if (!isTime(row.createdAt)) return 'createdAt';
   if (!isTimeOrNull(row.finishedAt)) return 'finishedAt';
   if (!isCount(row.crashes)) return 'crashes';
-  return strayParent(row as RunRecord) ?? contradiction(row as RunRecord);
+  if (!isTextOrNull(row.parentRunId)) return 'parentRunId';
+  if (!isTextOrNull(row.parentOperationId)) return 'parentOperationId';
+  if ((row.parentRunId === null) !== (row.parentOperationId === null))
+    return row.parentRunId === null ? 'parentRunId' : 'parentOperationId';
+  return contradiction(row as RunRecord);
 }
 
 /** What does not go with the status. */
@@ -55,7 +69,7 @@ function contradiction({ status, outcome, blockedCode, finishedAt, workerId }: R
   return isTextOrNull(outcome) ? 'blockedCode' : 'outcome';
 }
 
-/** Without what means nothing by the status, whatever it is: it is written anew with the next one. */
+/** Without what means nothing by the status, whatever it is: it is written again with the next one. */
 function meant(run: RunRecord): RunRecord {
   const { status, outcome, blockedCode, wakeAt } = run;
   const mayHaveOutcome = status === 'BLOCKED' || isEnded(status);
@@ -66,27 +80,6 @@ function meant(run: RunRecord): RunRecord {
     blockedCode: status === 'BLOCKED' ? blockedCode : null,
     wakeAt: status === 'SUSPENDED' && isMoment(wakeAt) ? wakeAt : null,
   };
-}
-
-/** How an id ends that the engine makes: with the operation, and the number of a later attempt. */
-const MADE_ID = /\/\/(\d+(?:\.\d+)*)(?:~\d+)?$/;
-
-/** A child that was given no id is called by its parent and the operation there: where one of them fits and the other does not, that is not the parent. */
-function strayParent({ id, parentRunId, parentOperationId }: RunRecord): keyof RunRecord | undefined {
-  if (!isTextOrNull(parentRunId)) return 'parentRunId';
-  if (!isTextOrNull(parentOperationId)) return 'parentOperationId';
-  const made = MADE_ID.exec(id);
-  if (made !== null) {
-    const ofParent = parentRunId !== null && isGenerationOf(id.slice(0, made.index), parentRunId);
-    const ofOperation = made[1] === parentOperationId;
-    if (ofParent !== ofOperation) return ofParent ? 'parentOperationId' : 'parentRunId';
-  }
-  if ((parentRunId === null) === (parentOperationId === null)) return undefined;
-  return parentRunId === null ? 'parentRunId' : 'parentOperationId';
-}
-
-function isGenerationOf(name: string, runId: string): boolean {
-  return name === runId || (name.startsWith(`${runId}#`) && /^\d+$/.test(name.slice(runId.length + 1)));
 }
 
 function blocked(row: RunRow, reason: ExecutionError): RunRecord {

@@ -55,6 +55,8 @@ let expected: Record<string, string>;
 const KEYS = ['n', 'id', 'run_id'];
 /** It says which tokens of callbacks are right: the answer to another is no answer, and is dropped. */
 const SECRET = 'seed';
+/** With another parent a run is the child of another, for the parent that it had. */
+const PARENT = ['parent_run_id', 'parent_operation_id'];
 /** What is written of a run when it is claimed and blocked. */
 const REWRITTEN = ['worker_id', 'blocked_code', 'outcome'];
 
@@ -150,11 +152,11 @@ async function damage(cell: Cell, value: string): Promise<void> {
     for (const id of others) expect([id, now[id]]).toEqual([id, expected[id]]);
     await looks(engine, column === 'id');
     // A child under another id is gone, for its parent.
-    const alike = column === 'id' ? [] : harmed.filter((id) => expected[id] !== 'FAILED');
+    const alike = column === 'id' || PARENT.includes(column) ? [] : harmed.filter((id) => expected[id] !== 'FAILED');
     for (const id of alike) expect([id, now[id]]).not.toEqual([id, 'FAILED']);
     await engine.close({ timeout: 0 });
     for (const [id, code] of blocked(path)) expect([code, lines.some(({ message }) => message.includes(id))]).toEqual([code, true]);
-    if (!KEYS.includes(column) && column !== SECRET && !isOver(now[runId])) await mend(path, cell, old['old']);
+    if (![...KEYS, ...PARENT, SECRET].includes(column) && !isOver(now[runId])) await mend(path, cell, old['old']);
   } catch (error) {
     throw new Error(`${table}.${column} = ${value} where ${where}: ${String(error)}`, { cause: error });
   }

@@ -20,7 +20,7 @@ interface ClientReader extends Reader {
  *
  * States: reading → writing.
  *
- *   CF1  What reads makes no file, and changes none.
+ *   CF1  What reads makes no file, and changes none, but for the index of a log beside a file that can be written.
  *   CF2  A file is taken for one that never changes only while it has no log, and what was read counts only if it did not change meanwhile.
  *   CF3  What cannot be written is never opened to write.
  */
@@ -84,7 +84,12 @@ export class ClientFile {
     if (this.#written !== undefined) return this.#written;
     if (this.readOnly !== undefined) throw new StorageError('STORE_READ_ONLY', this.readOnly);
     const file = DatabaseFile.open(this.#options);
-    file.hold();
+    try {
+      file.hold();
+    } catch (error) {
+      file.close();
+      throw error;
+    }
     this.#reader?.database.close();
     this.#reader = undefined;
     this.#written = file;

@@ -5,7 +5,7 @@ import { DatabaseFile, type FileOptions, requireNotGivenUp } from './database-fi
 import type { SqliteStatement, SqlRow, SqlValue } from './driver.js';
 import type { FileChange } from './file-identity.js';
 import { growLog } from './log-length.js';
-import { type Page, readInPages } from './long-read.js';
+import { type Page, type Reader, readInPages } from './long-read.js';
 import { addOpen, isAlone, leaveLost, removeOpen } from './open-connections.js';
 import { migrate, requireSchema, rollback } from './schema.js';
 import { SchemaGuard } from './schema-guard.js';
@@ -158,8 +158,12 @@ export class Connection {
 
   /** Reads so much that it is done in pieces, on a connection of its own. */
   async runLong<T>(doing: string, page: Page, of: (row: SqlRow) => T): Promise<T[]> {
+    const open = (): Reader => {
+      this.look();
+      return this.#changing(() => this.#file.openAnother());
+    };
     try {
-      return await readInPages({ path: this.path, open: () => this.#file.openAnother() }, page, of);
+      return await readInPages({ path: this.path, open }, page, of);
     } catch (error) {
       throw this.#failure(error, doing);
     }
@@ -248,11 +252,19 @@ export class Connection {
   }
 
   #toWrite(client: ClientFile): void {
-    const { database } = client;
-    client.toWrite();
-    if (client.database === database) return;
-    this.#statements.clear();
-    this.forgetSeen();
+    this.look();
+    this.#changing(() => client.toWrite());
+  }
+
+  /** Does what may take another connection in place of the one that is used. */
+  #changing<T>(work: () => T): T {
+    const { database } = this.#file;
+    const result = work();
+    if (this.#file.database !== database) {
+      this.#statements.clear();
+      this.forgetSeen();
+    }
+    return result;
   }
 
   /**

@@ -160,8 +160,12 @@ export class DatabaseFile {
   #beginNewLog(anchor: SqliteDatabase): boolean {
     anchor.close();
     this.#anchor = undefined;
-    if (modeOf(this.#database, 'DELETE') !== 'delete' || modeOf(this.#database, 'WAL') !== 'wal') return false;
-    this.#anchor = connectAnchor(this.#options);
+    try {
+      if (modeOf(this.#database, 'DELETE') !== 'delete' || modeOf(this.#database, 'WAL') !== 'wal') return false;
+    } finally {
+      this.#anchor = connectAnchor(this.#options);
+      this.#anchor?.exec('PRAGMA schema_version');
+    }
     this.hold();
     return true;
   }

@@ -12,8 +12,11 @@ const ROWS_A_STEP = 1_000;
 
 const ENDED = `IN (${['SUCCEEDED', 'FAILED', 'CANCELLED'].map((status) => `'${status}'`).join(', ')})`;
 
-/** A run that has ended, and goes by itself: it has no parent, or that is gone. What only says when it has ended, stays. */
-const ROOT = `run.finished_at IS NOT NULL AND run.status ${ENDED} AND (run.parent_run_id IS NULL OR NOT EXISTS (SELECT 1 FROM perdure_runs AS parent WHERE parent.id = run.parent_run_id))`;
+/** A run that has ended, and goes by itself: it has no parent, or that is gone. */
+const ROOT = `run.finished_at IS NOT NULL AND (run.parent_run_id IS NULL OR NOT EXISTS (SELECT 1 FROM perdure_runs AS parent WHERE parent.id = run.parent_run_id))`;
+
+/** It can be read that it has ended. A damaged row is counted like any other, and stays. */
+const SETTLED = `run.status ${ENDED}`;
 
 /** No unfinished run waits for it. One that waits for a child of its own keeps that by living itself. */
 const UNAWAITED = `NOT EXISTS (SELECT 1 FROM perdure_operations INDEXED BY perdure_operations_awaited WHERE child_run_id = run.id AND ${AWAITED_CHILD}
@@ -74,9 +77,11 @@ export class Pruning {
       const excess = (yield* this.#countRoots(0)) - keep;
       if (excess <= 0) return;
       const cut = yield* this.#behind(excess);
-      if ((yield* this.#countRoots(cut)) < keep) continue;
-      this.#cut = cut;
-      return;
+      if ((yield* this.#countRoots(cut)) >= keep) {
+        this.#cut = cut;
+        return;
+      }
+      yield;
     }
   }
 
@@ -143,7 +148,7 @@ export class Pruning {
     if (this.#doomed.length > 0) return [];
     const { last, isLast } = this.#window(this.#after);
     const roots = this.#rows(
-      `SELECT n, id FROM perdure_runs AS run WHERE n > ? AND n <= ? AND ${ROOT} AND (finished_at < ? OR n < ?) AND ${UNAWAITED} ORDER BY n`,
+      `SELECT n, id FROM perdure_runs AS run WHERE n > ? AND n <= ? AND ${ROOT} AND ${SETTLED} AND (finished_at < ? OR n < ?) AND ${UNAWAITED} ORDER BY n`,
       [this.#after, last, this.#endedBefore, this.#cut],
     );
     const nothingBeyond = isLast || (this.#endedBefore === Number.MIN_SAFE_INTEGER && last >= this.#cut);

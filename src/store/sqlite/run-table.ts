@@ -133,14 +133,14 @@ export class RunTable {
     return this.#rows(`${SELECT_RUNS} ${index} ${where} ORDER BY n DESC LIMIT ?`, [...values, filter.limit ?? 100]).map(runOf);
   }
 
+  /** @throws {ExecutionError} `VALUE_UNREADABLE` for a run that may have ended (S6): it is the row that is to be mended. */
   unblock(runId: string): RunStatus | undefined {
-    return this.#connection.write('unblock a run', () => {
+    const answer = this.#connection.write('unblock a run', () => {
       const [row] = this.#rows(`${SELECT_RUNS} WHERE id = ?`, [runId]);
       if (row === undefined) return undefined;
       const { status, finishedAt } = runOf(row);
       if (status !== 'BLOCKED') return status;
-      // It may have ended (S6), and it is the row that is to be mended.
-      if (finishedAt !== null) throw damageOf(row);
+      if (finishedAt !== null) return damageOf(row);
       this.#connection
         .statement(
           `UPDATE perdure_runs SET status = 'PENDING', worker_id = NULL, blocked_code = NULL, outcome = NULL, finished_at = NULL, recoveries = NULL
@@ -149,6 +149,8 @@ export class RunTable {
         .run([runId]);
       return 'BLOCKED';
     });
+    if (answer instanceof Error) throw answer;
+    return answer;
   }
 
   #anyToClaim({ workerId, nowMs }: ClaimQuery, flows: string): { any: boolean; suspects: boolean } {

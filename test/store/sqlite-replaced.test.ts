@@ -312,6 +312,20 @@ describe.skipIf(INSTALLED_DRIVERS.length < 2).each(INSTALLED_DRIVERS)('beside an
     }
   });
 
+  test.skipIf(driver.connectReadOnly === undefined)('writes what a run does by itself into the new log (SC4)', async () => {
+    const warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    onTestFinished(() => warnings.mockRestore());
+    const { path, store } = await openedStore(driver);
+    const mine = program(path);
+    mine.write(20);
+    mine.close();
+    await store.commit(batchOf({ operations: [outcomeOf('first', '1', 1)] }));
+    const reader = INSTALLED_DRIVERS.find(({ name }) => name !== driver.name) as SqliteDriver;
+    const database = reader.connect(path);
+    expect(database.prepare('SELECT count(*) AS count FROM perdure_operations').all([])[0]?.['count']).toBe(1);
+    database.close();
+  });
+
   test.skipIf(driver.connectReadOnly === undefined)(
     'goes on after it was closed, and the other has thrown away its log meanwhile (DF4)',
     async () => {

@@ -33,7 +33,7 @@ export interface ConnectionOptions extends FileOptions {
  *   SC2  Whatever a driver throws leaves as `StorageError`.
  *   SC3  A statement that has met a lock leaves nothing behind. `libsql` does not end such a statement, which would keep the connection at what it saw then
  *        and let it write no more; so what is done next is done on a new connection, to which all there is counts as written elsewhere.
- *   SC4  No transaction begins after the log has lost its name.
+ *   SC4  Nothing is written after the log has lost its name.
  *   SC5  A connection that is lost reads and writes no more, and nothing that it has written is moved anywhere.
  */
 export class Connection {
@@ -172,7 +172,7 @@ export class Connection {
   /** Writes with a single statement, which is a transaction by itself; returns how many rows it changed. */
   writeOne(doing: string, sql: string, values: readonly SqlValue[]): number {
     return this.run(doing, () => {
-      if (this.#client !== undefined) this.#toWrite(this.#client);
+      this.#beforeWriting();
       return this.statement(sql).run(values).changes;
     });
   }
@@ -190,8 +190,7 @@ export class Connection {
   /** Runs `work` in one write transaction: all of it happens, or nothing when it throws. What it does first is to be a fence. */
   transaction<T>(doing: string, work: () => T): T {
     return this.run(doing, () => {
-      if (this.#client !== undefined) this.#toWrite(this.#client);
-      if (!this.#file.hasLog) this.look();
+      this.#beforeWriting();
       this.statement('BEGIN IMMEDIATE').run([]);
       try {
         const result = work();
@@ -249,6 +248,11 @@ export class Connection {
 
   #read<T>(client: ClientFile, work: () => T): T {
     return client.read(work, () => this.#leaveUsed());
+  }
+
+  #beforeWriting(): void {
+    if (this.#client !== undefined) this.#toWrite(this.#client);
+    if (!this.#file.hasLog) this.look();
   }
 
   #toWrite(client: ClientFile): void {

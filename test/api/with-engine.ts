@@ -1,4 +1,14 @@
-import { type DurableFuture, type Engine, type EngineEvents, type EngineOptions, flow, type LogFields, type Logger, open } from 'perdure';
+import {
+  type DurableFuture,
+  type Engine,
+  type EngineEvents,
+  type EngineOptions,
+  flow,
+  type LogFields,
+  type Logger,
+  open,
+  type Serdes,
+} from 'perdure';
 import { onTestFinished } from 'vitest';
 
 let names = 0;
@@ -73,6 +83,21 @@ export function deferred<T = void>(): Deferred<T> {
     reject = onReject;
   });
   return { promise, resolve, reject };
+}
+
+/** A serdes that reads what it has written until its key is lost; then it throws the error. */
+export function keyedSerdes(error: Error): { readonly serdes: Serdes; loseKey(): void } {
+  let key = true;
+  const deserialize = (text: string): unknown => {
+    if (key) return JSON.parse(text) as unknown;
+    throw error;
+  };
+  return {
+    serdes: { serialize: (value) => JSON.stringify(value), deserialize },
+    loseKey() {
+      key = false;
+    },
+  };
 }
 
 /** What a call or a promise throws; an error when it throws nothing. */

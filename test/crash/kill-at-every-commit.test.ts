@@ -1,8 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { buildChild, CrashPlace } from './children/crash-process.js';
+import { builtChild, CrashPlace } from './children/crash-process.js';
 import type { CrashCase } from './crash-case.js';
 import { CASES } from './flows.js';
 import { expectWellFormed } from './well-formed.js';
@@ -11,9 +8,7 @@ const RUN_ID = 'run';
 let module = '';
 
 beforeAll(async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'perdure-crash-built-'));
-  module = await buildChild(directory);
-  return () => rmSync(directory, { recursive: true, force: true });
+  module = await builtChild();
 });
 
 type Kill = NonNullable<Parameters<CrashPlace['process']>[0]>;

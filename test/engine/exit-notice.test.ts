@@ -39,7 +39,7 @@ describe('a process that ends by itself says what its code waits for in vain, in
 });
 
 describe('a program that comes to its end is let go without a word:', () => {
-  test.each(['closed', 'nobody waits', 'idle', 'closes at exit', 'limited', 'timer', 'kit'])('%s', async (program) => {
+  test.each(['closed', 'unawaited', 'idle', 'closes at exit', 'limited', 'timer', 'kit'])('%s', async (program) => {
     expect(await linesAtExit(program)).toEqual({ out: 'done', lines: [] });
   });
 });

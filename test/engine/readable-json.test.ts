@@ -1,6 +1,6 @@
-import { action, flow, map, memoryStore, NonRetryableError, parallel, RetryPresets, registerError, type Serdes, sleep } from 'perdure';
+import { action, flow, map, memoryStore, NonRetryableError, parallel, RetryPresets, registerError, sleep } from 'perdure';
 import { expect, test } from 'vitest';
-import { openEngine, unique } from '../api/with-engine.js';
+import { keyedSerdes, openEngine, unique } from '../api/with-engine.js';
 
 class Declined extends Error {
   override name = 'Declined';
@@ -97,18 +97,11 @@ test('what JSON has no form for is text, and a cycle ends', async () => {
 });
 
 test('what cannot be read says so, and hides nothing else', async () => {
-  let key = true;
-  const serdes: Serdes = {
-    serialize: (value) => JSON.stringify(value),
-    deserialize: (text) => {
-      if (key) return JSON.parse(text) as unknown;
-      throw new NonRetryableError('no key');
-    },
-  };
+  const { serdes, loseKey } = keyedSerdes(new NonRetryableError('no key'));
   const { engine } = await openEngine({ store: memoryStore() });
   const sealed = flow(unique('sealed'), async (value: string) => value, { serdes });
   await engine.start(sealed, ['secret'], { id: 'sealed' });
-  key = false;
+  loseKey();
   const unreadable = expect.stringMatching(/^\[unreadable: .*no key/);
   expect(sent(await engine.get('sealed'))).toMatchObject({ id: 'sealed', status: 'SUCCEEDED', args: unreadable, result: unreadable });
 });

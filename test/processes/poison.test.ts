@@ -1,15 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { buildLibrary, type Life, PoisonedPlace } from './poison.js';
+import { builtLibrary, type Life, PoisonedPlace } from './poison.js';
 
 let library = '';
 
 beforeAll(async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'perdure-built-'));
-  library = await buildLibrary(directory);
-  return () => rmSync(directory, { recursive: true, force: true });
+  library = await builtLibrary();
 }, 60_000);
 
 const place = (): PoisonedPlace => new PoisonedPlace(library);

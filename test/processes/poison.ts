@@ -4,29 +4,16 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'vite';
 import { onTestFinished } from 'vitest';
 import type { RunRecord } from '../../src/model/records.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import { builtProgram } from '../built-program.js';
 import { standStill } from './stand-still.js';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 
-/** Builds the library into a directory, so that plain Node processes start with it soon; returns the module's path. */
-export async function buildLibrary(directory: string): Promise<string> {
-  await build({
-    configFile: false,
-    logLevel: 'silent',
-    ssr: { noExternal: true, external: ['libsql', '@photostructure/sqlite', 'better-sqlite3'] },
-    build: {
-      ssr: join(HERE, '../../src/index.ts'),
-      outDir: directory,
-      emptyOutDir: false,
-      rollupOptions: { output: { entryFileNames: 'perdure.mjs' } },
-    },
-  });
-  return join(directory, 'perdure.mjs');
-}
+/** The library as one plain module. */
+export const builtLibrary = (): Promise<string> => builtProgram(join(HERE, '../../src/index.ts'));
 
 /** What a process is told: how its engine is opened, what it starts, and for which runs it waits. */
 export interface Life {

@@ -33,6 +33,11 @@ describe.each(INSTALLED_DRIVERS.map((driver) => [driver.name, driver] as const))
     return engine;
   }
 
+  async function expectReadOnly(client: Engine): Promise<void> {
+    expect(await callsOf(client, READS)).toEqual(READ);
+    expect(await callsOf(client, WRITES)).toEqual(REFUSED);
+  }
+
   function worker(at = path, ...ids: string[]): Promise<Engine> {
     return openWorker(sqliteStore(at, { driver }), ...ids);
   }
@@ -141,8 +146,7 @@ describe.each(INSTALLED_DRIVERS.map((driver) => [driver.name, driver] as const))
       chmodSync(path, 0o444);
       const before = filesOf(directory);
       const client = await openClient();
-      expect(await callsOf(client, READS)).toEqual(READ);
-      expect(await callsOf(client, WRITES)).toEqual(REFUSED);
+      await expectReadOnly(client);
       const error = await thrownBy(() => client.send('waits', 'go', 1));
       expect(error.message).toBe(`the store ${path} can only be read: the file is read-only. Make it writable for this user first`);
       expect(readdirSync(directory)).toEqual(Object.keys(before));
@@ -155,8 +159,7 @@ describe.each(INSTALLED_DRIVERS.map((driver) => [driver.name, driver] as const))
       chmodSync(path, 0o444);
       const before = readdirSync(directory);
       const client = await openClient();
-      expect(await callsOf(client, READS)).toEqual(READ);
-      expect(await callsOf(client, WRITES)).toEqual(REFUSED);
+      await expectReadOnly(client);
       expect(readdirSync(directory)).toEqual(before);
     });
 
@@ -190,8 +193,7 @@ describe.each(INSTALLED_DRIVERS.map((driver) => [driver.name, driver] as const))
       for (const suffix of ['', '-wal', '-shm']) chmodSync(`${path}${suffix}`, 0o444);
       const before = readdirSync(directory);
       const client = await openClient();
-      expect(await callsOf(client, READS)).toEqual(READ);
-      expect(await callsOf(client, WRITES)).toEqual(REFUSED);
+      await expectReadOnly(client);
       await client.close();
       expect(readdirSync(directory)).toEqual(before);
     });
@@ -296,7 +298,7 @@ describe.each(INSTALLED_DRIVERS.map((driver) => [driver.name, driver] as const))
       expect(counts).toEqual([51, 101, 151, 201, 251]);
     });
 
-    test('registers nobody, and keeps no lock', async () => {
+    test('registers no worker, and keeps no lock', async () => {
       const engine = await worker();
       const before = readdirSync(directory).filter((name) => name.includes('-worker-'));
       const client = await openClient();
@@ -320,7 +322,7 @@ describe.each(INSTALLED_DRIVERS.map((driver) => [driver.name, driver] as const))
   });
 
   describe('on one store object with a worker', () => {
-    test('the worker gets what it needs, whoever opened it first', async () => {
+    test('the worker gets what it needs, whichever opened it first', async () => {
       files.put('not in WAL mode', path);
       const store = sqliteStore(path, { driver });
       const client = await open({ store, execute: false, logger: SILENT });

@@ -1,4 +1,4 @@
-import { action, callback, event, flow, open, sleep, wait } from 'perdure';
+import { action, callback, event, type Flow, flow, open, sleep, wait } from 'perdure';
 import { createTestEngine } from 'perdure/testing';
 
 const [what = '', directory = '.'] = process.argv.slice(2);
@@ -14,28 +14,21 @@ const stuck = flow('stuck', never);
 const greet = flow('greet', async () => 'hello');
 const done = (): void => void process.stdout.write('done\n');
 
+/** Code that waits for a run of a flow. */
+function awaiting(awaited: Flow<[], unknown>): () => Promise<unknown> {
+  return async () => {
+    await open({ store: ':memory:' });
+    return awaited.with({ id: 'run' })();
+  };
+}
+
 const PROGRAMS: Readonly<Record<string, () => Promise<unknown>>> = {
   // Code that waits for what never comes.
-  event: async () => {
-    await open({ store: ':memory:' });
-    await approve.with({ id: 'run' })();
-  },
-  callback: async () => {
-    await open({ store: ':memory:' });
-    await answer.with({ id: 'run' })();
-  },
-  child: async () => {
-    await open({ store: ':memory:' });
-    await parent.with({ id: 'run' })();
-  },
-  action: async () => {
-    await open({ store: ':memory:' });
-    await hanging.with({ id: 'run' })();
-  },
-  stuck: async () => {
-    await open({ store: ':memory:' });
-    await stuck.with({ id: 'run' })();
-  },
+  event: awaiting(approve),
+  callback: awaiting(answer),
+  child: awaiting(parent),
+  action: awaiting(hanging),
+  stuck: awaiting(stuck),
   future: async () => {
     const engine = await open({ store: ':memory:' });
     await approve.with({ id: 'run' }).start().recorded();
@@ -75,7 +68,7 @@ const PROGRAMS: Readonly<Record<string, () => Promise<unknown>>> = {
     await engine.close();
     await failed;
   },
-  'nobody waits': async () => {
+  unawaited: async () => {
     await open({ store: ':memory:' });
     await approve.start().recorded();
     done();

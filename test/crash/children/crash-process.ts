@@ -6,28 +6,13 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type Store, sqliteStore } from 'perdure';
-import { build } from 'vite';
+import { builtProgram } from '../../built-program.js';
 import { Recorder } from '../recorder.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** Builds the child into one plain module, which starts much faster than its sources; returns the module's path. */
-export async function buildChild(directory: string): Promise<string> {
-  await build({
-    configFile: false,
-    logLevel: 'silent',
-    resolve: { alias: { perdure: join(ROOT, 'src/index.ts') } },
-    ssr: { noExternal: true },
-    build: {
-      ssr: fileURLToPath(new URL('crash-child.ts', import.meta.url)),
-      target: 'es2022',
-      outDir: directory,
-      emptyOutDir: false,
-      rollupOptions: { output: { entryFileNames: 'crash-child.mjs' } },
-    },
-  });
-  return join(directory, 'crash-child.mjs');
-}
+/** The child as one plain module. */
+export const builtChild = (): Promise<string> => builtProgram(fileURLToPath(new URL('crash-child.ts', import.meta.url)));
 
 /** How a process ended: by itself, with how its run ended, or killed. */
 export type Ending = { readonly killed: true } | { readonly killed: false; readonly end: string };

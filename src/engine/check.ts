@@ -45,6 +45,6 @@ export async function checkRuns({ runs, codec, loadJournal }: CheckInit): Promis
 }
 
 async function problemOf(recorded: RecordedRun, definition: FlowDefinition, codec: Codec): Promise<string | undefined> {
-  const unreadable = unreadableJournal(recorded.run, recorded.operations);
+  const unreadable = await unreadableJournal(recorded.run, recorded.operations);
   return (unreadable ?? (await replayProblem(recorded, definition, codec)))?.message;
 }

@@ -471,7 +471,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     if (registry.find(run.flow, run.version) === undefined) throw flowNotRegistered('engine.fork()', run.flow, run.version);
     const { workerId, group } = worker;
     const journal = await this.#store.loadJournal(runId);
-    const unreadable = unreadableJournal(run, journal);
+    const unreadable = await unreadableJournal(run, journal);
     if (unreadable !== undefined) throw unreadable;
     const fork = forkOf({ run, journal, operationId, id: root.runId, workerId, nowMs: this.#clock.now() });
     const codec = this.#codecOf(run);

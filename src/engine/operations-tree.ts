@@ -9,7 +9,7 @@ import { isOperation, type OperationRecord, type RunRecord } from '../model/reco
 import { isBatch, isEnded, type OperationKind, type OperationStatus } from '../model/statuses.js';
 import { type BatchDecision, decidedResult } from '../runtime/operations/batch-decision.js';
 import { recordedPolicy } from '../runtime/operations/batch-policy.js';
-import { unreadableEntry } from '../runtime/unreadable-journal.js';
+import { isReadable, unreadableEntry } from '../runtime/unreadable-journal.js';
 import type { Store } from '../store/store.js';
 import { PathOrder } from './path-order.js';
 import { registry } from './registry.js';
@@ -98,7 +98,7 @@ async function familyOf(store: OperationsSource['store'], root: RunRecord, slice
       const damaged: OperationRecord[] = [];
       await slices.each(await store.loadJournal(run.id), (record) => {
         if (!isOperation(record)) return;
-        if (unreadableEntry(record) !== undefined) {
+        if (!isReadable(record)) {
           damaged.push(record);
           return;
         }
@@ -191,9 +191,9 @@ class Tree {
     return told(node);
   }
 
-  async #fill(node: Node, { id, kind }: OperationRecord, growing: Growing, around: Around): Promise<void> {
+  async #fill(node: Node, record: OperationRecord, growing: Growing, around: Around): Promise<void> {
+    const { id, kind } = record;
     const branch = kind === 'branch' ? node : around.branch;
-    const record = growing.byId.get(id) as OperationRecord;
     const inside = isBatch(kind) ? { batch: { record, nameOf: branchNames(record, growing.byId) }, branch } : { branch };
     await this.#adopt(node.children, await this.#within(id, growing, inside));
     if (node.childRunId !== undefined) await this.#adopt(node.children, await this.operationsOf(node.childRunId, growing.above));

@@ -5,7 +5,7 @@ import type { InboxMessage, RunRecord } from '../model/records.js';
 import { isEnded, type RunStatus } from '../model/statuses.js';
 import { type CallbackAddress, callbackSecret, invalidToken, readCallbackToken } from '../runtime/callback-token.js';
 import { type CallbackAnswer, callbackMessage, cancelMessage, eventMessage } from '../runtime/messages.js';
-import { readableEntries } from '../runtime/unreadable-journal.js';
+import { isReadable } from '../runtime/unreadable-journal.js';
 import type { Store } from '../store/store.js';
 import { type ClosedBy, callbackClosed, closedBy, isThat } from './closed-callback.js';
 import { runNotFound } from './run-info.js';
@@ -80,7 +80,8 @@ export class Outbox {
     // In this order a message that is taken out of the inbox meanwhile is not missed; and a run that has begun a new generation is another.
     const inbox = await store.inbox(runId);
     // What cannot be read is not known: its run takes the answer when it can be.
-    const [operation] = await readableEntries([await store.operation(runId, operationId)].filter((entry) => entry !== undefined));
+    const entry = await store.operation(runId, operationId);
+    const operation = entry && isReadable(entry) ? entry : undefined;
     const answeredBy = operation && decodeAttempts(operation.attempts).answer;
     const answer = answeredBy === undefined ? undefined : await store.operation(runId, answeredBy);
     const [record]: (RunRecord | undefined)[] = await store.getRuns([runId]);

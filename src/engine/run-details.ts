@@ -27,8 +27,9 @@ const NO_CYCLES: ReadonlyMap<string, readonly string[]> = new Map();
 export async function runDetails(run: RunRecord, source: Omit<OperationsSource, 'serdesOf'> & WaitingRuns): Promise<RunDetails> {
   const { store, codec } = source;
   // What an ended run has waited for is history: its journal need not be read, unless that tells of its cancellation.
-  const journal = isEnded(run.status) && run.status !== 'CANCELLED' ? [] : await readableEntries(await store.loadJournal(run.id));
   const slices = new Slices();
+  const history = isEnded(run.status) && run.status !== 'CANCELLED';
+  const journal = history ? [] : await readableEntries(await store.loadJournal(run.id), slices);
   const found = await pendingIn(run, journal, slices);
   const runs = await runsById(store, runsOf(found.records), slices);
   const waits = source.awaitedBy(run.id) ?? awaitedAmong(found.records);

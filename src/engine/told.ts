@@ -36,7 +36,7 @@ export function toldError(read: () => Error): Error {
   return toldValue(error);
 }
 
-/** A value that is told of, and nobody else's: the errors in it. */
+/** A value that only the caller has: the errors in it become readable. */
 export function toldValue<T>(value: T): T {
   if (typeof value === 'object' && value !== null) makeReadable(value);
   return value;

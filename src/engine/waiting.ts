@@ -1,12 +1,11 @@
 import type { Slices } from '../clock/slices.js';
 import type { Codec } from '../codec/codec.js';
 import { type AttemptNotes, decodeAttempts, lastRunOf, restsUntil } from '../journal/attempt-notes.js';
-import { isEndedBranch, isInside } from '../journal/branch-notes.js';
 import { scopeOf } from '../journal/numbering.js';
-import { isStarted } from '../journal/pending-records.js';
+import { pendingRecords } from '../journal/pending-records.js';
 import { assertNever } from '../model/assert-never.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
-import { isEnded, type OperationKind } from '../model/statuses.js';
+import type { OperationKind } from '../model/statuses.js';
 import { cycleText } from '../worker/wait-cycles.js';
 import { PathOrder } from './path-order.js';
 import { told, toldError } from './told.js';
@@ -61,20 +60,15 @@ export interface Pending {
   readonly endedBranches: ReadonlyMap<string, number>;
 }
 
-/** Finds what a run waits for. As `pendingRecords`, in pieces. */
+/** Finds what a run waits for. */
 export async function pendingIn(run: RunRecord, journal: readonly OperationRecord[], slices: Slices): Promise<Pending> {
-  const started: OperationRecord[] = [];
-  const ended = new Set<string>();
+  const pending = await pendingRecords(run, journal, slices);
   const endedBranches = new Map<string, number>();
-  if (isEnded(run.status)) return { run, records: started, endedBranches };
-  await slices.each(journal, (record) => {
-    if (isStarted(record)) started.push(record);
-    if (isEndedBranch(record)) ended.add(record.id);
-    if (record.kind === 'branch') endedBranches.set(scopeOf(record.id), (endedBranches.get(scopeOf(record.id)) ?? 0) + 1);
+  if (pending.length === 0) return { run, records: pending, endedBranches };
+  await slices.each(journal, ({ kind, id }) => {
+    if (kind === 'branch') endedBranches.set(scopeOf(id), (endedBranches.get(scopeOf(id)) ?? 0) + 1);
   });
-  const pending: OperationRecord[] = [];
-  await slices.each(started, (record) => !isInside(record.id, ended) && pending.push(record));
-  if (pending.length < 2) return { run, records: pending, endedBranches };
+  if (pending.length === 1) return { run, records: pending, endedBranches };
   const records: OperationRecord[] = [];
   const order = await PathOrder.of(pending, slices);
   for await (const record of order.all(slices)) records.push(record);

@@ -6,7 +6,7 @@ import type { Future } from './future.js';
 const CALL_SITES = 100;
 
 /** Whether call sites are kept of what is called without `.start()`. */
-interface KeptSites {
+export interface KeptSites {
   readonly plain: boolean;
 }
 
@@ -46,16 +46,16 @@ export class LeakLedger {
     const { future } = started;
     if (future.accountedFor) return;
     this.#open.add(started);
-    if (entryPoint === undefined || !(plain ? this.#keepsPlain : this.#keepsStart)) return;
+    if (entryPoint === undefined || !(plain ? this.#keepsPlain() : this.#keepsStart())) return;
     this.#callSites ??= new Map();
     this.#callSites.set(future, callSiteOf(entryPoint));
   }
 
-  get #keepsPlain(): boolean {
+  #keepsPlain(): boolean {
     return this.#sites.plain && (this.#callSites === undefined || this.#callSites.size < CALL_SITES);
   }
 
-  get #keepsStart(): boolean {
+  #keepsStart(): boolean {
     this.#starts += 1;
     return this.#starts <= CALL_SITES;
   }

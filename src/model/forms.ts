@@ -36,7 +36,7 @@ export function listOf(form: Form): Form {
   return (value) => Array.isArray(value) && value.every(form);
 }
 
-/** An object with these fields; others are a matter for whoever knows them. */
+/** An object with these fields; others are not looked at. */
 export function withFields(forms: Readonly<Record<string, Form>>): Form {
   const entries = Object.entries(forms);
   return (value) =>

@@ -67,7 +67,7 @@ export class RunNotices {
     events.emit('operation:finished', { runId, operationId, kind: kind as OperationKind, name, status: status as EndStatus, ...error });
   }
 
-  /** It was cancelled, or left behind. Returns what tells so, when that is durable; `undefined` where nobody listens. */
+  /** It was cancelled, or left behind. Returns what tells so, when that is durable; `undefined` where there is no listener. */
   operationCancelled({ runId, id: operationId, kind, name }: OperationRecord, reason: Error): (() => void) | undefined {
     const { events } = this.#host;
     if (!events.wants('operation:finished')) return undefined;

@@ -1,10 +1,9 @@
 import { hash } from 'node:crypto';
 import { type CancelledError, UsageError } from '../errors/errors.js';
 import type { Abortable, Future } from '../futures/future.js';
-import { LeakLedger } from '../futures/leak-ledger.js';
+import { type KeptSites, LeakLedger } from '../futures/leak-ledger.js';
 import { operationId, scopeOf } from '../journal/numbering.js';
 import { Roll } from '../model/roll.js';
-import type { CallSites } from './call-sites.js';
 
 /** Something that a scope has started and that is not done: an operation. */
 export interface ScopeMember {
@@ -41,7 +40,7 @@ interface ScopeInit {
   readonly seed: string;
   /** How messages call the run. */
   readonly run: { readonly what: string };
-  readonly callSites: CallSites;
+  readonly callSites: KeptSites;
   readonly parent?: Scope;
   readonly branch?: string;
 }
@@ -76,7 +75,7 @@ export class Scope {
   turn = 0;
   readonly #seed: string;
   readonly #run: ScopeInit['run'];
-  readonly #callSites: CallSites;
+  readonly #callSites: KeptSites;
   readonly #members = new Roll<ScopeMember>(isPending);
   // Made when they are needed: there may be many branches, and most start little.
   #waits: Map<Abortable, boolean> | undefined;

@@ -16,7 +16,7 @@ import { isRecordedPolicy } from './operations/batch-policy.js';
  * Looks through what is recorded of a run, entry by entry, before anything goes by it. Another program may have written into the store, or a newer version of
  * perdure: such a run is not to be executed, and harms no other. Values are not looked at: they are decoded where they are needed.
  */
-export class JournalCheck {
+class JournalCheck {
   readonly #run: RunRecord;
   readonly #seqs = new Set<number>();
   #lastSeq = 0;
@@ -41,7 +41,7 @@ export class JournalCheck {
   }
 
   /** Why the run cannot be executed, once all entries were seen; `undefined` when it can. */
-  get unreadable(): ExecutionError | undefined {
+  end(): ExecutionError | undefined {
     if (this.#unreadable === undefined && this.#seqs.size !== this.#lastSeq) {
       const gap = new TypeError(`it has ${this.#seqs.size} outcomes, and the last of them has the place ${this.#lastSeq}`);
       this.#unreadable = valueUnreadable(this.#run.id, `the journal of run ${this.#run.id}`, gap);
@@ -68,11 +68,11 @@ export class JournalCheck {
   }
 }
 
-/** Why a run cannot be executed of which all is at hand; `undefined` when it can. */
-export function unreadableJournal(run: RunRecord, journal: readonly OperationRecord[]): ExecutionError | undefined {
+/** Why a run cannot be executed; `undefined` when it can. */
+export async function unreadableJournal(run: RunRecord, journal: readonly OperationRecord[]): Promise<ExecutionError | undefined> {
   const check = new JournalCheck(run);
-  for (const entry of journal) check.see(entry);
-  return check.unreadable;
+  await new Slices().each(journal, (entry) => check.see(entry));
+  return check.end();
 }
 
 /** Why an entry cannot be gone by; `undefined` when it can. */
@@ -82,10 +82,15 @@ export function unreadableEntry(entry: OperationRecord): ExecutionError | undefi
   return valueUnreadable(String(entry.runId), whichEntry(entry), columnUnreadable(column, entry[column]));
 }
 
+/** Whether an entry can be gone by. */
+export function isReadable(entry: OperationRecord): boolean {
+  return unreadableColumn(entry) === undefined;
+}
+
 /** Those that can be gone by. */
-export async function readableEntries(journal: readonly OperationRecord[]): Promise<readonly OperationRecord[]> {
+export async function readableEntries(journal: readonly OperationRecord[], slices: Slices): Promise<readonly OperationRecord[]> {
   const readable: OperationRecord[] = [];
-  await new Slices().each(journal, (entry) => unreadableColumn(entry) === undefined && readable.push(entry));
+  await slices.each(journal, (entry) => isReadable(entry) && readable.push(entry));
   return readable;
 }
 

@@ -1,16 +1,14 @@
 import { ownErrorText } from '../codec/own-error-text.js';
 import type { ExecutionError } from '../errors/errors.js';
 import { columnUnreadable, valueUnreadable } from '../errors/value-unreadable.js';
-import { isCount, isMoment, isOrdinal, isText, isTime, oneOf, orNull } from '../model/forms.js';
+import { type Form, isCount, isMoment, isOrdinal, isText, isTime, oneOf, orNull } from '../model/forms.js';
 import type { RunRecord } from '../model/records.js';
 import { isEnded, RUN_STATUSES } from '../model/statuses.js';
 
 /** What a row of a run holds, whatever wrote it. */
 export type RunRow = { readonly [Column in keyof RunRecord]: unknown };
 
-const isStatus = oneOf(RUN_STATUSES);
 const isTextOrNull = orNull(isText);
-const isTimeOrNull = orNull(isTime);
 
 /**
  * The run in a row. One that cannot be read is `BLOCKED` with `VALUE_UNREADABLE` and the reason, whatever its row says, and has what can be read of it: it is
@@ -32,29 +30,34 @@ export function rowDamage(run: RunRecord): ExecutionError | undefined {
 }
 
 /** Why a row cannot be read; `undefined` when it can. */
-export function whyUnreadable(row: RunRow): ExecutionError | undefined {
+function whyUnreadable(row: RunRow): ExecutionError | undefined {
   const column = damagedColumn(row);
   if (column === undefined) return undefined;
   const id = textOf(row.id);
   return valueUnreadable(id, `the row of run ${id}`, columnUnreadable(column, row[column]));
 }
 
+/** What each field has to be, whatever the status. The first that is not is named. */
+const FORMS = Object.entries({
+  id: (value) => isText(value) && value !== '',
+  flow: isText,
+  version: isOrdinal,
+  status: oneOf(RUN_STATUSES),
+  input: isText,
+  digest: isText,
+  seed: isText,
+  options: isTextOrNull,
+  workerId: isTextOrNull,
+  createdAt: isTime,
+  finishedAt: orNull(isTime),
+  crashes: isCount,
+  parentRunId: isTextOrNull,
+  parentOperationId: isTextOrNull,
+} satisfies Partial<Record<keyof RunRecord, Form>>) as readonly [keyof RunRecord, Form][];
+
 /** The field that cannot be read; `undefined` when all can. */
 function damagedColumn(row: RunRow): keyof RunRecord | undefined {
-  if (!isText(row.id) || row.id === '') return 'id';
-  if (!isText(row.flow)) return 'flow';
-  if (!isOrdinal(row.version)) return 'version';
-  if (!isStatus(row.status)) return 'status';
-  if (!isText(row.input)) return 'input';
-  if (!isText(row.digest)) return 'digest';
-  if (!isText(row.seed)) return 'seed';
-  if (!isTextOrNull(row.options)) return 'options';
-  if (!isTextOrNull(row.workerId)) return 'workerId';
-  if (!isTime(row.createdAt)) return 'createdAt';
-  if (!isTimeOrNull(row.finishedAt)) return 'finishedAt';
-  if (!isCount(row.crashes)) return 'crashes';
-  if (!isTextOrNull(row.parentRunId)) return 'parentRunId';
-  if (!isTextOrNull(row.parentOperationId)) return 'parentOperationId';
+  for (const [field, isRight] of FORMS) if (!isRight(row[field])) return field;
   if ((row.parentRunId === null) !== (row.parentOperationId === null))
     return row.parentRunId === null ? 'parentRunId' : 'parentOperationId';
   return contradiction(row as RunRecord);

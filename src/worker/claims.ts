@@ -1,12 +1,11 @@
 import type { Clock } from '../clock/clock.js';
-import { Slices } from '../clock/slices.js';
-import { decodeErrorText } from '../codec/error-codec.js';
 import type { GroupCommit } from '../journal/group-commit.js';
 import type { ReplayMode } from '../journal/journal.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import type { Resting } from '../runtime/host.js';
-import { JournalCheck } from '../runtime/unreadable-journal.js';
+import { unreadableJournal } from '../runtime/unreadable-journal.js';
 import type { Claim, Store } from '../store/store.js';
+import { rowDamage } from '../store/stored-run.js';
 import type { Alarms } from './alarms.js';
 import { SecondTries } from './second-tries.js';
 import type { StoreFailures, Streak } from './store-failures.js';
@@ -219,9 +218,8 @@ export class Claims {
     const { store, maxRecoveries, begin, refuse, unreadable } = this.#options;
     const { record, mode, after } = unread;
     await after;
-    const damaged = record.blockedCode !== null;
-    const loaded = damaged ? [] : await store.loadJournal(record.id);
-    const error = damaged ? decodeErrorText(record.outcome as string) : await unreadableIn(record, loaded);
+    const loaded = rowDamage(record) === undefined ? await store.loadJournal(record.id) : [];
+    const error = await unreadableJournal(record, loaded);
     // Its worker may have been lost meanwhile.
     if (this.#unread.get(record.id) !== unread) return;
     this.#unread.delete(record.id);
@@ -237,10 +235,4 @@ export class Claims {
     this.#callOff?.();
     this.#callOff = clock.setTimer(againMs, () => void this.claim());
   }
-}
-
-async function unreadableIn(record: RunRecord, journal: readonly OperationRecord[]): Promise<Error | undefined> {
-  const check = new JournalCheck(record);
-  await new Slices().each(journal, (entry) => check.see(entry));
-  return check.unreadable;
 }

@@ -1,4 +1,5 @@
-import { awaitedRuns } from '../journal/pending-records.js';
+import { Slices } from '../clock/slices.js';
+import { awaitedAmong, pendingRecords } from '../journal/pending-records.js';
 import type { Logger } from '../model/logger.js';
 import { isEnded } from '../model/statuses.js';
 import { plainError } from '../runtime/plain-value.js';
@@ -34,6 +35,7 @@ export async function waitCycles(
   /** Who waits for a run, of those that were found. */
   const waiters = new Map<string, string>();
   let journals = MOST_JOURNALS;
+  const slices = new Slices();
   let level: string[] = [];
   reach(runId, awaited);
   while (level.length > 0 && waiters.size < MOST_RUNS) {
@@ -49,7 +51,8 @@ export async function waitCycles(
     for (const run of found) {
       if (isEnded(run.status)) continue;
       journals -= 1;
-      reach(run.id, awaitedRuns(run, await readableEntries(await source.store.loadJournal(run.id))));
+      const journal = await readableEntries(await source.store.loadJournal(run.id), slices);
+      reach(run.id, awaitedAmong(await pendingRecords(run, journal, slices)));
     }
   }
   return cycles;

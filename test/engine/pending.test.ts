@@ -13,7 +13,6 @@ import {
   RetryPresets,
   type RetryStrategy,
   type RunDetails,
-  type Serdes,
   shield,
   sleep,
   waitForCondition,
@@ -23,7 +22,7 @@ import { Codec } from '../../src/codec/codec.js';
 import { runDetails } from '../../src/engine/run-details.js';
 import type { RunRecord } from '../../src/model/records.js';
 import { createTestEngine, type TestEngine, type TestEngineOptions } from '../../src/testing.js';
-import { settle, unique } from '../api/with-engine.js';
+import { keyedSerdes, settle, unique } from '../api/with-engine.js';
 import { aFlow, testEngine } from '../testing/with-test-engine.js';
 
 const START = Date.UTC(2025, 0, 1);
@@ -453,21 +452,14 @@ describe('a run that is blocked', () => {
 });
 
 test('arguments that this process cannot decode hide nothing else', async () => {
-  let key = true;
-  const serdes: Serdes = {
-    serialize: (value) => JSON.stringify(value),
-    deserialize: (text) => {
-      if (key) return JSON.parse(text) as unknown;
-      throw new Error('no key');
-    },
-  };
+  const { serdes, loseKey } = keyedSerdes(new Error('no key'));
   const engine = still();
   const { id } = engine.start(
     flow(unique('encrypted'), async (_secret: string) => sleep('1h'), { serdes }),
     ['secret'],
   );
   expect(await told(engine, id)).toMatchObject({ args: ['secret'], pending: [{ kind: 'timer' }] });
-  key = false;
+  loseKey();
   const details = await engine.get(id);
   expect(details.pending).toMatchObject([{ kind: 'timer' }]);
   expect(() => details.args).toThrow('no key');

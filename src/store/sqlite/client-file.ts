@@ -1,6 +1,6 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { StorageError } from '../../errors/errors.js';
-import { DatabaseFile, type FileOptions, giveUp } from './database-file.js';
+import { DatabaseFile, type FileOptions, giveUp, withSettings } from './database-file.js';
 import type { SqliteDatabase } from './driver.js';
 import { type FileChange, FileIdentity } from './file-identity.js';
 import { changesAlways, READ_TRIES, type Reader } from './long-read.js';
@@ -153,14 +153,9 @@ export class ClientFile {
       if (this.readOnly !== undefined) throw cannotRead(this.#options);
       return undefined;
     }
-    try {
-      database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA query_only = 1; PRAGMA schema_version`);
-      const isCurrent = (): boolean => (byLog ? this.#goesByLog() : !this.#goesByLog() && stamp === stampOf(this.realPath));
-      return { database, byLog, isCurrent };
-    } catch (error) {
-      database.close();
-      throw error;
-    }
+    withSettings(database, `PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA query_only = 1; PRAGMA schema_version`);
+    const isCurrent = (): boolean => (byLog ? this.#goesByLog() : !this.#goesByLog() && stamp === stampOf(this.realPath));
+    return { database, byLog, isCurrent };
   }
 
   /** Whether there is a log with something in it; one that is being read stays, and is emptied now and then. */

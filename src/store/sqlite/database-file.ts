@@ -94,7 +94,7 @@ export class DatabaseFile {
     if (driver.name !== options.driver.name || path !== options.path || this.realPath !== realpathSync(path)) return false;
     this.#closed = false;
     this.#options = options;
-    setUp(this.#database, options);
+    this.#database.exec(settingsOf(options));
     const change = this.change();
     if (change === undefined || (change.database === undefined && this.followLog())) return true;
     this.close(change);
@@ -119,10 +119,7 @@ export class DatabaseFile {
 
   /** Another connection, for a long read. */
   openAnother(): Reader {
-    const { driver, path, busyTimeoutMs } = this.#options;
-    const database = driver.connectReadOnly?.(path) ?? driver.connect(path);
-    database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
-    return { database, isCurrent: () => true };
+    return { database: connectToRead(this.#options) ?? connectOne(this.#options), isCurrent: () => true };
   }
 
   /** Takes a new connection in place of the one that is used. */
@@ -163,7 +160,7 @@ export class DatabaseFile {
     try {
       if (modeOf(this.#database, 'DELETE') !== 'delete' || modeOf(this.#database, 'WAL') !== 'wal') return false;
     } finally {
-      this.#anchor = connectAnchor(this.#options);
+      this.#anchor = connectToRead(this.#options);
       this.#anchor?.exec('PRAGMA schema_version');
     }
     this.hold();
@@ -221,7 +218,7 @@ function takeUnused(path: string): DatabaseFile | undefined {
 }
 
 function connect(options: FileOptions): [anchor: SqliteDatabase | undefined, database: SqliteDatabase] {
-  const anchor = connectAnchor(options);
+  const anchor = connectToRead(options);
   try {
     return [anchor, connectOne(options)];
   } catch (error) {
@@ -230,25 +227,28 @@ function connect(options: FileOptions): [anchor: SqliteDatabase | undefined, dat
   }
 }
 
-function connectAnchor({ driver, path, busyTimeoutMs }: FileOptions): SqliteDatabase | undefined {
-  const anchor = driver.connectReadOnly?.(path);
-  anchor?.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
-  return anchor;
+function connectToRead({ driver, path, busyTimeoutMs }: FileOptions): SqliteDatabase | undefined {
+  const database = driver.connectReadOnly?.(path);
+  return database && withSettings(database, `PRAGMA busy_timeout = ${busyTimeoutMs}`);
 }
 
 function connectOne(options: FileOptions): SqliteDatabase {
-  const database = options.driver.connect(options.path);
+  return withSettings(options.driver.connect(options.path), settingsOf(options));
+}
+
+function settingsOf({ synchronous, busyTimeoutMs }: FileOptions): string {
+  return `PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA synchronous = ${synchronous}`;
+}
+
+/** The connection with these settings, or none: it is closed if it does not take them. */
+export function withSettings(database: SqliteDatabase, settings: string): SqliteDatabase {
   try {
-    setUp(database, options);
+    database.exec(settings);
     return database;
   } catch (error) {
     database.close();
     throw error;
   }
-}
-
-function setUp(database: SqliteDatabase, { synchronous, busyTimeoutMs }: FileOptions): void {
-  database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA synchronous = ${synchronous}`);
 }
 
 /** Asks for a way of keeping a journal; returns the one that there is now. */

@@ -38,7 +38,7 @@ export interface SqliteDriver {
    */
   connectReadOnly?(path: string): SqliteDatabase;
   /**
-   * Opens a file that is there for reading only, and takes it for one that nobody changes: nothing is made beside it, and no log is looked for. Without it, a
+   * Opens a file that is there for reading only, and takes it for one that never changes: nothing is made beside it, and no log is looked for. Without it, a
    * file that cannot be written can be read only while another process has it open to write.
    */
   connectImmutable?(path: string): SqliteDatabase;
@@ -88,7 +88,7 @@ export function nodeDriver(name: string, sqlite: NodeSqlite): SqliteDriver {
   return { ...others, ...(takesAddresses && connectImmutable !== undefined && { connectImmutable }), closesAtOnce: true };
 }
 
-/** The address by which SQLite opens a file that nobody changes. */
+/** The address by which SQLite opens a file as one that never changes. */
 function immutableAddress(path: string): string {
   return `${pathToFileURL(path).href}?mode=ro&immutable=1`;
 }

@@ -6,7 +6,7 @@ import { checkFence } from './fence.js';
 import { MESSAGE_COLUMNS, messageOf } from './rows.js';
 import { AWAKE, WOKEN } from './schema.js';
 
-/** An id that was never given before. SQLite's own next one is none, once somebody has written the last that there is. */
+/** An id that was never given before. SQLite gives none once the last that there is was written. */
 const NEXT_ID = `(SELECT max(last) + 1 FROM (
   SELECT seq AS last FROM sqlite_sequence WHERE name = 'perdure_inbox' AND seq < ${Number.MAX_SAFE_INTEGER}
   UNION ALL SELECT max(id) FROM perdure_inbox WHERE id < ${Number.MAX_SAFE_INTEGER}))`;

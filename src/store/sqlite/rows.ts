@@ -1,6 +1,6 @@
 import type { ExecutionError } from '../../errors/errors.js';
 import type { InboxMessage, OperationRecord, RunEnd, RunRecord } from '../../model/records.js';
-import { type RunRow, storedRun, whyUnreadable } from '../stored-run.js';
+import { type RunRow, rowDamage, storedRun } from '../stored-run.js';
 import type { SqlRow } from './driver.js';
 
 /** What each column of a run holds that is written with its creation. */
@@ -87,7 +87,7 @@ export function runOf(row: SqlRow): RunRecord {
 
 /** Why a row of {@link SELECTED_COLUMNS} is none that this version writes, if it is not. */
 export function damageOf(row: SqlRow): ExecutionError | undefined {
-  return whyUnreadable(rowOf(row));
+  return rowDamage(runOf(row));
 }
 
 function rowOf(row: SqlRow): RunRow {
@@ -115,7 +115,7 @@ function rowOf(row: SqlRow): RunRow {
 /** The run in a row, now that a worker has it; one that cannot be read, as it is told of. */
 export function claimedBy(workerId: string, row: SqlRow): RunRecord {
   const run = runOf(row);
-  return damageOf(row) === undefined ? { ...run, status: 'RUNNING', workerId, blockedCode: null, outcome: null } : run;
+  return rowDamage(run) === undefined ? { ...run, status: 'RUNNING', workerId, blockedCode: null, outcome: null } : run;
 }
 
 /** The operation in a row of {@link SELECTED_OPERATION_COLUMNS}. The types are taken on trust: who goes by a journal looks at it first. */

@@ -2,6 +2,7 @@ import type { OperationRecord, RunRecord } from '../../model/records.js';
 import type { BlockedCode, RunStatus } from '../../model/statuses.js';
 import { isEnded } from '../../model/statuses.js';
 import type { Claim, ClaimQuery, RunFilter, SuspectQuery } from '../store.js';
+import { rowDamage } from '../stored-run.js';
 import type { Connection } from './connection.js';
 import type { SqlRow, SqlValue } from './driver.js';
 import { checkFence } from './fence.js';
@@ -14,8 +15,8 @@ const SELECT_NUMBERED = `SELECT ${safeNumber('n')} AS n, ${SELECTED_COLUMNS.join
 const SELECT_RUNS = `SELECT ${SELECTED_COLUMNS.join(', ')} FROM perdure_runs`;
 const FLOWS = `(SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))`;
 /**
- * Runs that are awake and without an owner: an unfinished run that has one has a living one (SW1). A row whose id is no text is nobody's: no commit would
- * find it again.
+ * Runs that are awake and without an owner: an unfinished run that has one has a living one (SW1). A row whose id is no text is never
+ * claimed: no commit would find it again.
  */
 const ORPHANS = `worker_id IS NULL AND ${AWAKE} AND typeof(id) = 'text'`;
 const ADOPTABLE = `${ORPHANS} AND (status <> 'BLOCKED' OR blocked_code = 'FLOW_NOT_REGISTERED') AND (flow, version) IN ${FLOWS}`;
@@ -138,9 +139,9 @@ export class RunTable {
     const answer = this.#connection.write('unblock a run', () => {
       const [row] = this.#rows(`${SELECT_RUNS} WHERE id = ?`, [runId]);
       if (row === undefined) return undefined;
-      const { status, finishedAt } = runOf(row);
-      if (status !== 'BLOCKED') return status;
-      if (finishedAt !== null) return damageOf(row);
+      const run = runOf(row);
+      if (run.status !== 'BLOCKED') return run.status;
+      if (run.finishedAt !== null) return rowDamage(run);
       this.#connection
         .statement(
           `UPDATE perdure_runs SET status = 'PENDING', worker_id = NULL, blocked_code = NULL, outcome = NULL, finished_at = NULL, recoveries = NULL

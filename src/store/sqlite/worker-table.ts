@@ -12,7 +12,7 @@ import { probeWorkerLock, sweepWorkerLocks, takeWorkerLock } from './worker-lock
 
 const RELEASE_RUNS = `UPDATE perdure_runs SET status = 'PENDING', worker_id = NULL WHERE worker_id = ? AND ${AWAKE}`;
 
-/** Owners of runs who do not live: there are none (SW1), unless somebody else has written into the table. Each step finds the next owner by the index. */
+/** Owners of runs who do not live: there are none (SW1), unless another program has written into the table. Each step finds the next owner by the index. */
 const STRAY_OWNERS = `WITH RECURSIVE owners (id) AS (
     SELECT min(worker_id) FROM perdure_runs WHERE ${AWAKE} AND worker_id IS NOT NULL
     UNION ALL
@@ -125,7 +125,7 @@ export class WorkerTable {
     if (failure !== undefined) throw failure.error;
     const strays = this.#connection.statement(`SELECT 1 AS found FROM (${STRAY_OWNERS}) LIMIT 1`).get([]);
     if (strays !== undefined)
-      this.#connection.write('release runs that nobody owns', () => this.#connection.statement(RELEASE_STRAYS).run([]));
+      this.#connection.write('release runs of workers that do not exist', () => this.#connection.statement(RELEASE_STRAYS).run([]));
     return dead;
   }
 

@@ -1,16 +1,11 @@
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { libraryAlias } from './test/library-alias.js';
 
 export default defineConfig({
   // TC39 decorators and `using` have to be lowered: Node runs neither.
   esbuild: { target: 'es2022' },
-  resolve: {
-    alias: [
-      { find: /^perdure$/, replacement: fileURLToPath(new URL('./src/index.ts', import.meta.url)) },
-      { find: /^perdure\/testing$/, replacement: fileURLToPath(new URL('./src/testing.ts', import.meta.url)) },
-    ],
-  },
+  resolve: { alias: libraryAlias },
   test: {
     include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
     pool: 'forks',

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
+import { libraryAlias } from './library-alias.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const built = new Map<string, Promise<string>>();
@@ -24,7 +25,7 @@ async function buildProgram(path: string, directory: string): Promise<string> {
   await build({
     configFile: false,
     logLevel: 'silent',
-    resolve: { alias: [{ find: /^perdure$/, replacement: join(ROOT, 'src/index.ts') }] },
+    resolve: { alias: libraryAlias },
     ssr: { noExternal: true },
     build: {
       ssr: path,

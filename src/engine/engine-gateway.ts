@@ -2,7 +2,7 @@ import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
 import type { Logger } from '../model/logger.js';
 import type { EventSink } from '../runtime/events.js';
-import type { RunHost } from '../runtime/host.js';
+import type { RunServices } from '../runtime/run-ports.js';
 import type { Store } from '../store/store.js';
 import { Client } from '../worker/client.js';
 import type { Gateway } from '../worker/gateway.js';
@@ -14,9 +14,9 @@ import type { Retention } from './retention.js';
 /** What an engine is made of besides its options; the testing kit puts others in their places. */
 export interface EngineParts {
   readonly clock?: Clock;
-  readonly bodyOf?: RunHost['bodyOf'];
-  readonly newSeed?: RunHost['newSeed'];
-  readonly gate?: RunHost['gate'];
+  readonly bodyOf?: RunServices['bodyOf'];
+  readonly newSeed?: RunServices['newSeed'];
+  readonly gate?: RunServices['gate'];
   readonly keepsCallSites?: boolean;
 }
 

@@ -157,7 +157,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     const runId = options.id ?? newRunId(this.#clock.now());
     const codec = this.#codec.withSerdes(definition.serdes);
     const input = codec.encode(args, () => `the arguments of flow "${definition.name}" (run ${runId})`);
-    const record = newRun(worker, {
+    const record = newRun(worker.services, {
       id: runId,
       definition,
       input,
@@ -168,7 +168,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     const root = this.#roots.make(runId, options.name ?? definition.name, codec);
     if (isReservedId(runId))
       this.#calls.track(() => this.#attachTo({ root, worker, record, codec })).catch((error: unknown) => root.abandon(error as Error));
-    else worker.group.create(record, (taken) => this.#roots.created({ root, worker, record, taken, codec }));
+    else worker.writer.create({ run: record }, (taken) => this.#roots.created({ root, worker, record, taken, codec }));
     return root.future;
   }
 
@@ -469,18 +469,18 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   }): Promise<void> {
     const run = await this.recordOf(runId, 'engine.fork()');
     if (registry.find(run.flow, run.version) === undefined) throw flowNotRegistered('engine.fork()', run.flow, run.version);
-    const { workerId, group } = worker;
+    const { writer, services } = worker;
     const journal = await this.#store.loadJournal(runId);
     const unreadable = await unreadableJournal(run, journal);
     if (unreadable !== undefined) throw unreadable;
-    const fork = forkOf({ run, journal, operationId, id: root.runId, workerId, nowMs: this.#clock.now() });
+    const fork = forkOf({ run, journal, operationId, id: root.runId, workerId: services.workerId, nowMs: this.#clock.now() });
     const codec = this.#codecOf(run);
     root.known(run.flow, codec);
     const created = (): void => {
       worker.begin(fork.record, fork.journal);
       this.#roots.started(root);
     };
-    group.create(fork.record, created, fork.journal);
+    writer.create({ run: fork.record, journal: fork.journal }, created);
   }
 
   /** An id that only the engine gives names a run that exists, or nothing. */

@@ -1,7 +1,7 @@
 import { Slices } from '../clock/slices.js';
 import type { Codec } from '../codec/codec.js';
 import type { Serdes } from '../codec/serdes.js';
-import { type AttemptNotes, attemptRunOf, decodeAttempts, lastRunOf, restsUntil } from '../journal/attempt-notes.js';
+import { type AttemptNotes, attemptRunOf, decodeAttempts, lastRunOf, nextAttemptAt } from '../journal/attempt-notes.js';
 import { splitBatchInput } from '../journal/batch-input.js';
 import { operationId, ROOT_SCOPE } from '../journal/numbering.js';
 import { defaultItemName } from '../model/item-name.js';
@@ -332,6 +332,6 @@ function attemptFields(record: OperationRecord, codec: Codec, nowMs: number): Pi
 /** How many attempts there were, the one under way included. */
 function attemptsOf(record: OperationRecord, notes: AttemptNotes, nowMs: number): number {
   const made = (notes.polls?.count ?? 0) + notes.failures;
-  const over = record.status === 'FAILED' || restsUntil(notes, record, nowMs) !== undefined;
+  const over = record.status === 'FAILED' || nextAttemptAt(notes, record, nowMs) !== undefined;
   return over ? Math.max(1, made) : made + 1;
 }

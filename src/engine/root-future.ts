@@ -5,7 +5,7 @@ import { UsageError } from '../errors/errors.js';
 import type { WaitLimit } from '../futures/durable-future.js';
 import { Future, type FutureOwner, type OnExpired, type Standpoint, type Waiter } from '../futures/future.js';
 import { currentPlace } from '../runtime/current-scope.js';
-import type { EndOfRun } from '../runtime/host.js';
+import type { EndOfRun } from '../runtime/run-ports.js';
 import { runNotFound } from './run-info.js';
 
 /** What a root future needs of its engine. */

@@ -1,6 +1,6 @@
 import type { Slices } from '../clock/slices.js';
 import type { Codec } from '../codec/codec.js';
-import { type AttemptNotes, decodeAttempts, lastRunOf, restsUntil } from '../journal/attempt-notes.js';
+import { type AttemptNotes, decodeAttempts, lastRunOf, nextAttemptAt } from '../journal/attempt-notes.js';
 import { scopeOf } from '../journal/numbering.js';
 import { pendingRecords } from '../journal/pending-records.js';
 import { assertNever } from '../model/assert-never.js';
@@ -130,7 +130,7 @@ function actionDetail(record: OperationRecord, { run, surroundings }: Context): 
   const notes = decodeAttempts(record.attempts);
   const what = attemptOf(notes);
   const [failed, shared] = attemptDetail(notes, codec);
-  const nextAt = restsUntil(notes, record, nowMs);
+  const nextAt = nextAttemptAt(notes, record, nowMs);
   if (nextAt !== undefined) {
     const nextAttemptAt = new Date(nextAt);
     return { waitsFor: `${what}, at ${timeText(nextAttemptAt)}${failed}`, ...shared, nextAttemptAt };
@@ -147,7 +147,7 @@ function childRunDetail(record: OperationRecord, { surroundings }: Context): Det
   const { codec, nowMs, runs, cycles } = surroundings;
   const notes = decodeAttempts(record.attempts);
   const [failed, shared] = attemptDetail(notes, codec);
-  const nextAt = restsUntil(notes, record, nowMs);
+  const nextAt = nextAttemptAt(notes, record, nowMs);
   if (nextAt !== undefined) {
     const nextAttemptAt = new Date(nextAt);
     const when = nextAt > nowMs ? 'at' : 'due since';

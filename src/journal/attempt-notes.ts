@@ -18,7 +18,7 @@ export interface AttemptNotes {
   readonly failures: number;
   /** The last of them. */
   readonly kept: readonly FailedAttempt[];
-  /** When the next is due. Of a child run it is left out while one is under way; of an action it may stay, as no beginning is written: see `restsUntil`. */
+  /** When the next is due. Of a child run it is left out while one is under way; of an action it may stay, as no beginning is written: see `nextAttemptAt`. */
   readonly nextAt?: number | undefined;
   /** How many there may be, where the strategy says so. */
   readonly maxAttempts?: number | undefined;
@@ -84,7 +84,7 @@ export function withFailure({ failures, kept, heartbeat, polls, detached }: Atte
  *
  * @param nowMs - What the time is as long as it is not finished. It matters for actions only.
  */
-export function restsUntil({ nextAt }: AttemptNotes, { kind, finishedAt }: OperationRecord, nowMs: number): number | undefined {
+export function nextAttemptAt({ nextAt }: AttemptNotes, { kind, finishedAt }: OperationRecord, nowMs: number): number | undefined {
   if (nextAt === undefined || kind === 'flow') return nextAt;
   return nextAt > (finishedAt ?? nowMs) ? nextAt : undefined;
 }

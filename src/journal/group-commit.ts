@@ -1,44 +1,13 @@
 import type { Clock } from '../clock/clock.js';
-import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
+import type { InboxMessage, OperationRecord, RunCreation, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
 import { type BlockedCode, isEnded } from '../model/statuses.js';
-import type { Store } from '../store/store.js';
-
-/** A journal entry while its run lives: its owner changes it, and hands it over whenever it is to be written. */
-export type Entry = { -readonly [K in keyof OperationRecord]: OperationRecord[K] };
-
-/** An entry that has just been made: started, and without an outcome. */
-export function newEntry(start: Pick<OperationRecord, 'runId' | 'id' | 'kind' | 'name' | 'digest' | 'input' | 'startedAt'>): Entry {
-  const { runId, id, kind, name, digest, input, startedAt } = start;
-  return {
-    runId,
-    id,
-    kind,
-    name,
-    digest,
-    input,
-    status: 'STARTED',
-    seq: null,
-    outcome: null,
-    startedAt,
-    finishedAt: null,
-    dueAt: null,
-    childRunId: null,
-    attempts: null,
-  };
-}
+import type { Entry } from './entry.js';
+import type { CommitLog, JournalWriter, OnCreated, OutcomeOwner } from './journal-writer.js';
 
 /** A run's end, or its blocking, before its commit gives it a time. */
 export interface EndDraft extends Pick<RunEnd, 'runId' | 'status' | 'outcome'> {
   /** Of a blocking; left out or `null` of an end. */
   readonly blockedCode?: BlockedCode | null;
-}
-
-/** Called when a creation is durable, with the run that has had the id before, if any. */
-export type OnCreated = (taken: RunRecord | undefined) => void;
-
-/** Who hears that an outcome is durable. */
-export interface OutcomeOwner {
-  outcomeCommitted(entry: Entry): void;
 }
 
 interface Creation {
@@ -65,7 +34,7 @@ interface Batch {
 }
 
 interface GroupCommitOptions {
-  readonly store: Pick<Store, 'commit'>;
+  readonly log: CommitLog;
   readonly clock: Clock;
   /** The store failed: milliseconds until the same is to be written again, or `undefined` when this worker writes no more. */
   readonly onFailure: (error: unknown) => number | undefined;
@@ -87,7 +56,7 @@ interface GroupCommitOptions {
  *       commit may be durable all the same: then the store takes what it has for the same, or the fence is in the way.
  *   G5  After one that does not, nothing is written until `resume`; creations of runs without a parent are kept for that, everything else is dropped.
  */
-export class GroupCommit {
+export class GroupCommit implements JournalWriter {
   readonly #options: GroupCommitOptions;
   #batch: Batch = emptyBatch();
   #scheduled = false;
@@ -117,20 +86,17 @@ export class GroupCommit {
     this.#keep(creations);
   }
 
-  /** @param journal - What the run begins with. */
-  create(record: RunRecord, onCreated: OnCreated, journal: readonly OperationRecord[] = []): void {
-    this.#batch.creations.push({ record, onCreated, journal, failed: false });
+  create({ run, journal = [] }: RunCreation, onCreated: OnCreated): void {
+    this.#batch.creations.push({ record: run, onCreated, journal, failed: false });
     this.#schedule();
   }
 
-  /** Writes the entry as it is when the batch is sent. */
   entry(entry: Entry, committed?: () => void): void {
     this.#batch.entries.add(entry);
     if (committed !== undefined) this.#batch.committed.push(committed);
     this.#schedule();
   }
 
-  /** Writes an outcome: as `entry`, and stamps it with the time of the commit. */
   outcome(entry: Entry, owner: OutcomeOwner): void {
     this.#batch.outcomes.push(entry);
     this.#batch.owners.push(owner);
@@ -216,7 +182,7 @@ export class GroupCommit {
     const now = this.#options.clock.now();
     const made = firsts(batch.creations);
     for (const entry of batch.outcomes) entry.finishedAt = now;
-    this.#writing = this.#options.store
+    this.#writing = this.#options.log
       .commit({
         workerId,
         creates: [...made.values()].map((creation) => creation.record),

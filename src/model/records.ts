@@ -75,6 +75,13 @@ export interface RunEnd {
   readonly finishedAt: number | null;
 }
 
+/** A run that is to be created, and what it begins with: written together. */
+export interface RunCreation {
+  readonly run: RunRecord;
+  /** Left out: an empty journal. */
+  readonly journal?: readonly OperationRecord[];
+}
+
 /** A run that begins anew under its id, with an empty journal but for what is given. */
 export interface RunRestart extends Pick<RunRecord, 'input' | 'seed' | 'options'> {
   readonly runId: string;

@@ -1,6 +1,6 @@
 import type { OperationKind } from '../model/statuses.js';
-import type { RunHost } from './host.js';
 import { plainError } from './plain-value.js';
+import type { RunServices } from './run-ports.js';
 
 /** An attempt that has failed. */
 export interface FailedAttemptReport {
@@ -19,7 +19,7 @@ export interface FailedAttemptReport {
 }
 
 /** Tells the log and the listeners of a failed attempt. */
-export function reportFailedAttempt({ events, logger }: RunHost, report: FailedAttemptReport): void {
+export function reportFailedAttempt({ events, logger }: RunServices, report: FailedAttemptReport): void {
   const { runId, flow, operationId, kind, name, attempt, maxAttempts, nextAt } = report;
   const error = plainError(report.error);
   const number = `attempt ${attempt}${maxAttempts === undefined ? '' : ` of ${maxAttempts}`}`;

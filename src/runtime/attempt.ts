@@ -4,11 +4,12 @@ import type { Codec } from '../codec/codec.js';
 import { refuseMore } from '../errors/extra-arguments.js';
 import { contextLogger } from './context-logger.js';
 import type { ActionContext, ActionPlace } from './current-scope.js';
-import type { RunHost } from './host.js';
+import type { RunServices, Turns } from './run-ports.js';
 
 /** What is tried, as its attempts know it. */
 export interface AttemptSubject {
-  readonly host: RunHost;
+  readonly services: RunServices;
+  readonly turns: Turns;
   readonly codec: Codec;
   readonly name: string;
   readonly flow: string;
@@ -62,7 +63,7 @@ export class Attempt implements ActionPlace {
   }
 
   #makeContext(): ActionContext {
-    const { host, flow, runId, operationId, idempotencyKey } = this.#of;
+    const { services, flow, runId, operationId, idempotencyKey } = this.#of;
     const [number, owner] = [this.#number, this.#owner];
     const signal = (): AbortSignal => this.#signal();
     return {
@@ -74,7 +75,7 @@ export class Attempt implements ActionPlace {
         return signal();
       },
       heartbeatDetail: this.#heartbeatDetail,
-      log: contextLogger(host.logger, { runId, flow, operationId, attempt: number }),
+      log: contextLogger(services.logger, { runId, flow, operationId, attempt: number }),
       heartbeat: (detail, ...more: unknown[]) => {
         refuseMore('heartbeat(detail)', [detail, ...more]);
         owner.heartbeat(this, detail);

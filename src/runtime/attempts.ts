@@ -8,6 +8,7 @@ import type { AttemptPolicy } from './definitions.js';
 import { keptError } from './kept-error.js';
 import type { PlaceRequest } from './limiter.js';
 import { plainValue } from './plain-value.js';
+import { type Rest, restsUntil, STAYS } from './resting.js';
 import { decideRetry, mostAttempts } from './retry-strategy.js';
 
 /** What is tried: a call of an action. */
@@ -86,13 +87,13 @@ export class Attempts {
   begin(recorded: string | null): void {
     this.#notes = decodeAttempts(recorded);
     this.#writtenHeartbeat = this.#notes.heartbeat;
-    const { host, policy, startedAtMs } = this.#of;
+    const { services, turns, policy, startedAtMs } = this.#of;
     const { scheduleTimeoutMs } = policy;
     if (scheduleTimeoutMs !== undefined) {
       this.#dueAt = startedAtMs + scheduleTimeoutMs;
-      this.#callOffSchedule = host.setAlarm(this.#dueAt, () => this.#scheduleTimedOut(scheduleTimeoutMs));
+      this.#callOffSchedule = turns.setAlarm(this.#dueAt, () => this.#scheduleTimedOut(scheduleTimeoutMs));
     }
-    const late = host.clock.now() > this.#dueAt;
+    const late = services.clock.now() > this.#dueAt;
     const { nextAt, begunAt } = this.#notes;
     if (nextAt === undefined && begunAt !== undefined && policy.execution === 'at-most-once') {
       const error = this.#interrupted(begunAt);
@@ -105,9 +106,9 @@ export class Attempts {
   }
 
   /** When it goes on by itself, while no attempt is under way or waits for a place. */
-  get restsUntil(): number | undefined {
+  get rest(): Rest {
     const { nextAt } = this.#notes;
-    return nextAt === undefined ? undefined : Math.min(nextAt, this.#dueAt);
+    return nextAt === undefined ? STAYS : restsUntil(Math.min(nextAt, this.#dueAt));
   }
 
   /** Nobody asks for the outcome any more. */
@@ -123,15 +124,15 @@ export class Attempts {
   }
 
   #queue(): void {
-    this.#callOff = this.#of.host.limiter.acquire(this.#of, (release) => this.#granted(release));
+    this.#callOff = this.#of.services.limiter.acquire(this.#of, (release) => this.#granted(release));
   }
 
   #granted(release: () => void): void {
-    const { host, policy } = this.#of;
+    const { services, policy } = this.#of;
     const given = this.#read();
     if (given === undefined) {
       // Later: the call that gets the place may be about to leave as well.
-      host.clock.macrotask(release);
+      services.clock.macrotask(release);
       return;
     }
     if (policy.execution !== 'at-most-once') {
@@ -139,11 +140,11 @@ export class Attempts {
       return;
     }
     // Later: the call that gets the place may be about to leave as well.
-    this.#giveBack = () => host.clock.macrotask(release);
-    this.#note({ ...this.#notes, begunAt: host.clock.now() }, () => {
+    this.#giveBack = () => services.clock.macrotask(release);
+    this.#note({ ...this.#notes, begunAt: services.clock.now() }, () => {
       this.#giveBack = nothing;
       if (this.#over) release();
-      else if (host.limiter.closed) this.#note({ ...this.#notes, begunAt: undefined });
+      else if (services.limiter.closed) this.#note({ ...this.#notes, begunAt: undefined });
       else this.#try(given, release);
     });
   }
@@ -161,12 +162,12 @@ export class Attempts {
   }
 
   #try({ args, detail }: Given, release: () => void): void {
-    const { host, policy } = this.#of;
+    const { services, turns, policy } = this.#of;
     const attempt = new Attempt(this.#of, this.#number, detail, this);
     this.#current = attempt;
-    this.#startedAt = host.clock.now();
+    this.#startedAt = services.clock.now();
     if (policy.timeoutMs !== undefined || policy.heartbeatTimeoutMs !== undefined) this.#limit(attempt);
-    const ended = host.attemptBegun();
+    const ended = turns.attemptBegun();
     const body = (): unknown => this.#of.call(args);
     runBody(attempt, body, (end) => {
       ended();
@@ -178,7 +179,7 @@ export class Attempts {
   }
 
   #limit(attempt: Attempt): void {
-    const { host, policy } = this.#of;
+    const { services, turns, policy } = this.#of;
     const { timeoutMs, heartbeatTimeoutMs } = policy;
     const callOffs: (() => void)[] = [];
     this.#callOffLimits = () => {
@@ -191,37 +192,37 @@ export class Attempts {
     };
     if (timeoutMs !== undefined) {
       const expire = (): void => giveUp(this.#timeoutError(`took longer than its timeout of ${timeoutMs} ms`));
-      callOffs.push(host.setAlarm(this.#startedAt + timeoutMs, expire));
+      callOffs.push(turns.setAlarm(this.#startedAt + timeoutMs, expire));
     }
     if (heartbeatTimeoutMs !== undefined) {
       this.#lastHeartbeat = this.#startedAt;
       const watch = (): void => {
         const dueAt = this.#lastHeartbeat + heartbeatTimeoutMs;
-        if (host.clock.now() < dueAt) callOffs[callOffs.length - 1] = host.setAlarm(dueAt, watch);
+        if (services.clock.now() < dueAt) callOffs[callOffs.length - 1] = turns.setAlarm(dueAt, watch);
         else giveUp(this.#timeoutError(`sent no heartbeat for longer than its heartbeatTimeout of ${heartbeatTimeoutMs} ms`));
       };
-      callOffs.push(host.setAlarm(this.#startedAt + heartbeatTimeoutMs, watch));
+      callOffs.push(turns.setAlarm(this.#startedAt + heartbeatTimeoutMs, watch));
     }
   }
 
   /** An attempt says that it makes progress. @throws {UsageError} when the detail cannot be stored, whether the attempt counts or not. */
   heartbeat(attempt: Attempt, detail: unknown): void {
-    const { host, codec, runId, operationId, name } = this.#of;
+    const { services, codec, runId, operationId, name } = this.#of;
     const given = detail === undefined ? undefined : codec.encode(detail, () => `the heartbeat detail of action "${name}"`);
     if (this.#current !== attempt) return;
     const { heartbeat } = this.#notes;
-    this.#lastHeartbeat = host.clock.now();
+    this.#lastHeartbeat = services.clock.now();
     if (given !== undefined && given !== heartbeat) this.#notes = { ...this.#notes, heartbeat: given };
     if (this.#callOffPause === undefined) this.#writeHeartbeat();
-    if (host.events.wants('action:heartbeat'))
-      host.events.emit('action:heartbeat', { runId, operationId, attempt: this.#number, detail: plainValue(detail) });
+    if (services.events.wants('action:heartbeat'))
+      services.events.emit('action:heartbeat', { runId, operationId, attempt: this.#number, detail: plainValue(detail) });
   }
 
   #writeHeartbeat(): void {
     this.#callOffPause = undefined;
     if (this.#notes.heartbeat === this.#writtenHeartbeat) return;
     this.#note(this.#notes);
-    this.#callOffPause = this.#of.host.clock.setTimer(HEARTBEAT_WRITE_MS, () => this.#writeHeartbeat(), { background: true });
+    this.#callOffPause = this.#of.services.clock.setTimer(HEARTBEAT_WRITE_MS, () => this.#writeHeartbeat(), { background: true });
   }
 
   #returned(value: unknown): void {
@@ -244,10 +245,10 @@ export class Attempts {
 
   #failed(error: unknown): void {
     this.#leaveAttempt();
-    const { host, policy, name, runId, flow, operationId } = this.#of;
-    const failedAt = host.clock.now();
-    const { logger } = host;
-    const strategy = policy.retry ?? host.retry;
+    const { services, policy, name, runId, flow, operationId } = this.#of;
+    const failedAt = services.clock.now();
+    const { logger } = services;
+    const strategy = policy.retry ?? services.retry;
     const next = decideRetry({
       strategy,
       error,
@@ -264,11 +265,11 @@ export class Attempts {
 
   /** The attempt under way has failed; listeners and the log are told, and when the next is due. */
   #noteFailure(error: unknown, maxAttempts?: number, nextAt?: number): void {
-    const { host, codec, runId, flow, operationId, name } = this.#of;
+    const { services, codec, runId, flow, operationId, name } = this.#of;
     const attempt = this.#number;
-    const failed = { attempt, error: keptError(error, codec), startedAt: this.#startedAt, failedAt: host.clock.now() };
+    const failed = { attempt, error: keptError(error, codec), startedAt: this.#startedAt, failedAt: services.clock.now() };
     this.#notes = withFailure(this.#notes, failed);
-    reportFailedAttempt(host, { runId, flow, operationId, kind: 'action', name, attempt, maxAttempts, error, nextAt });
+    reportFailedAttempt(services, { runId, flow, operationId, kind: 'action', name, attempt, maxAttempts, error, nextAt });
   }
 
   #goOnWith(notes: AttemptNotes): void {
@@ -277,7 +278,7 @@ export class Attempts {
   }
 
   #waitUntil(nextAt: number): void {
-    this.#callOff = this.#of.host.setAlarm(nextAt, () => {
+    this.#callOff = this.#of.turns.setAlarm(nextAt, () => {
       this.#notes = { ...this.#notes, nextAt: undefined };
       this.#queue();
     });

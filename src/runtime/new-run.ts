@@ -3,7 +3,7 @@ import { mergedOptions, NO_OPTIONS } from '../errors/options.js';
 import { type Form, isMoment, isOrdinal, isText, isTime, jsonOf, oneOf, optional, orNull, withFields } from '../model/forms.js';
 import type { RunRecord } from '../model/records.js';
 import type { AttemptPolicy, Execution, LeakPolicy } from './definitions.js';
-import type { RunHost } from './host.js';
+import type { RunServices } from './run-ports.js';
 
 /** What the starter of a run asked for beyond its arguments, as it is stored. */
 export interface RunOptions {
@@ -75,7 +75,7 @@ interface NewRun {
 }
 
 /** The record that creates a run of this worker, now. */
-export function newRun(host: Pick<RunHost, 'workerId' | 'clock' | 'newSeed'>, run: NewRun): RunRecord {
+export function newRun(services: Pick<RunServices, 'workerId' | 'clock' | 'newSeed'>, run: NewRun): RunRecord {
   const { leaks, idempotencyKey, attempts, timeoutMs = run.definition.timeoutMs } = run;
   return {
     id: run.id,
@@ -84,14 +84,14 @@ export function newRun(host: Pick<RunHost, 'workerId' | 'clock' | 'newSeed'>, ru
     status: 'RUNNING',
     input: run.input,
     digest: run.digest,
-    seed: host.newSeed(run.id),
+    seed: services.newSeed(run.id),
     options: encodeRunOptions({ leaks, idempotencyKey, attempts, timeoutMs }),
     parentRunId: run.parent?.runId ?? null,
     parentOperationId: run.parent?.operationId ?? null,
-    workerId: host.workerId,
+    workerId: services.workerId,
     outcome: null,
     blockedCode: null,
-    createdAt: host.clock.now(),
+    createdAt: services.clock.now(),
     finishedAt: null,
     crashes: 0,
     wakeAt: null,

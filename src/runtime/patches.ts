@@ -1,8 +1,16 @@
-import { newEntry } from '../journal/group-commit.js';
+import { newEntry } from '../journal/entry.js';
+import type { JournalWriter } from '../journal/journal-writer.js';
 import { NOT_PATCHED, patchEntryId } from '../journal/numbering.js';
-import type { RunHost } from './host.js';
 import type { OutcomeSource } from './outcome-source.js';
+import type { RunServices } from './run-ports.js';
 import type { Scope } from './scope.js';
+
+interface PatchesInit {
+  readonly runId: string;
+  readonly services: RunServices;
+  readonly writer: JournalWriter;
+  readonly outcomes: OutcomeSource;
+}
 
 /**
  * The changes of code that a run has and has not.
@@ -13,13 +21,15 @@ import type { Scope } from './scope.js';
  */
 export class Patches {
   readonly #runId: string;
-  readonly #host: RunHost;
+  readonly #services: RunServices;
+  readonly #writer: JournalWriter;
   readonly #outcomes: OutcomeSource;
   #answers: Map<string, boolean> | undefined;
 
-  constructor(runId: string, host: RunHost, outcomes: OutcomeSource) {
+  constructor({ runId, services, writer, outcomes }: PatchesInit) {
     this.#runId = runId;
-    this.#host = host;
+    this.#services = services;
+    this.#writer = writer;
     this.#outcomes = outcomes;
   }
 
@@ -35,10 +45,10 @@ export class Patches {
   }
 
   #record(name: string, has: boolean): void {
-    const startedAt = this.#host.clock.now();
+    const startedAt = this.#services.clock.now();
     const entry = newEntry({ runId: this.#runId, id: patchEntryId(name), kind: 'patch', name, digest: '', input: null, startedAt });
     entry.status = 'SUCCEEDED';
     if (!has) entry.outcome = NOT_PATCHED;
-    this.#host.group.entry(entry);
+    this.#writer.entry(entry);
   }
 }

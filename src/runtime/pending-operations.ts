@@ -1,6 +1,7 @@
 import { whatIs } from '../model/named.js';
 import { isBatch } from '../model/statuses.js';
 import type { Operation } from './operations/operation.js';
+import { type Rest, restsUntil, STAYS } from './resting.js';
 
 /**
  * What a run has started and not yet delivered, by id: the outcomes that come find their operations here. What its scopes do to them, they know
@@ -44,19 +45,20 @@ export class PendingOperations {
   }
 
   /**
-   * When the first of them goes on by itself, or the run's limit runs out; `null` when all wait for others; `undefined` when something is under way here, or
-   * nothing can come at all.
+   * How the run waits: it sleeps until the first of them goes on by itself, or its limit runs out. It stays as well when nothing can come at all.
+   *
+   * @param limitAt - When the run's limit runs out; `null` without one.
    */
-  restUntil(limitAt: number | null): number | null | undefined {
-    if (this.#working === 0) return undefined;
+  rest(limitAt: number | null): Rest {
+    if (this.#working === 0) return STAYS;
     let first = limitAt;
     for (const operation of this.#all()) {
       if (!works(operation)) continue;
-      const until = operation.restsUntil;
-      if (until === undefined) return undefined;
-      if (until !== null && (first === null || until < first)) first = until;
+      const { rest } = operation;
+      if (rest.kind === 'stays') return rest;
+      if (rest.kind === 'sleeps') first = Math.min(first ?? rest.untilMs, rest.untilMs);
     }
-    return first;
+    return restsUntil(first);
   }
 
   /** The runs whose ends are waited for. */

@@ -5,15 +5,15 @@ import type { OperationRecord, RunRecord, RunRestart } from '../model/records.js
 import type { EndStatus } from '../model/statuses.js';
 import { type BodyEnd, recordedEnd } from './body-end.js';
 import { ContinueAsNew } from './continue-as-new.js';
-import type { RunHost } from './host.js';
 import { encodeRunOptions, runOptions } from './new-run.js';
 import type { RunInbox } from './run-inbox.js';
 import type { RunNotices } from './run-notices.js';
+import type { RunPorts } from './run-ports.js';
 import type { Scope } from './scope.js';
 
 interface RunEndInit {
   readonly record: RunRecord;
-  readonly host: RunHost;
+  readonly ports: Pick<RunPorts, 'services' | 'life'>;
   readonly codec: Codec;
   readonly scope: Scope;
   readonly inbox: RunInbox;
@@ -34,14 +34,15 @@ type RunEnding =
 
 /** Ends a run whose body has ended, or begins its next generation. */
 export function endRun(init: RunEndInit): void {
-  const { record, host, notices } = init;
+  const { record, notices } = init;
+  const { life } = init.ports;
   const ending = endingOf(init);
   if (ending.kind === 'continues') {
-    host.continueAsNew(record, ending.restart);
+    life.continueAsNew(record, ending.restart);
     return;
   }
   const { status, outcome, error } = ending;
-  host.end(record.id, { status, outcome }, (awaited) => notices.finished(status, error, awaited));
+  life.end(record.id, { status, outcome }, (awaited) => notices.finished(status, error, awaited));
 }
 
 /** Decides how a run ends: a body that returns has succeeded, one that throws a `CancelledError` was cancelled, all others have failed. */
@@ -60,7 +61,7 @@ function endingOf(init: RunEndInit): RunEnding {
 
 /** How the run begins anew, or why it cannot: it is to be cancelled, or its arguments cannot be stored. */
 function nextGeneration(
-  { record, host, codec, scope, inbox, undelivered, now }: RunEndInit,
+  { record, ports, codec, scope, inbox, undelivered, now }: RunEndInit,
   { args }: ContinueAsNew,
 ): { readonly restart: RunRestart } | { readonly error: unknown } {
   if (inbox.cancelRequested) return { error: scope.cancelled ?? inbox.undeliveredCancellation(undelivered) };
@@ -68,12 +69,12 @@ function nextGeneration(
     const options = runOptions(record);
     const number = (options.generation?.number ?? 1) + 1;
     const firstInput = options.generation?.firstInput ?? record.input;
-    const generation = { number, beganAt: Math.max(now, host.clock.now()), firstInput };
+    const generation = { number, beganAt: Math.max(now, ports.services.clock.now()), firstInput };
     return {
       restart: {
         runId: record.id,
         input: codec.encode(args, () => `the arguments of continueAsNew() in ${scope.what}`),
-        seed: host.newSeed(generationId(record.id, number)),
+        seed: ports.services.newSeed(generationId(record.id, number)),
         options: encodeRunOptions({ ...options, generation }),
         operations: inbox.unread(undelivered),
       },

@@ -1,30 +1,31 @@
 import { type CancelledError, TimeoutError } from '../errors/errors.js';
 import { isCancelledError } from '../errors/is-cancelled.js';
 import { cancellation } from '../futures/future.js';
-import { type Entry, newEntry } from '../journal/group-commit.js';
+import { type Entry, newEntry } from '../journal/entry.js';
 import { CANCEL_ENTRY_ID, messageEntryId } from '../journal/numbering.js';
 import { assertNever } from '../model/assert-never.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
 import type { EndStatus } from '../model/statuses.js';
 import type { BodyEnd } from './body-end.js';
 import { callbackSecret, tokenOf } from './callback-token.js';
-import type { RunHost } from './host.js';
 import { Mailbox } from './mailbox.js';
 import { type CallbackPayload, type ReadMessage, readMessage } from './messages.js';
 import type { AwaitEvent, Callback } from './operations/event.js';
 import type { Operation } from './operations/operation.js';
+import type { OutcomeRecorder } from './outcome-recorder.js';
 import type { OutcomeSource } from './outcome-source.js';
 import type { PendingOperations } from './pending-operations.js';
+import type { RunServices, Turns } from './run-ports.js';
 
 /** Why a run is cancelled: a reason, or its limit. */
 type CancelRequest = string | null | { readonly timeoutMs: number };
 
 /** What an inbox asks of its run. */
 interface InboxRun {
-  readonly host: RunHost;
+  readonly services: RunServices;
+  readonly turns: Turns;
   readonly notices: { readonly what: string };
-  /** Gives what came from outside its outcome and the next place in the order; once that is durable, it is to be delivered. */
-  conclude(entry: Entry, status: EndStatus, text: string): void;
+  readonly recorder: Pick<OutcomeRecorder, 'record'>;
   /** Does something when the whole journal has been delivered: at once if it has. */
   whenCurrent(perform: () => void): void;
   /** Something cannot be read. */
@@ -88,7 +89,7 @@ export class RunInbox {
   arm(): void {
     const { run, timeoutMs } = this.#init;
     const { dueAt } = this;
-    if (dueAt !== null) this.#callOffLimit = run.host.setAlarm(dueAt, () => this.#takeCancel({ timeoutMs: timeoutMs as number }));
+    if (dueAt !== null) this.#callOffLimit = run.turns.setAlarm(dueAt, () => this.#takeCancel({ timeoutMs: timeoutMs as number }));
   }
 
   /** The run is over, here at least. */
@@ -116,7 +117,7 @@ export class RunInbox {
         if (message.meant) this.#takeCancel(message.reason ?? null);
         return;
       case 'event': {
-        const entry = this.#conclude({ id, kind: 'message', name: message.name, input: null }, 'SUCCEEDED', message.value);
+        const entry = this.#record({ id, kind: 'message', name: message.name, input: null }, 'SUCCEEDED', message.value);
         this.#underWay ??= new Map();
         this.#underWay.set(entry.id, entry);
         return;
@@ -153,7 +154,7 @@ export class RunInbox {
   unread(undelivered: readonly OperationRecord[]): OperationRecord[] {
     const ahead = undelivered.filter(({ kind, input }) => kind === 'message' && input === null);
     const unread = new Map([...this.mailbox.unread, ...ahead, ...(this.#underWay?.values() ?? [])].map((message) => [message.id, message]));
-    const now = this.#init.run.host.clock.now();
+    const now = this.#init.run.services.clock.now();
     return [...unread.values()].map((message, index) => ({
       ...message,
       digest: '',
@@ -199,7 +200,7 @@ export class RunInbox {
     else {
       // In one commit: an answer is never out of the inbox without a trace that another sender can see.
       this.#callback(operationId)?.isAnsweredBy(id);
-      this.#conclude({ id, kind: 'message', name: 'callback', input: operationId }, end.status, end.text);
+      this.#record({ id, kind: 'message', name: 'callback', input: operationId }, end.status, end.text);
     }
   }
 
@@ -217,17 +218,17 @@ export class RunInbox {
   #takeCancel(request: CancelRequest): void {
     if (this.#cancelRequested) return;
     this.#cancelRequested = true;
-    this.#cancelEntry = this.#conclude(
+    this.#cancelEntry = this.#record(
       { id: CANCEL_ENTRY_ID, kind: 'cancel', name: 'cancel', input: null },
       'SUCCEEDED',
       JSON.stringify(request),
     );
   }
 
-  #conclude(start: Pick<Entry, 'id' | 'kind' | 'name' | 'input'>, status: EndStatus, text: string): Entry {
+  #record(start: Pick<Entry, 'id' | 'kind' | 'name' | 'input'>, status: EndStatus, text: string): Entry {
     const { record, run } = this.#init;
-    const entry = newEntry({ ...start, runId: record.id, digest: '', startedAt: run.host.clock.now() });
-    run.conclude(entry, status, text);
+    const entry = newEntry({ ...start, runId: record.id, digest: '', startedAt: run.services.clock.now() });
+    run.recorder.record(entry, status, text);
     return entry;
   }
 }

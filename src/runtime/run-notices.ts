@@ -5,9 +5,9 @@ import type { OperationRecord } from '../model/records.js';
 import { type BlockedCode, type EndStatus, isEnded, type OperationKind } from '../model/statuses.js';
 import { contextLogger } from './context-logger.js';
 import type { LeakedFuture } from './events.js';
-import type { IsAwaited, RunHost } from './host.js';
 import { leakMessage } from './leak-report.js';
 import { type PlainError, plainError } from './plain-value.js';
+import type { IsAwaited, OtherRuns, RunPorts, RunServices } from './run-ports.js';
 import type { Scope } from './scope.js';
 
 /** From so many operations on a journal is long. */
@@ -27,25 +27,27 @@ interface NoticedRun {
  */
 export class RunNotices {
   readonly #run: NoticedRun;
-  readonly #host: RunHost;
+  readonly #services: RunServices;
+  readonly #others: OtherRuns;
   #toldOfAwait = false;
   #toldOfStandstill = false;
   #operations = 0;
   #log: Logger | undefined;
 
-  constructor(run: NoticedRun, host: RunHost) {
+  constructor(run: NoticedRun, { services, others }: Pick<RunPorts, 'services' | 'others'>) {
     this.#run = run;
-    this.#host = host;
+    this.#services = services;
+    this.#others = others;
   }
 
   /** What the code of the run logs with. */
   log(run: { readonly replaying: boolean }): Logger {
-    this.#log ??= contextLogger(this.#host.logger, this.#names(), () => run.replaying);
+    this.#log ??= contextLogger(this.#services.logger, this.#names(), () => run.replaying);
     return this.#log;
   }
 
   started(recovered: boolean): void {
-    const { events } = this.#host;
+    const { events } = this.#services;
     const { id: runId, flow, version } = this.#run;
     if (events.wants('run:started')) events.emit('run:started', { runId, flow, version, recovered });
   }
@@ -54,14 +56,14 @@ export class RunNotices {
   operationAskedFor(): void {
     this.#operations += 1;
     if (this.#operations !== MANY_OPERATIONS + 1) return;
-    this.#host.logger.warn(
+    this.#services.logger.warn(
       `${this.what} has asked for more than ${MANY_OPERATIONS} operations: each replay goes through all of them; let it begin anew with continueAsNew() now and then, or give parts of it to child flows`,
       this.#names(),
     );
   }
 
   operationFinished({ runId, id: operationId, kind, name, status, outcome }: OperationRecord): void {
-    const { events, codec } = this.#host;
+    const { events, codec } = this.#services;
     if (!events.wants('operation:finished')) return;
     const error = status === 'SUCCEEDED' ? {} : { error: plainStoredError(codec, outcome as string) };
     events.emit('operation:finished', { runId, operationId, kind: kind as OperationKind, name, status: status as EndStatus, ...error });
@@ -69,14 +71,14 @@ export class RunNotices {
 
   /** It was cancelled, or left behind. Returns what tells so, when that is durable; `undefined` where there is no listener. */
   operationCancelled({ runId, id: operationId, kind, name }: OperationRecord, reason: Error): (() => void) | undefined {
-    const { events } = this.#host;
+    const { events } = this.#services;
     if (!events.wants('operation:finished')) return undefined;
     const error = plainError(reason);
     return () => events.emit('operation:finished', { runId, operationId, kind: kind as OperationKind, name, status: 'CANCELLED', error });
   }
 
   finished(status: EndStatus, error: unknown, awaited: IsAwaited): void {
-    const { events } = this.#host;
+    const { events } = this.#services;
     if (status === 'FAILED' && awaited !== true) this.#failed(error, awaited);
     if (!events.wants('run:finished')) return;
     events.emit('run:finished', { ...this.#names(), status, ...(error === undefined ? {} : { error: plainError(error) }) });
@@ -87,30 +89,30 @@ export class RunNotices {
     const tell = (): void => {
       const error = plainError(thrown);
       const message = `${this.what} failed, and nobody waits for its result: ${error.name}: ${error.message}`;
-      this.#host.logger.warn(message, { ...this.#names(), error });
+      this.#services.logger.warn(message, { ...this.#names(), error });
     };
     const { parentRunId } = this.#run;
     if (awaited === false || parentRunId === null) tell();
-    else this.#host.find(parentRunId, (parent) => (parent === undefined || isEnded(parent.status)) && tell());
+    else this.#others.find(parentRunId, (parent) => (parent === undefined || isEnded(parent.status)) && tell());
   }
 
   /** @param place - Where its code stands, if that is known. */
   blocked(code: BlockedCode, error: Error, place?: string): void {
-    this.#host.logger.error(error.message, { ...this.#names(), code, ...(place === undefined ? {} : { at: place }) });
-    this.#host.events.emit('run:blocked', { ...this.#names(), code, error: plainError(error) });
+    this.#services.logger.error(error.message, { ...this.#names(), code, ...(place === undefined ? {} : { at: place }) });
+    this.#services.events.emit('run:blocked', { ...this.#names(), code, error: plainError(error) });
   }
 
   leaked(scope: Scope, futures: readonly LeakedFuture[]): void {
     const event = { ...this.#names(), scope: scope.path, branch: scope.branch, futures };
-    this.#host.logger.warn(leakMessage(scope.what, futures), event);
-    this.#host.events.emit('leak', event);
-    this.#host.callSites.keep(this.#run.flow);
+    this.#services.logger.warn(leakMessage(scope.what, futures), event);
+    this.#services.events.emit('leak', event);
+    this.#services.callSites.keep(this.#run.flow);
   }
 
   /** Code of the run went on after its end, and failed. */
   lateRejection(reason: unknown): void {
     const error = plainError(reason);
-    this.#host.logger.warn(`${this.what} has ended or left this process, but its code went on and failed: ${error.message}`, {
+    this.#services.logger.warn(`${this.what} has ended or left this process, but its code went on and failed: ${error.message}`, {
       ...this.#names(),
       error,
     });
@@ -140,7 +142,7 @@ export class RunNotices {
 
   /** Code of a scope has swallowed its cancellation until it got no more answers. */
   givenUp(scope: Scope): void {
-    this.#host.logger.warn(
+    this.#services.logger.warn(
       `${scope.what} was cancelled, and went on asking until nothing was answered any more; it is taken for ended. Let a CancelledError through, or leave the loop by flowContext().cancelRequested`,
       this.#names(),
     );
@@ -149,21 +151,21 @@ export class RunNotices {
   standstill(lastOperation: string | null): void {
     if (this.#toldOfStandstill) return;
     this.#toldOfStandstill = true;
-    this.#host.logger.warn(
+    this.#services.logger.warn(
       `${this.what} waits, and nothing is pending that could wake it; it awaits something that is not durable, or that never settles. Last operation: ${lastOperation ?? 'none'}`,
       this.#names(),
     );
-    this.#host.events.emit('run:stuck', { ...this.#names(), lastOperation });
+    this.#services.events.emit('run:stuck', { ...this.#names(), lastOperation });
   }
 
   #betrayed(message: string): void {
-    const policy = this.#host.nonDurableAwait;
+    const policy = this.#services.nonDurableAwait;
     if (policy === 'ignore') return;
     const error = new UsageError('NON_DURABLE_AWAIT', message);
     if (policy === 'error') throw error;
     if (this.#toldOfAwait) return;
     this.#toldOfAwait = true;
-    this.#host.logger.warn(error.message, { ...this.#names(), code: error.code });
+    this.#services.logger.warn(error.message, { ...this.#names(), code: error.code });
   }
 
   /** How messages call the run. */

@@ -1,119 +1,115 @@
 import type { Codec } from '../codec/codec.js';
-import { callSiteOf, callSiteText, type EntryPoint, leadTo } from '../errors/call-site.js';
+import { leadTo } from '../errors/call-site.js';
 import { CancelledError, NonDeterminismError } from '../errors/errors.js';
 import { valueUnreadable } from '../errors/value-unreadable.js';
-import type { WaitPlace } from '../futures/conditions.js';
-import { type Abortable, cancellation, type Future, type OnExpired } from '../futures/future.js';
-import type { Entry, OutcomeOwner } from '../journal/group-commit.js';
 import type { ReplayMode } from '../journal/journal.js';
 import { ROOT_SCOPE } from '../journal/numbering.js';
-import type { Logger } from '../model/logger.js';
-import { whatIs } from '../model/named.js';
-import { type InboxMessage, isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
-import type { BlockedCode, EndStatus } from '../model/statuses.js';
+import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
+import type { BlockedCode } from '../model/statuses.js';
 import { Admission } from './admission.js';
 import { type BodyEnd, runBody } from './body-end.js';
-import { currentPlace, type FlowPlace, type FlowRun, runAt } from './current-scope.js';
-import type { AttemptPolicy, FlowDefinition, OperationRequest } from './definitions.js';
+import { CatchUp } from './catch-up.js';
+import { type FlowPlace, runAt } from './current-scope.js';
+import type { FlowDefinition } from './definitions.js';
 import type { TurnTaker } from './delivery.js';
-import type { Resting, RunHost, RunInit } from './host.js';
+import { FlowCalls } from './flow-calls.js';
 import { beganAt, type RunOptions, runOptions } from './new-run.js';
 import type { Branch } from './operations/branch.js';
-import { openOperation } from './operations/open-operation.js';
-import type { EndedBranch, Operation, OperationRun } from './operations/operation.js';
-import type { Timer } from './operations/timer.js';
+import { OutcomeRecorder } from './outcome-recorder.js';
 import type { OutcomeSource } from './outcome-source.js';
-import { Patches } from './patches.js';
-import { PendingOperations } from './pending-operations.js';
+import type { PendingOperations } from './pending-operations.js';
 import type { Refusals } from './refusals.js';
+import { type Rest, type Resting, STAYS } from './resting.js';
 import { endRun } from './run-end.js';
-import { RunIds } from './run-ids.js';
 import { RunInbox } from './run-inbox.js';
 import { RunNotices } from './run-notices.js';
+import type { Resident, RunPorts } from './run-ports.js';
 import { Scope } from './scope.js';
 import { ScopeEnds } from './scope-ends.js';
-import { Steps } from './steps.js';
 import { readable } from './unreadable.js';
+
+/** What a run is made of. */
+export interface RunInit {
+  readonly record: RunRecord;
+  readonly definition: FlowDefinition;
+  readonly outcomes: OutcomeSource;
+  /** Whether an earlier execution of it is being continued. */
+  readonly recovered: boolean;
+  readonly ports: RunPorts;
+}
 
 /**
  * One run in this process: drives its flow's body from one outcome to the next.
  *
- * Owns: the body, its operations, and the decision how the run ends. Does not own: the order of outcomes (the journal), when it has a turn (the
- * delivery), what its code may do where (the admission), how anything is written (the group commit), nor who runs it (the worker).
+ * Owns: the body, its turns, and the decision how the run ends. Does not own: the order of outcomes (the journal), how they get there (the recorder), what its
+ * code asks for (the calls) and may do where (the admission), nor who runs it (the worker).
  *
- * States: ready → running → ended; or halted (what it asks for is not what is recorded: it is BLOCKED, or done over); or left (another process, or a
- * later one, goes on).
+ * States: ready → running → ended; or halted (what it asks for is not what is recorded: it is BLOCKED, or replayed in another way); or left (another
+ * process, or a later one, goes on).
  *
  *   R1  The flow's code runs in delivery turns only; an operation that is started at another time betrays an await that is not durable.
  *   R2  At most one outcome that resumes code is delivered a turn, and none after the body has ended, but to its shields.
- *   R3  Nothing is dispatched, and nobody else is asked for anything, before the whole journal has been delivered, or the body has ended.
+ *   R3  Nothing is dispatched, and no other run is asked for anything, before the whole journal has been delivered, or the body has ended.
  *   R4  Cancellation is sticky: once delivered, everything outside shields is cancelled or refused.
  *   R5  The end is written once, and nothing of the run after it.
- *   R6  A replay that did not run the bodies of branches that had ended, and comes to nothing or to something else than what is recorded, is done over
- *       with them: the code may wait for what these bodies did.
+ *   R6  If a replay that skipped the bodies of ended branches stalls or diverges, it is repeated as a whole replay, which runs them too.
  */
-export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Resting {
+export class Run implements TurnTaker, Resident, Resting {
   readonly id: string;
   readonly flow: string;
   readonly version: number;
-  readonly host: RunHost;
+  readonly options: RunOptions;
+  readonly inbox: RunInbox;
   lastTurn = 0;
+  readonly #ports: RunPorts;
   readonly #record: RunRecord;
   readonly #definition: FlowDefinition;
-  readonly #options: RunOptions;
   readonly #codec: Codec;
   readonly #outcomes: OutcomeSource;
-  readonly #place: FlowPlace;
-  readonly #scope: Scope;
   readonly #recovered: boolean;
-  #caughtUp = false;
-  /** The body has ended, in an earlier turn. */
-  #ending = false;
-  readonly ids: RunIds;
-  readonly notices: RunNotices;
-  readonly inbox: RunInbox;
-  readonly patches: Patches;
-  readonly pending: PendingOperations = new PendingOperations();
-  /** What waits for the end of the journal (R3). */
-  readonly #steps = new Steps();
+  readonly #notices: RunNotices;
+  readonly #recorder: OutcomeRecorder;
+  readonly #catchUp: CatchUp;
   readonly #admission: Admission;
+  readonly #scope: Scope;
   readonly #scopeEnds: ScopeEnds;
-  /** Outcomes that are not durable yet. */
-  #inFlight = 0;
+  readonly #calls: FlowCalls;
+  readonly #place: FlowPlace;
   #state: 'ready' | 'running' | 'ended' | 'halted' | 'left' = 'ready';
   #now: number;
   #bodyEnd: BodyEnd | undefined;
-  #lastStarted: Entry | undefined;
-  /** What its code called last. */
-  #entered: EntryPoint | undefined;
+  /** The body has ended, in an earlier turn. */
+  #ending = false;
 
-  constructor({ record, definition, outcomes, recovered, host }: RunInit) {
+  constructor({ record, definition, outcomes, recovered, ports }: RunInit) {
+    const { services, writer, turns } = ports;
     this.id = record.id;
     this.flow = record.flow;
     this.version = record.version;
-    this.host = host;
+    this.options = runOptions(record);
+    this.#ports = ports;
     this.#record = record;
     this.#definition = definition;
-    this.#options = runOptions(record);
-    this.#codec = host.codec.withSerdes(definition.serdes);
+    this.#codec = services.codec.withSerdes(definition.serdes);
     this.#outcomes = outcomes;
     this.#recovered = recovered;
     this.#now = beganAt(record);
-    this.ids = new RunIds(record.id, this.#options);
-    this.notices = new RunNotices(record, host);
-    this.patches = new Patches(record.id, host, outcomes);
-    this.inbox = new RunInbox({ run: this, record, timeoutMs: this.#options.timeoutMs, outcomes, pending: this.pending });
-    this.#admission = new Admission(this, this.notices);
-    const leaks = this.#options.leaks ?? definition.leaks ?? host.leaks;
-    this.#scopeEnds = new ScopeEnds({
-      leaks,
-      notices: this.notices,
-      clock: host.clock,
-      admission: this.#admission,
-      outcomes,
-    });
-    this.#scope = new Scope({ path: ROOT_SCOPE, seed: record.seed, run: this.notices, callSites: host.callSites.of(record.flow, leaks) });
-    this.#place = { kind: 'flow', run: this, scope: this.#scope, shielded: false };
+    const leaks = this.options.leaks ?? definition.leaks ?? services.leaks;
+    const notices = new RunNotices(record, ports);
+    const recorder = new OutcomeRecorder({ outcomes, writer, gate: services.gate, notices, delivery: turns.delivery, taker: this });
+    const catchUp = new CatchUp(outcomes, recovered);
+    const admission = new Admission(this, notices);
+    const scopeEnds = new ScopeEnds({ leaks, notices, clock: services.clock, admission, outcomes });
+    const calls = new FlowCalls({ run: this, record, ports, outcomes, notices, recorder, catchUp, admission, scopeEnds });
+    this.#notices = notices;
+    this.#recorder = recorder;
+    this.#catchUp = catchUp;
+    this.#admission = admission;
+    this.#scopeEnds = scopeEnds;
+    this.#calls = calls;
+    this.inbox = new RunInbox({ run: calls, record, timeoutMs: this.options.timeoutMs, outcomes, pending: calls.pending });
+    this.#scope = new Scope({ path: ROOT_SCOPE, seed: record.seed, run: notices, callSites: services.callSites.of(record.flow, leaks) });
+    this.#place = { kind: 'flow', run: calls, scope: this.#scope, shielded: false };
   }
 
   get begun(): boolean {
@@ -124,26 +120,27 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     return this.inbox.cancelRequested;
   }
 
-  get skipsBranches(): boolean {
-    return this.#outcomes.skipsBranches;
-  }
-
-  get replaying(): boolean {
-    return this.#outcomes.replaying;
-  }
-
-  get log(): Logger {
-    return this.notices.log(this);
-  }
-
   get now(): number {
     return this.#now;
   }
 
-  get restUntil(): number | null | undefined {
-    const quiet = this.#state === 'running' && this.#bodyEnd === undefined && this.#steps.isEmpty && this.#inFlight === 0;
-    const arrived = (this.#caughtUp || !this.#recovered) && !this.#outcomes.hasNext && !this.host.delivery.awaits(this);
-    return quiet && arrived ? this.pending.restUntil(this.inbox.dueAt) : undefined;
+  /** What it has asked for and not been delivered. */
+  get pending(): PendingOperations {
+    return this.#calls.pending;
+  }
+
+  get halted(): boolean {
+    return this.#state === 'halted';
+  }
+
+  get gone(): boolean {
+    return this.#state === 'ended' || this.#state === 'left';
+  }
+
+  get rest(): Rest {
+    const quiet = this.#state === 'running' && this.#bodyEnd === undefined && this.#catchUp.isEmpty && this.#recorder.idle;
+    const rests = quiet && this.#catchUp.arrived && !this.#ports.turns.delivery.awaits(this);
+    return rests ? this.pending.rest(this.inbox.dueAt) : STAYS;
   }
 
   get awaitedRuns(): string[] {
@@ -153,7 +150,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   // Turns.
 
   beginTurn(): void {
-    this.lastTurn = this.host.delivery.turns;
+    this.lastTurn = this.#ports.turns.delivery.turns;
     this.#admission.beginTurn();
     if (this.#state === 'ready') {
       this.#begin();
@@ -175,7 +172,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
       if (record instanceof NonDeterminismError) {
         // Where it went on late, it was told here at the latest.
         if (this.#outcomes.goesOnLate && this.#scopeEnds.turnBegan(true)) return;
-        this.#disagree(record, this.#scope.ledger.waitsAt);
+        this.disagree(record, this.#scope.ledger.waitsAt);
       } else if (record === undefined || this.#deliver(record)) return;
     }
   }
@@ -195,12 +192,11 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
       this.#end(this.#bodyEnd);
       return false;
     }
-    const closing = this.#scopeEnds.turnEnded((perform) => this.#steps.add({ perform }));
+    const closing = this.#scopeEnds.turnEnded((perform) => this.#catchUp.add({ perform }));
     if (closing || this.#outcomes.hasNext) return true;
     // What it has asked for would be begun for nothing.
     if (this.inbox.cancelUnderWay) return false;
-    const catchesUp = this.#recovered && !this.#caughtUp;
-    if (catchesUp && this.skipsBranches && (this.#outcomes.expectsMore || this.#somethingStandsStill())) {
+    if (this.#catchUp.underWay && this.#outcomes.skipsBranches && (this.#outcomes.expectsMore || this.#somethingStandsStill())) {
       this.#startOver('whole');
       return false;
     }
@@ -209,31 +205,31 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
       this.#end(this.#bodyEnd);
       return false;
     }
-    this.#steps.take();
+    this.#catchUp.take();
     if (this.#state !== 'running') return false;
-    if (catchesUp) {
-      this.#caughtUp = true;
-      this.host.caughtUp(this.id);
+    if (this.#catchUp.underWay) {
+      this.#catchUp.finish();
+      this.#ports.turns.caughtUp(this.id);
     }
     if (this.#isStuck) {
-      if (this.skipsBranches) this.#startOver('whole');
+      if (this.#outcomes.skipsBranches) this.#startOver('whole');
       else if (refusals?.waiting === true) return true;
-      else this.notices.standstill(this.#lastStarted === undefined ? null : whatIs(this.#lastStarted));
+      else this.#notices.standstill(this.#calls.lastStarted);
     }
     return false;
   }
 
   /** Whether nothing is pending that could come to an outcome by itself. */
   get #isStuck(): boolean {
-    return this.pending.working === 0 && this.#inFlight === 0;
+    return this.pending.working === 0 && this.#recorder.idle;
   }
 
   /** Whether code that was refused something goes on in the next turn. */
   #goesOn(refusals: Refusals): boolean {
     if (!refusals.due) return refusals.turnEnded();
     // What others have asked for need not wait for them, once all that may be recorded was asked for.
-    const current = (this.#caughtUp || !this.#recovered) && !this.#outcomes.hasNext && !this.inbox.cancelUnderWay;
-    if (current && (this.#bodyEnd === undefined || this.#scope.shields > 0)) this.#steps.take();
+    const current = this.#catchUp.arrived && !this.inbox.cancelUnderWay;
+    if (current && (this.#bodyEnd === undefined || this.#scope.shields > 0)) this.#catchUp.take();
     return this.#state === 'running';
   }
 
@@ -241,10 +237,10 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     this.#state = 'running';
     const args = readable(this, 'the arguments', () => this.#codec.decodeArguments(this.#record.input));
     if (args === undefined) return;
-    this.notices.started(this.#recovered);
+    this.#notices.started(this.#recovered);
     this.#admission.resumes(this.#scope);
     this.inbox.arm();
-    const body = (): unknown => this.host.bodyOf(this.#definition)(...args);
+    const body = (): unknown => this.#ports.services.bodyOf(this.#definition)(...args);
     runBody(this.#place, body, (end) => this.#bodyEnded(end));
   }
 
@@ -253,7 +249,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     if (this.#bodyEnd !== undefined) return;
     this.#bodyEnd = end;
     this.#scopeEnds.bodyEnded(this.#scope);
-    this.#wake();
+    this.wake();
   }
 
   /** Delivers one outcome. Returns whether that resumed code. */
@@ -262,7 +258,7 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     if (record.kind === 'cancel') return this.#deliverCancel(record);
     const operation = record.kind === 'message' ? this.inbox.deliver(record) : this.pending.find(record.id);
     if (operation === undefined) return false;
-    this.forget(operation);
+    this.#calls.forget(operation);
     this.#admission.resumes(operation.place.scope);
     if (operation.borrowers !== undefined) for (const scope of operation.borrowers) this.#admission.resumes(scope);
     const resumed = operation.deliver(record);
@@ -270,159 +266,33 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     return resumed;
   }
 
-  // What the flow's code asks for.
+  // What its calls ask for.
 
-  start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint, plain?: boolean): Future<unknown> {
-    this.#entered = entryPoint;
-    const operation = this.#start(request, place);
-    place.scope.ledger.add(operation, entryPoint, plain);
-    return operation.future;
-  }
-
-  #start(request: OperationRequest, place: FlowPlace): Operation {
-    const open = this.#admission.requireOpen(place, 'starting', request);
-    if (open && this.#state !== 'halted') this.#admission.requireTurnOf(place.scope, request);
-    const operation = openOperation(this, place, request, this.host.codec);
-    if (!open || this.#state === 'halted') return operation;
-    this.#lastStarted = operation.entry;
-    if (this.#admission.refusesStart(operation)) return operation;
-    this.notices.operationAskedFor();
-    if (this.register(operation)) operation.begin();
-    return operation;
-  }
-
-  waitPlace(place: FlowPlace): WaitPlace {
-    return this.#admission.waitPlace(place, (limitMs, expire) => this.limit(limitMs, expire));
-  }
-
-  async shield<T>(place: FlowPlace, body: () => PromiseLike<T> | T): Promise<T> {
-    if (!this.#admission.requireOpen(place, 'entering a shield')) return new Promise(() => {});
-    const leave = place.scope.enterShield();
-    try {
-      return await runAt({ ...place, shielded: true }, async () => body());
-    } finally {
-      leave();
-      this.#wake();
-    }
-  }
-
-  holdRejection(promise: Promise<unknown>, reason: unknown, scope: Scope): void {
-    if (this.#state === 'ended' || this.#state === 'left') {
-      this.notices.lateRejection(reason);
-      return;
-    }
-    this.#scopeEnds.hold(promise, reason, scope);
-  }
-
-  releaseRejection(promise: Promise<unknown>): void {
-    this.#scopeEnds.release(promise);
-  }
-
-  // What its operations ask for.
-
-  admit(operation: Operation): FlowPlace {
-    return this.#admission.requireWaitable(operation);
-  }
-
-  limit(limitMs: number, expire: OnExpired): () => void {
-    const request = { kind: 'timer', name: 'wait-timeout', due: { afterMs: limitMs }, limit: true } as const;
-    return (this.#start(request, currentPlace() as FlowPlace) as Timer).limitWait(expire);
-  }
-
-  enterWait(wait: Abortable): (() => void) | undefined {
-    return this.#admission.enterWait(wait, currentPlace() as FlowPlace);
-  }
-
-  tellsAtOnce(future: Future<unknown>, tell: () => void): boolean {
-    return this.#admission.tellsAtOnce(future, tell);
-  }
-
-  cancel(operation: Operation, reason: string | undefined): void {
-    this.#admission.requireOwn(operation, 'cancelled');
-    // It was refused, and is cancelled in a turn to come.
-    if (!operation.pending) return;
-    if (operation.cancelsAtOnce) operation.cancelWith(cancellation(whatIs(operation.entry), reason));
-    else this.whenCurrent(() => operation.requestCancel(reason));
+  /** It has something to do: in its turn it will come to it anyway. */
+  wake(): void {
+    if (!this.#admission.inTurn) this.#ports.turns.delivery.wake(this);
   }
 
   giveUp(scope: Scope): void {
     const end: BodyEnd = { ok: false, error: scope.cancelled };
-    this.notices.givenUp(scope);
+    this.#notices.givenUp(scope);
     if (scope === this.#scope) this.#bodyEnded(end);
     else (this.pending.find(scope.path) as Branch).bodyEnded(end);
   }
 
-  detach(operation: Operation): void {
-    this.#admission.requireOwn(operation, 'detached');
-  }
-
-  register(operation: Operation): boolean {
-    const recorded = this.#outcomes.start(operation.entry, operation);
-    if (recorded instanceof NonDeterminismError) {
-      this.#disagree(recorded, callSiteText(this.#entered && callSiteOf(this.#entered)));
-      return false;
+  disagree(error: NonDeterminismError, place?: string): void {
+    if (this.#outcomes.skipsBranches) this.#startOver('whole');
+    else if (this.#scopeEnds.toldAhead) this.#startOver('late');
+    else {
+      // If it is tried again, it will be known.
+      this.#ports.services.callSites.keep(this.flow);
+      this.#block('NON_DETERMINISM', error, place);
     }
-    // What is recorded may have been unreadable.
-    if (this.#state === 'halted') return false;
-    if (recorded !== undefined) operation.adopt(recorded);
-    operation.pending = true;
-    this.pending.add(operation);
-    operation.place.scope.add(operation);
-    if (recorded?.seq == null) this.#steps.add(operation);
-    this.#wake();
-    return true;
-  }
-
-  forget(operation: Operation): void {
-    if (!operation.pending) return;
-    operation.pending = false;
-    this.pending.delete(operation);
-    operation.place.scope.left();
-  }
-
-  branchEnded(branch: EndedBranch): void {
-    this.#scopeEnds.branchEnded(branch);
-    this.#wake();
   }
 
   unreadable(what: string, error: unknown): void {
     if (this.#state !== 'running' && this.#state !== 'ready') return;
-    this.#block('VALUE_UNREADABLE', valueUnreadable(this.id, `${what} of ${this.notices.what}`, error));
-  }
-
-  complete(operation: Operation, status: EndStatus, text: string): void {
-    const { gate } = this.host;
-    if (gate === undefined) this.#settled(operation, status, text);
-    else gate(operation.entry, () => this.#settled(operation, status, text));
-  }
-
-  // What its inbox and the group commit ask for.
-
-  conclude(entry: Entry, status: EndStatus, text: string): void {
-    entry.status = status;
-    entry.outcome = text;
-    entry.seq = this.#outcomes.takeSeq();
-    this.#inFlight += 1;
-    this.host.group.outcome(entry, this);
-  }
-
-  outcomeCommitted(entry: Entry): void {
-    this.#inFlight -= 1;
-    if (this.#state === 'running' || this.#state === 'ready') {
-      this.#outcomes.append(entry);
-      this.host.delivery.wake(this);
-    }
-    if (isOperation(entry)) this.notices.operationFinished(entry);
-  }
-
-  /** How the action is tried that this run carries on, where its call said otherwise. */
-  get attempts(): AttemptPolicy | undefined {
-    return this.#options.attempts;
-  }
-
-  whenCurrent(perform: () => void): void {
-    this.#steps.add({ perform });
-    this.#wake();
+    this.#block('VALUE_UNREADABLE', valueUnreadable(this.id, `${what} of ${this.#notices.what}`, error));
   }
 
   // What its worker asks for.
@@ -442,16 +312,6 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
 
   // Inner workings.
 
-  /** It has something to do: in its turn it will come to it anyway. */
-  #wake(): void {
-    if (!this.#admission.inTurn) this.host.delivery.wake(this);
-  }
-
-  #settled(operation: Operation, status: EndStatus, text: string): void {
-    if (this.#state !== 'running' || operation.stopped) return;
-    this.conclude(operation.entry, status, text);
-  }
-
   #deliverCancel(record: OperationRecord): boolean {
     this.#admission.resumes(this.#scope);
     return this.#scope.cancel(this.inbox.cancellation(record));
@@ -460,20 +320,27 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
   #end(bodyEnd: BodyEnd): void {
     const difference = this.#outcomes.end();
     if (difference !== undefined) {
-      this.#disagree(difference);
+      this.disagree(difference);
       return;
     }
     const leakFailure = this.#scopeEnds.runEnded(this.#scope);
-    this.#steps.take();
+    this.#catchUp.take();
     this.#scope.outliveAll();
     if (this.#state !== 'running') return;
-    this.#state = 'ended';
-    this.inbox.disarm();
+    this.#leaveTurns('ended');
     this.#admission.close('has ended');
-    this.host.delivery.forget(this);
-    const { host } = this;
-    const [record, codec, scope, inbox, { undelivered }] = [this.#record, this.#codec, this.#scope, this.inbox, this.#outcomes];
-    endRun({ record, host, codec, scope, inbox, undelivered, bodyEnd, leakFailure, notices: this.notices, now: this.#now });
+    endRun({
+      record: this.#record,
+      ports: this.#ports,
+      codec: this.#codec,
+      scope: this.#scope,
+      inbox: this.inbox,
+      undelivered: this.#outcomes.undelivered,
+      bodyEnd,
+      leakFailure,
+      notices: this.#notices,
+      now: this.#now,
+    });
   }
 
   /** Whether code of this run waits for nothing durable. */
@@ -481,34 +348,29 @@ export class Run implements TurnTaker, FlowRun, OperationRun, OutcomeOwner, Rest
     return (this.#bodyEnd === undefined && this.#scope.idle) || this.pending.someStandStill;
   }
 
-  /** @param place - Where its code stands, if that is known. */
-  #disagree(error: NonDeterminismError, place?: string): void {
-    if (this.skipsBranches) this.#startOver('whole');
-    else if (this.#scopeEnds.toldAhead) this.#startOver('late');
-    else {
-      // If it is tried again, it will be known.
-      this.host.callSites.keep(this.flow);
-      this.#block('NON_DETERMINISM', error, place);
-    }
-  }
-
   /** Another execution takes this one's place. */
   #startOver(mode: ReplayMode): void {
-    this.#halt('halted', new CancelledError(`${this.notices.what} is replayed from the beginning`));
-    this.host.startOver(this.#record, mode);
+    this.#halt('halted', new CancelledError(`${this.#notices.what} is replayed from the beginning`));
+    this.#ports.life.startOver(this.#record, mode);
   }
 
   #halt(state: 'halted' | 'left', reason: Error): void {
-    this.#state = state;
-    this.inbox.disarm();
-    this.host.delivery.forget(this);
+    this.#leaveTurns(state);
     this.pending.leaveAll(reason);
-    this.#steps.drop();
+    this.#catchUp.drop();
+  }
+
+  /** It has no more turns in this process. */
+  #leaveTurns(state: 'ended' | 'halted' | 'left'): void {
+    this.#state = state;
+    this.#recorder.close();
+    this.inbox.disarm();
+    this.#ports.turns.delivery.forget(this);
   }
 
   #block(code: BlockedCode, error: Error, place?: string): void {
     this.#halt('halted', error);
     leadTo(error, place);
-    this.host.block(this.id, { code, reason: this.#codec.encodeError(error) }, () => this.notices.blocked(code, error, place));
+    this.#ports.life.block(this.id, { code, reason: this.#codec.encodeError(error) }, () => this.#notices.blocked(code, error, place));
   }
 }

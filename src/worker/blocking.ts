@@ -2,14 +2,19 @@ import { ExecutionError } from '../errors/errors.js';
 import { whatIs } from '../model/named.js';
 import { isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
 import type { BlockedCode } from '../model/statuses.js';
-import type { RunHost } from '../runtime/host.js';
 import { plainError } from '../runtime/plain-value.js';
+import type { RunPorts, RunServices } from '../runtime/run-ports.js';
+
+type BlockingPorts = Pick<RunPorts, 'services' | 'life'>;
 
 /** How many of the operations under way are named. */
 const NAMED = 3;
 
 /** Tells of a run that waits for its flow to be registered somewhere. */
-export function tellUnregistered({ logger, events }: Pick<RunHost, 'logger' | 'events'>, { id: runId, flow, version }: RunRecord): void {
+export function tellUnregistered(
+  { logger, events }: Pick<RunServices, 'logger' | 'events'>,
+  { id: runId, flow, version }: RunRecord,
+): void {
   const message = `run ${runId} waits: no flow "${flow}" version ${version} is registered in this process; it goes on as soon as one is, here or in another process on this store`;
   logger.warn(message, { runId, flow });
   events.emit('run:blocked', {
@@ -21,19 +26,23 @@ export function tellUnregistered({ logger, events }: Pick<RunHost, 'logger' | 'e
 }
 
 /** Blocks a run that was claimed and is not begun again: its process has ended too often while it was under way. */
-export function refuseToBegin(host: RunHost, record: RunRecord, journal: readonly OperationRecord[]): void {
-  block(host, record, { code: 'RECOVERY_LIMIT', error: recoveryLimitReached(record, journal) });
+export function refuseToBegin(ports: BlockingPorts, record: RunRecord, journal: readonly OperationRecord[]): void {
+  block(ports, record, { code: 'RECOVERY_LIMIT', error: recoveryLimitReached(record, journal) });
 }
 
 /** Blocks a run that was claimed and cannot be begun: what is recorded of it cannot be read. */
-export function blockUnreadable(host: RunHost, record: RunRecord, error: Error): void {
-  block(host, record, { code: 'VALUE_UNREADABLE', error });
+export function blockUnreadable(ports: BlockingPorts, record: RunRecord, error: Error): void {
+  block(ports, record, { code: 'VALUE_UNREADABLE', error });
 }
 
-function block(host: RunHost, { id: runId, flow }: RunRecord, { code, error }: { code: BlockedCode; error: Error }): void {
-  host.block(runId, { code, reason: host.codec.encodeError(error) }, () => {
-    host.logger.error(error.message, { runId, flow, code });
-    host.events.emit('run:blocked', { runId, flow, code, error: plainError(error) });
+function block(
+  { services, life }: BlockingPorts,
+  { id: runId, flow }: RunRecord,
+  { code, error }: { code: BlockedCode; error: Error },
+): void {
+  life.block(runId, { code, reason: services.codec.encodeError(error) }, () => {
+    services.logger.error(error.message, { runId, flow, code });
+    services.events.emit('run:blocked', { runId, flow, code, error: plainError(error) });
   });
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock/clock.js';
 import type { Logger } from '../model/logger.js';
-import type { OnEnd } from '../runtime/host.js';
+import type { OnEnd } from '../runtime/run-ports.js';
 import type { Store } from '../store/store.js';
 import { Following } from './following.js';
 import type { Gateway } from './gateway.js';

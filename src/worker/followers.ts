@@ -1,4 +1,4 @@
-import type { EndOfRun, IsAwaited, OnEnd } from '../runtime/host.js';
+import type { EndOfRun, IsAwaited, OnEnd } from '../runtime/run-ports.js';
 
 /**
  * Who waits for the ends of runs, here or elsewhere.

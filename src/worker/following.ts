@@ -1,6 +1,6 @@
 import type { RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
-import type { EndOfRun, IsAwaited, OnEnd } from '../runtime/host.js';
+import type { EndOfRun, IsAwaited, OnEnd } from '../runtime/run-ports.js';
 import type { Store } from '../store/store.js';
 import { Followers } from './followers.js';
 

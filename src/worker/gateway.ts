@@ -1,4 +1,4 @@
-import type { OnEnd } from '../runtime/host.js';
+import type { OnEnd } from '../runtime/run-ports.js';
 import type { StoreFailures } from './store-failures.js';
 
 /** How calls from outside of flows reach the runs of a store: through the worker of this process, or from a process without one. */

@@ -1,8 +1,8 @@
 import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
 import { CancelledError } from '../errors/errors.js';
-import { GroupCommit } from '../journal/group-commit.js';
 import { Journal, type ReplayMode } from '../journal/journal.js';
+import type { JournalWriter } from '../journal/journal-writer.js';
 import type { Logger } from '../model/logger.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
@@ -11,9 +11,9 @@ import type { Body, FlowDefinition, LeakPolicy } from '../runtime/definitions.js
 import { Delivery } from '../runtime/delivery.js';
 import type { EventSink } from '../runtime/events.js';
 import { holdRejections } from '../runtime/held-rejections.js';
-import type { Blocking, EndOfRun, RunHost } from '../runtime/host.js';
 import { Limiter } from '../runtime/limiter.js';
 import { Run } from '../runtime/run.js';
+import type { Blocking, EndOfRun, OtherRuns, RunLife, RunPorts, RunServices, Turns } from '../runtime/run-ports.js';
 
 /** What a flow did when it was replayed. */
 export type Rehearsed =
@@ -40,7 +40,19 @@ const SILENT: Logger = { debug: nothing, info: nothing, warn: nothing, error: no
 const NO_EVENTS: EventSink = { wants: () => false, emit: nothing };
 const never: Body = () => new Promise(nothing);
 
-/** Replays a run against its journal: nothing is executed, nothing written and nobody told. */
+/** What a run asks for beyond its journal leads to nothing. */
+const WRITES_NOTHING: JournalWriter = { create: nothing, entry: nothing, outcome: nothing };
+const NO_OTHERS: OtherRuns = {
+  begin: nothing,
+  find: nothing,
+  follow: () => nothing,
+  attached: nothing,
+  send: nothing,
+  adopt: nothing,
+  isResident: () => false,
+};
+
+/** Replays a run against its journal: nothing is executed, and nothing is written, sent or announced. */
 export async function rehearse(init: RehearsalInit): Promise<Rehearsed> {
   const release = holdRejections();
   try {
@@ -50,22 +62,11 @@ export async function rehearse(init: RehearsalInit): Promise<Rehearsed> {
   }
 }
 
-/** The host of a run that is replayed only. What the run asks for beyond its journal leads nowhere. */
-class Rehearsal implements RunHost {
-  readonly workerId = '';
-  readonly events: EventSink = NO_EVENTS;
-  readonly logger: Logger = SILENT;
-  readonly nonDurableAwait = 'ignore';
-  readonly callSites: CallSitePolicy = new CallSitePolicy();
-  readonly retry = undefined;
-  readonly limiter: Limiter = new Limiter(undefined);
-  readonly clock: Clock;
-  readonly codec: Codec;
-  readonly leaks: LeakPolicy;
+/** The turns and the life of a run that is replayed only. */
+class Rehearsal implements Turns, RunLife {
   readonly delivery: Delivery;
-  /** Held for ever: it has no worker. */
-  readonly group: GroupCommit;
   readonly #init: RehearsalInit;
+  readonly #ports: RunPorts;
   readonly #done: (rehearsed: Rehearsed) => void;
   #run: Run | undefined;
   #over = false;
@@ -73,22 +74,23 @@ class Rehearsal implements RunHost {
   constructor(init: RehearsalInit, done: (rehearsed: Rehearsed) => void) {
     this.#init = init;
     this.#done = done;
-    this.clock = init.clock;
-    this.codec = init.codec;
-    this.leaks = init.leaks;
     this.delivery = new Delivery(init.clock);
-    this.group = new GroupCommit({ store: { commit: async () => [] }, clock: init.clock, onFailure: () => undefined, onRepeated: nothing });
+    this.#ports = { services: servicesOf(init), writer: WRITES_NOTHING, turns: this, life: this, others: NO_OTHERS };
   }
 
   replay(mode: ReplayMode): void {
     const { record, journal, definition } = this.#init;
     const outcomes = new Journal(record, journal, { mode, ended: isEnded(record.status) });
-    this.#run = new Run({ record, definition, outcomes, recovered: true, host: this });
+    this.#run = new Run({ record, definition, outcomes, recovered: true, ports: this.#ports });
     this.delivery.wake(this.#run);
   }
 
-  startOver(_record: RunRecord, mode: ReplayMode): void {
-    if (!this.#over) this.replay(mode);
+  setAlarm(): () => void {
+    return nothing;
+  }
+
+  attemptBegun(): () => void {
+    return nothing;
   }
 
   caughtUp(): void {
@@ -99,51 +101,38 @@ class Rehearsal implements RunHost {
     this.#finish({ kind: 'ended', ...end });
   }
 
-  continueAsNew(): void {
-    this.#finish({ kind: 'continues' });
-  }
-
   block(_runId: string, { reason }: Blocking): void {
     this.#finish({ kind: 'blocked', reason });
   }
 
-  bodyOf({ kind, body }: Parameters<RunHost['bodyOf']>[0]): Body {
-    return kind === 'flow' ? body : never;
+  continueAsNew(): void {
+    this.#finish({ kind: 'continues' });
   }
 
-  newSeed(): string {
-    return '';
+  startOver(_record: RunRecord, mode: ReplayMode): void {
+    if (!this.#over) this.replay(mode);
   }
-
-  setAlarm(): () => void {
-    return nothing;
-  }
-
-  find(): void {}
-
-  follow(): () => void {
-    return nothing;
-  }
-
-  attemptBegun(): () => void {
-    return nothing;
-  }
-
-  begin(): void {}
-
-  adopt(): void {}
-
-  attached(): void {}
-
-  isResident(): boolean {
-    return false;
-  }
-
-  send(): void {}
 
   #finish(rehearsed: Rehearsed): void {
     this.#over = true;
     this.#run?.leave(new CancelledError('the replay is over'));
     this.#done(rehearsed);
   }
+}
+
+function servicesOf({ clock, codec, leaks }: RehearsalInit): RunServices {
+  return {
+    workerId: '',
+    clock,
+    codec,
+    leaks,
+    events: NO_EVENTS,
+    logger: SILENT,
+    nonDurableAwait: 'ignore',
+    callSites: new CallSitePolicy(),
+    limiter: new Limiter(undefined),
+    retry: undefined,
+    newSeed: () => '',
+    bodyOf: ({ kind, body }) => (kind === 'flow' ? body : never),
+  };
 }

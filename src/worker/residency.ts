@@ -1,5 +1,5 @@
 import type { Clock } from '../clock/clock.js';
-import type { Resting } from '../runtime/host.js';
+import type { Resting } from '../runtime/resting.js';
 
 /** Numbers of runs. */
 export interface ResidentLimits {
@@ -104,8 +104,9 @@ export class Residency {
     const soon = clock.now() + FAR_MS;
     const resting: { readonly run: Resting; readonly wakeAt: number | null }[] = [];
     for (const run of runs()) {
-      const wakeAt = run.restUntil;
-      if (wakeAt === null || (wakeAt !== undefined && wakeAt > soon)) resting.push({ run, wakeAt });
+      const { rest } = run;
+      if (rest.kind === 'listens') resting.push({ run, wakeAt: null });
+      else if (rest.kind === 'sleeps' && rest.untilMs > soon) resting.push({ run, wakeAt: rest.untilMs });
     }
     const tooMany = Math.max(this.#excess, resting.length - mostResting);
     const most = tooMany > 0 ? tooMany + Math.ceil(mostResting * SLACK) : 0;

@@ -3,7 +3,7 @@ import { Journal } from '../journal/journal.js';
 import { WatchedJournal } from '../journal/watched-journal.js';
 import type { RunRecord } from '../model/records.js';
 import { SUSPECT_FROM } from '../model/suspects.js';
-import type { Resting } from '../runtime/host.js';
+import type { Resting } from '../runtime/resting.js';
 import type { Store } from '../store/store.js';
 import type { FlowSource } from './worker-options.js';
 
@@ -102,7 +102,7 @@ export class Trials {
     const claimed = this.#unproven.get(runId);
     if (claimed === undefined) return;
     const run = this.#options.resident(runId);
-    if (run !== undefined && run.restUntil === undefined) return;
+    if (run?.rest.kind === 'stays') return;
     this.#unproven.delete(runId);
     // One that has ended or is blocked has no owner, and so no trial: there is nothing to write.
     this.#shown(runId, run !== undefined && claimed.blamed);

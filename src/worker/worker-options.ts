@@ -3,8 +3,8 @@ import type { Codec } from '../codec/codec.js';
 import type { Logger } from '../model/logger.js';
 import type { FlowDefinition, LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
 import type { EventSink } from '../runtime/events.js';
-import type { RunHost } from '../runtime/host.js';
 import type { RetryStrategy } from '../runtime/retry-strategy.js';
+import type { RunServices } from '../runtime/run-ports.js';
 import type { Store } from '../store/store.js';
 import type { ResidentLimits } from './residency.js';
 
@@ -30,10 +30,10 @@ export interface WorkerOptions {
   /** Done now and then. */
   readonly tidy?: (() => Promise<void>) | undefined;
   /** Default: the definition's own body. */
-  readonly bodyOf?: RunHost['bodyOf'] | undefined;
+  readonly bodyOf?: RunServices['bodyOf'] | undefined;
   /** Default: one that nobody can guess. */
-  readonly newSeed?: RunHost['newSeed'] | undefined;
-  readonly gate?: RunHost['gate'];
+  readonly newSeed?: RunServices['newSeed'] | undefined;
+  readonly gate?: RunServices['gate'];
   /** Whether it is kept of all calls where they are, whatever that costs. */
   readonly keepsCallSites?: boolean | undefined;
   /** For actions that say nothing of it. Default: no second attempt. */

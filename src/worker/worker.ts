@@ -1,22 +1,27 @@
 import { nanoid } from 'nanoid';
 import type { Clock } from '../clock/clock.js';
-import type { Codec } from '../codec/codec.js';
 import { CancelledError } from '../errors/errors.js';
 import { GroupCommit } from '../journal/group-commit.js';
 import type { ReplayMode } from '../journal/journal.js';
-import type { Logger } from '../model/logger.js';
 import type { InboxMessage, OperationRecord, RunRecord, RunRestart } from '../model/records.js';
-import { CallSitePolicy } from '../runtime/call-sites.js';
-import type { LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
+import { Alarms } from '../runtime/alarms.js';
 import { Delivery } from '../runtime/delivery.js';
-import type { EventSink } from '../runtime/events.js';
-import type { Blocking, EndOfRun, IsAwaited, OnEnd, Resident, Resting, RunHost } from '../runtime/host.js';
-import { Limiter } from '../runtime/limiter.js';
 import { plainError } from '../runtime/plain-value.js';
-import type { RetryStrategy } from '../runtime/retry-strategy.js';
+import type { Resting } from '../runtime/resting.js';
 import { Run } from '../runtime/run.js';
+import type {
+  Blocking,
+  EndOfRun,
+  IsAwaited,
+  OnEnd,
+  OtherRuns,
+  Resident,
+  RunLife,
+  RunPorts,
+  RunServices,
+  Turns,
+} from '../runtime/run-ports.js';
 import type { Store } from '../store/store.js';
-import { Alarms } from './alarms.js';
 import { AttemptsUnderWay } from './attempts-under-way.js';
 import { blockUnreadable, refuseToBegin, tellUnregistered } from './blocking.js';
 import { Claims } from './claims.js';
@@ -26,6 +31,7 @@ import { InboxReader } from './inbox-reader.js';
 import { PeriodicCheck } from './periodic-check.js';
 import { Residency } from './residency.js';
 import { RunLookup } from './run-lookup.js';
+import { runServices } from './run-services.js';
 import { StoreFailures } from './store-failures.js';
 import { cycleNotices } from './wait-cycles.js';
 import { Wakeups } from './wakeups.js';
@@ -44,22 +50,15 @@ import type { FlowSource, WorkerOptions } from './worker-options.js';
  *       leave before it registers anew.
  *   K2  While draining, actions come to their end and are recorded, but no flow has a turn, unless it is being cancelled.
  */
-export class Worker implements RunHost, Gateway {
-  readonly clock: Clock;
-  readonly codec: Codec;
-  readonly events: EventSink;
-  readonly logger: Logger;
-  readonly leaks: LeakPolicy;
-  readonly nonDurableAwait: NonDurableAwaitPolicy;
-  readonly callSites: CallSitePolicy;
-  readonly group: GroupCommit;
+export class Worker implements RunPorts, Turns, RunLife, OtherRuns, Gateway {
+  readonly services: RunServices;
+  readonly writer: GroupCommit;
+  readonly turns: Turns = this;
+  readonly life: RunLife = this;
+  readonly others: OtherRuns = this;
   readonly delivery: Delivery;
-  readonly bodyOf: RunHost['bodyOf'];
-  readonly newSeed: RunHost['newSeed'];
-  readonly gate: RunHost['gate'];
-  readonly retry: RetryStrategy | undefined;
-  readonly limiter: Limiter;
-  readonly attached: RunHost['attached'];
+  readonly attached: OtherRuns['attached'];
+  readonly #clock: Clock;
   readonly #store: Store;
   readonly #flows: FlowSource;
   readonly #claims: Claims;
@@ -85,42 +84,32 @@ export class Worker implements RunHost, Gateway {
   readonly #leaving = new Set<string>();
 
   constructor(options: WorkerOptions) {
-    this.clock = options.clock;
-    this.codec = options.codec;
-    this.events = options.events;
-    this.logger = options.logger;
-    this.leaks = options.leaks;
-    this.nonDurableAwait = options.nonDurableAwait;
-    this.callSites = new CallSitePolicy(options.keepsCallSites);
-    this.bodyOf = options.bodyOf ?? (({ body }) => body);
-    this.newSeed = options.newSeed ?? (() => nanoid());
-    this.gate = options.gate;
-    this.retry = options.retry;
-    this.limiter = new Limiter(options.maxConcurrentActions);
+    this.services = runServices(options, () => this.#id);
+    this.#clock = options.clock;
     this.#store = options.store;
     this.#flows = options.flows;
-    this.attached = cycleNotices({ store: this.#store, logger: this.logger, awaitedBy: (runId) => this.awaitedBy(runId) });
+    this.attached = cycleNotices({ store: this.#store, logger: options.logger, awaitedBy: (runId) => this.awaitedBy(runId) });
     this.#leaseMs = options.leaseMs;
     this.#onFailure = options.onFailure;
-    this.#alarms = new Alarms(this.clock);
-    this.#attempts = new AttemptsUnderWay(this.clock);
-    this.delivery = new Delivery(this.clock);
+    this.#alarms = new Alarms(this.#clock);
+    this.#attempts = new AttemptsUnderWay(this.#clock);
+    this.delivery = new Delivery(this.#clock);
     this.failures = new StoreFailures({
-      clock: this.clock,
-      logger: this.logger,
+      clock: this.#clock,
+      logger: options.logger,
       onLost: (error) => this.#lost(error),
       onEnd: (error) => this.#fail(error),
     });
     const writing = this.failures.streak('the write');
-    this.group = new GroupCommit({
-      store: this.#store,
-      clock: this.clock,
+    this.writer = new GroupCommit({
+      log: this.#store,
+      clock: this.#clock,
       onFailure: (error) => this.failures.write(writing, error),
       onRepeated: () => writing.worked(),
     });
     this.#inbox = new InboxReader({
       store: this.#store,
-      group: this.group,
+      group: this.writer,
       failures: this.failures,
       reader: () => (this.#residents.size > 0 && (this.#state === 'working' || this.#state === 'draining') ? this.#id : undefined),
       give: (message) => this.#residents.get(message.runId)?.receive(message) === true,
@@ -128,9 +117,9 @@ export class Worker implements RunHost, Gateway {
     });
     this.#claims = new Claims({
       store: this.#store,
-      clock: this.clock,
+      clock: this.#clock,
       flows: this.#flows,
-      group: this.group,
+      group: this.writer,
       alarms: this.#alarms,
       maxRecoveries: options.maxRecoveries,
       workerId: () => this.#id,
@@ -141,18 +130,18 @@ export class Worker implements RunHost, Gateway {
       readInbox: () => this.#inbox.read(),
       refuse: (record, loaded) => refuseToBegin(this, record, loaded),
       unreadable: (record, error) => blockUnreadable(this, record, error),
-      unregistered: (record) => tellUnregistered(this, record),
+      unregistered: (record) => tellUnregistered(this.services, record),
       // Who was woken before its time needs no timer any more.
       claimedSome: async () => (this.#wakeups.any ? this.#wakeups.renew() : undefined),
       failures: this.failures,
     });
     this.#check = new PeriodicCheck({
-      clock: this.clock,
+      clock: this.#clock,
       keepsAlive: () => this.#following.anyElsewhere || this.#inbox.missed,
       look: () => this.#look(),
       liveness: {
         leaseMs: this.#leaseMs,
-        heartbeat: () => this.#store.heartbeat(this.#id, this.clock.now()),
+        heartbeat: () => this.#store.heartbeat(this.#id, this.#clock.now()),
         reap: (asOfMs) => this.#reap(asOfMs),
       },
       tidy: options.tidy,
@@ -164,32 +153,28 @@ export class Worker implements RunHost, Gateway {
       onElsewhere: () => this.#check.keepAlive(),
       onAsleep: (wakeAt) => this.#wakeups.note(wakeAt),
     });
-    this.#lookup = new RunLookup({ store: this.#store, clock: this.clock, failures: this.failures });
+    this.#lookup = new RunLookup({ store: this.#store, clock: this.#clock, failures: this.failures });
     this.#residency = new Residency({
-      clock: this.clock,
+      clock: this.#clock,
       ...options.residents,
       count: () => this.#residents.size,
-      working: () => this.#attempts.any || this.group.busy || this.delivery.busy,
+      working: () => this.#attempts.any || this.writer.busy || this.delivery.busy,
       runs: () => [...this.#residents.values()].filter((resident) => resident instanceof Run),
       suspend: (run, wakeAt) => this.#suspend(run, wakeAt),
     });
     this.#wakeups = new Wakeups({
-      clock: this.clock,
+      clock: this.#clock,
       store: this.#store,
       claim: () => this.claim(),
       failures: this.failures,
     });
   }
 
-  get workerId(): string {
-    return this.#id;
-  }
-
   /** Registers, and takes over what the dead have left. */
   async start(): Promise<void> {
     await this.#register();
     this.#check.start();
-    await this.#reap(this.clock.now());
+    await this.#reap(this.#clock.now());
     await this.#wakeups.look();
     this.failures.opened();
   }
@@ -208,8 +193,8 @@ export class Worker implements RunHost, Gateway {
     if (this.#state === 'failed') return this.release();
     const registered = this.#state === 'working';
     this.#state = 'draining';
-    this.failures.limitWrites(this.clock.now() + timeoutMs);
-    this.limiter.close();
+    this.failures.limitWrites(this.#clock.now() + timeoutMs);
+    this.services.limiter.close();
     this.#endPause?.();
     await this.#restarting;
     if (registered) this.#check.drain();
@@ -218,14 +203,14 @@ export class Worker implements RunHost, Gateway {
     this.#residency.stop();
     this.delivery.pause();
     await this.#claims.underWay;
-    this.group.hurry();
-    await this.group.settled();
+    this.writer.hurry();
+    await this.writer.settled();
     await this.#inbox.check();
     await this.#attempts.none(timeoutMs);
-    await this.group.settled();
+    await this.writer.settled();
     this.#check.stop();
     this.#leaveAll('the engine is closed');
-    this.group.hold();
+    this.writer.hold();
     this.#state = 'stopped';
     if (registered) await this.#store.retireWorker(this.#id);
   }
@@ -236,11 +221,11 @@ export class Worker implements RunHost, Gateway {
   }
 
   flush(): Promise<void> {
-    return this.group.flush();
+    return this.writer.flush();
   }
 
   isQueued(runId: string, operationId: string): boolean {
-    return this.limiter.waits(runId, operationId);
+    return this.services.limiter.waits(runId, operationId);
   }
 
   /** Resolves when everything handed in so far is durable or was dropped: after a loss of the worker, when it has registered anew. */
@@ -249,7 +234,7 @@ export class Worker implements RunHost, Gateway {
     do {
       restarting = this.#restarting;
       await restarting;
-      await this.group.settled();
+      await this.writer.settled();
     } while (restarting !== this.#restarting);
   }
 
@@ -285,7 +270,7 @@ export class Worker implements RunHost, Gateway {
       definition,
       outcomes: this.#claims.trials.journal(record, loaded ?? [], { mode }),
       recovered: loaded !== undefined,
-      host: this,
+      ports: this,
     });
     this.adopt(record.id, run);
     this.delivery.wake(run);
@@ -332,7 +317,7 @@ export class Worker implements RunHost, Gateway {
   }
 
   end(runId: string, end: EndOfRun, committed?: (awaited: IsAwaited) => void): void {
-    this.group.end({ runId, ...end }, () => {
+    this.writer.end({ runId, ...end }, () => {
       const awaited = this.#dismiss(runId);
       committed?.(awaited);
     });
@@ -340,7 +325,7 @@ export class Worker implements RunHost, Gateway {
   }
 
   continueAsNew(record: RunRecord, { runId, operations, ...change }: RunRestart): void {
-    this.group.restart({ runId, operations, ...change }, () => {
+    this.writer.restart({ runId, operations, ...change }, () => {
       this.#residents.delete(runId);
       this.#claims.trials.recorded(runId);
       this.begin({ ...record, ...change }, operations);
@@ -349,7 +334,7 @@ export class Worker implements RunHost, Gateway {
   }
 
   block(runId: string, { code, reason }: Blocking, committed: () => void): void {
-    this.group.end({ runId, status: 'BLOCKED', outcome: reason, blockedCode: code }, () => {
+    this.writer.end({ runId, status: 'BLOCKED', outcome: reason, blockedCode: code }, () => {
       this.#dismiss(runId);
       committed();
     });
@@ -373,7 +358,7 @@ export class Worker implements RunHost, Gateway {
     this.#residents.delete(runId);
     this.#leaving.add(runId);
     this.#following.sleeps(runId);
-    this.group.suspend({ runId, wakeAt, children }, () => {
+    this.writer.suspend({ runId, wakeAt, children }, () => {
       this.#leaving.delete(runId);
       this.#wakeups.note(wakeAt);
       this.#residency.left();
@@ -383,7 +368,7 @@ export class Worker implements RunHost, Gateway {
   }
 
   send(message: InboxMessage): void {
-    if (this.#residents.get(message.runId)?.receive(message) !== true) this.group.message(message, () => this.checkInbox());
+    if (this.#residents.get(message.runId)?.receive(message) !== true) this.writer.message(message, () => this.checkInbox());
   }
 
   attemptBegun(): () => void {
@@ -400,7 +385,7 @@ export class Worker implements RunHost, Gateway {
   async #register(): Promise<void> {
     const id = nanoid();
     try {
-      await this.#store.registerWorker({ id, nowMs: this.clock.now(), leaseMs: this.#leaseMs, info: workerInfo() });
+      await this.#store.registerWorker({ id, nowMs: this.#clock.now(), leaseMs: this.#leaseMs, info: workerInfo() });
     } catch (error) {
       // It may be registered all the same, and would look alive.
       await this.#store.retireWorker(id).catch(() => undefined);
@@ -409,7 +394,7 @@ export class Worker implements RunHost, Gateway {
     if (this.#state === 'draining') return this.#store.retireWorker(id);
     this.#id = id;
     this.#state = 'working';
-    this.group.resume(id);
+    this.writer.resume(id);
   }
 
   async #look(): Promise<void> {
@@ -450,7 +435,7 @@ export class Worker implements RunHost, Gateway {
 
   #lost(error: unknown): void {
     if (this.#state !== 'working') return;
-    this.group.hold();
+    this.writer.hold();
     this.#restarting = this.#restart(error);
   }
 
@@ -458,8 +443,8 @@ export class Worker implements RunHost, Gateway {
     this.#state = 'restarting';
     const workerId = this.#id;
     const streak = this.failures.streak('the new registration');
-    this.logger.warn(`worker ${workerId} lost its runs and registers anew: ${plainError(error).message}`);
-    this.events.emit('engine:fenced', { workerId });
+    this.services.logger.warn(`worker ${workerId} lost its runs and registers anew: ${plainError(error).message}`);
+    this.services.events.emit('engine:fenced', { workerId });
     this.#leaveAll('its worker was taken for dead');
     while (this.#state === 'restarting') {
       try {
@@ -479,7 +464,7 @@ export class Worker implements RunHost, Gateway {
   /** Some time between two tries, unless the worker is to stop. */
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const callOff = this.clock.setTimer(ms, resolve);
+      const callOff = this.#clock.setTimer(ms, resolve);
       this.#endPause = () => {
         callOff();
         resolve();
@@ -488,16 +473,17 @@ export class Worker implements RunHost, Gateway {
   }
 
   #fail(error: unknown): void {
-    if (this.#state === 'draining') this.logger.error(`the store failed while the engine was closing: ${plainError(error).message}`);
+    if (this.#state === 'draining')
+      this.services.logger.error(`the store failed while the engine was closing: ${plainError(error).message}`);
     if (this.#state === 'draining' || this.#state === 'stopped' || this.#state === 'failed') return;
     this.#state = 'failed';
     this.#check.stop();
     this.#wakeups.stop();
     this.#residency.stop();
-    this.group.hold();
+    this.writer.hold();
     this.#leaveAll('its store failed');
-    this.logger.error(`the engine has stopped: ${plainError(error).message}`);
-    this.events.emit('engine:failed', { error: plainError(error) });
+    this.services.logger.error(`the engine has stopped: ${plainError(error).message}`);
+    this.services.events.emit('engine:failed', { error: plainError(error) });
     this.#onFailure(error);
   }
 }

@@ -7,7 +7,7 @@ import {
   finalAttempts,
   lastRunOf,
   NO_ATTEMPTS,
-  restsUntil,
+  nextAttemptAt,
   withFailure,
 } from '../../src/journal/attempt-notes.js';
 import type { OperationRecord } from '../../src/model/records.js';
@@ -57,16 +57,16 @@ test('the last fifty failures are kept, and all are counted', () => {
 
 test('an action rests until the next attempt is due, as long as it is not finished', () => {
   const at = (finishedAt: number | null, nowMs: number): number | undefined =>
-    restsUntil({ ...after(1), nextAt: 100 }, { kind: 'action', finishedAt } as OperationRecord, nowMs);
+    nextAttemptAt({ ...after(1), nextAt: 100 }, { kind: 'action', finishedAt } as OperationRecord, nowMs);
   expect([at(null, 99), at(null, 100), at(99, 500), at(100, 500)]).toEqual([100, undefined, 100, undefined]);
-  expect(restsUntil(after(1), { kind: 'action', finishedAt: null } as OperationRecord, 99)).toBeUndefined();
+  expect(nextAttemptAt(after(1), { kind: 'action', finishedAt: null } as OperationRecord, 99)).toBeUndefined();
 });
 
 test('a child run rests until its next attempt has begun, whatever the time', () => {
   const child = { kind: 'flow', childRunId: 'child', status: 'STARTED', finishedAt: null } as OperationRecord;
   const resting = { ...after(2), nextAt: 100 };
-  expect([99, 101].map((nowMs) => restsUntil(resting, child, nowMs))).toEqual([100, 100]);
-  expect(restsUntil(after(2), child, 99)).toBeUndefined();
+  expect([99, 101].map((nowMs) => nextAttemptAt(resting, child, nowMs))).toEqual([100, 100]);
+  expect(nextAttemptAt(after(2), child, 99)).toBeUndefined();
   expect(lastRunOf({ ...child, attempts: encodeAttempts(resting) })).toBe('child~2');
   expect(lastRunOf({ ...child, attempts: encodeAttempts(after(2)) })).toBe('child~3');
 });

@@ -1,6 +1,7 @@
 import { StorageError } from 'perdure';
 import { expect, test } from 'vitest';
-import { type Entry, GroupCommit } from '../../src/journal/group-commit.js';
+import type { Entry } from '../../src/journal/entry.js';
+import { GroupCommit } from '../../src/journal/group-commit.js';
 import type { RunRecord } from '../../src/model/records.js';
 import type { CommitBatch, Store } from '../../src/store/store.js';
 import { endOf, messageTo, runOf, startOf } from '../store/records.js';
@@ -40,7 +41,7 @@ function given(workerId: string | undefined = 'w1', postponedMs?: number): Given
   const clock = new ManualClock();
   const failures: unknown[] = [];
   const group = new GroupCommit({
-    store: store as unknown as Store,
+    log: store as unknown as Store,
     clock,
     onFailure: (error) => {
       failures.push(error);
@@ -60,7 +61,7 @@ function succeeded(entry: Entry, seq: number): Entry {
 
 test('everything that is handed in within a turn is one commit', async () => {
   const { store, clock, group } = given();
-  group.create(runOf('run'), () => {});
+  group.create({ run: runOf('run') }, () => {});
   group.entry(entryOf('0'));
   group.outcome(succeeded(entryOf('1'), 1), { outcomeCommitted: () => {} });
   group.end(endOf('other'), () => {});
@@ -110,7 +111,7 @@ test('after the transaction come creations, then outcomes, then callbacks, each 
   const heard: string[] = [];
   group.outcome(succeeded(entryOf('0'), 1), { outcomeCommitted: () => heard.push('outcome') });
   group.entry(entryOf('1'), () => heard.push('entry'));
-  group.create(runOf('run'), () => heard.push('created'));
+  group.create({ run: runOf('run') }, () => heard.push('created'));
   group.end(endOf('other'), () => heard.push('end'));
   group.message(messageTo('another'), () => heard.push('message'));
   await clock.turn();
@@ -167,8 +168,8 @@ test('a creation hears whether it made the run, or which one has had the id befo
   const { store, clock, group } = given();
   const heard: (string | undefined)[] = [];
   const before = runOf('taken', { seed: 'older', flow: 'older' });
-  group.create(runOf('new'), (taken) => heard.push(taken?.flow));
-  group.create(runOf('taken', { seed: 'newer' }), (taken) => heard.push(taken?.flow));
+  group.create({ run: runOf('new') }, (taken) => heard.push(taken?.flow));
+  group.create({ run: runOf('taken', { seed: 'newer' }) }, (taken) => heard.push(taken?.flow));
   await clock.turn();
   await store.succeed(before);
   expect(heard).toEqual([undefined, 'older']);
@@ -178,8 +179,8 @@ test('of two creations of one id in one batch the first makes the run', async ()
   const { store, clock, group } = given();
   const heard: (string | undefined)[] = [];
   const first = runOf('run', { seed: 'first' });
-  group.create(first, (taken) => heard.push(taken?.seed));
-  group.create(runOf('run', { seed: 'second' }), (taken) => heard.push(taken?.seed));
+  group.create({ run: first }, (taken) => heard.push(taken?.seed));
+  group.create({ run: runOf('run', { seed: 'second' }) }, (taken) => heard.push(taken?.seed));
   await clock.turn();
   await store.succeed();
   expect(heard).toEqual([undefined, 'first']);
@@ -202,11 +203,11 @@ test('after a failure nothing is written until it is resumed, and nobody is call
 test('after a failure what was gathered or in flight is dropped, but for new runs without a parent (G5)', async () => {
   const { store, clock, group } = given();
   const heard: string[] = [];
-  group.create(runOf('in flight'), () => heard.push('in flight'));
-  group.create(runOf('child', { parentRunId: 'run', parentOperationId: '0' }), () => heard.push('child'));
+  group.create({ run: runOf('in flight') }, () => heard.push('in flight'));
+  group.create({ run: runOf('child', { parentRunId: 'run', parentOperationId: '0' }) }, () => heard.push('child'));
   group.entry(entryOf('0'));
   await clock.turn();
-  group.create(runOf('gathered'), () => heard.push('gathered'));
+  group.create({ run: runOf('gathered') }, () => heard.push('gathered'));
   group.end(endOf('run'), () => heard.push('end'));
   await store.fail();
   group.resume('w2');
@@ -223,7 +224,7 @@ test('after a failure what was gathered or in flight is dropped, but for new run
 test('a run whose creation was durable although it was reported as failed is made by its second try', async () => {
   const { store, clock, group } = given();
   const heard: unknown[] = [];
-  group.create(runOf('run', { seed: 'mine' }), (taken) => heard.push(taken));
+  group.create({ run: runOf('run', { seed: 'mine' }) }, (taken) => heard.push(taken));
   await clock.turn();
   await store.fail();
   group.resume('w2');
@@ -236,7 +237,7 @@ test('after a failure that passes the same is written again with what has come s
   const { store, clock, group, failures } = given('w1', 100);
   const heard: unknown[] = [];
   const [first, second] = [entryOf('0'), entryOf('1')];
-  group.create(runOf('new', { seed: 'mine' }), (taken) => heard.push(['created', taken]));
+  group.create({ run: runOf('new', { seed: 'mine' }) }, (taken) => heard.push(['created', taken]));
   group.entry(first, () => heard.push('started'));
   group.message(messageTo('another'), () => heard.push('sent'));
   group.take(7, () => heard.push('taken'));
@@ -299,7 +300,7 @@ test('what is put off is dropped when nothing may be written any more, and leave
 
 test('new runs wait for a worker', async () => {
   const { store, clock, group } = given('');
-  group.create(runOf('run', { workerId: '' }), () => {});
+  group.create({ run: runOf('run', { workerId: '' }) }, () => {});
   await clock.turn();
   expect(store.sent).toEqual([]);
   group.resume('w1');
@@ -331,7 +332,7 @@ test('a flush ends when its commit fails, and when nothing may be written', asyn
   const flushed = group.flush();
   await store.fail();
   await flushed;
-  group.create(runOf('run'), () => {});
+  group.create({ run: runOf('run') }, () => {});
   await group.flush();
   expect(store.sent).toHaveLength(1);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { EndOfRun } from '../../src/runtime/host.js';
+import type { EndOfRun } from '../../src/runtime/run-ports.js';
 import { Followers } from '../../src/worker/followers.js';
 
 const END: EndOfRun = { status: 'SUCCEEDED', outcome: '1' };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { RunRecord } from '../../src/model/records.js';
-import type { EndOfRun } from '../../src/runtime/host.js';
+import type { EndOfRun } from '../../src/runtime/run-ports.js';
 import { runOf } from '../../src/testing/store-conformance/records.js';
 import { Following } from '../../src/worker/following.js';
 

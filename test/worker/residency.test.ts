@@ -1,12 +1,12 @@
 import { expect, onTestFinished, test } from 'vitest';
-import type { Resting } from '../../src/runtime/host.js';
+import { type Rest, type Resting, restsUntil, STAYS } from '../../src/runtime/resting.js';
 import { Residency } from '../../src/worker/residency.js';
 import { ManualClock } from './manual-clock.js';
 
 const FAR = 3_600_000;
 
 interface FakeRun extends Resting {
-  restUntil: number | null | undefined;
+  rest: Rest;
 }
 
 interface World {
@@ -46,7 +46,8 @@ function world(most: number, mostResting = most): World {
     suspended,
     enter: (id, restUntil, lastTurn = turns) => {
       turns += 1;
-      const run: FakeRun = { id, restUntil, lastTurn, awaitedRuns: [], leave: () => undefined };
+      const rest = restUntil === undefined ? STAYS : restsUntil(restUntil);
+      const run: FakeRun = { id, rest, lastTurn, awaitedRuns: [], leave: () => undefined };
       runs.set(id, run);
       residency.entered();
       return run;
@@ -131,7 +132,7 @@ test('it is tried again while there are too many, by a timer that keeps nobody a
   expect(clock.keepsAlive).toBe(true);
   await clock.advance(50);
   expect([clock.pending, clock.keepsAlive]).toEqual([[500], false]);
-  run.restUntil = FAR;
+  run.rest = restsUntil(FAR);
   await clock.advance(500);
   expect(suspended).toEqual([['a', FAR]]);
   expect(clock.pending).toEqual([]);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { RunRecord } from '../../src/model/records.js';
-import type { Resting } from '../../src/runtime/host.js';
+import { LISTENS, type Resting, STAYS } from '../../src/runtime/resting.js';
 import { Trials } from '../../src/worker/trials.js';
 import { outcomeOf, runOf } from '../store/records.js';
 import { ManualClock, microtasks } from './manual-clock.js';
@@ -28,7 +28,7 @@ function tried(...suspects: string[]): Tried {
   const resident = (runId: string): Resting | undefined => {
     const rests = residents.get(runId);
     if (rests === undefined) return undefined;
-    return { id: runId, restUntil: rests ? null : undefined, awaitedRuns: [], lastTurn: 0, leave: () => {} };
+    return { id: runId, rest: rests ? LISTENS : STAYS, awaitedRuns: [], lastTurn: 0, leave: () => {} };
   };
   const ask = <T>(what: () => T): Promise<T> => {
     if (failing === 'before') return Promise.reject(new Error('the store fails'));

@@ -131,12 +131,12 @@ export class Batch extends Operation {
   branchConcluded(branch: Branch, status: EndStatus, text: string): boolean {
     if (this.#decided && this.#settings.unfinished === 'cancel') return false;
     if (this.#decided || this.stopped) {
-      this.run.complete(branch, status, text);
+      this.run.recorder.offer(branch, status, text);
       return true;
     }
     this.#count(branch.index, { status, text });
     const end = this.#completion();
-    this.run.complete(branch, status, text);
+    this.run.recorder.offer(branch, status, text);
     this.#conclude(end);
     return true;
   }
@@ -223,7 +223,7 @@ export class Batch extends Operation {
   #conclude(end: Ended | undefined): void {
     if (end === undefined) return;
     this.#decided = true;
-    this.run.complete(this, end.status, end.text);
+    this.run.recorder.offer(this, end.status, end.text);
   }
 
   #reason(): CompletionReason | undefined {

@@ -168,9 +168,9 @@ export class Branch extends Operation implements EndedBranch {
   #warnOfFailure(how: string): void {
     const end = this.#bodyEnd as BodyEnd;
     if (end.ok || isCancelledError(end.error)) return;
-    const { host, id: runId } = this.run;
+    const { services, id: runId } = this.run;
     const error = plainError(end.error);
-    host.logger.warn(`${this.scope.what} ${how}: ${error.message}`, { runId, operationId: this.entry.id, error });
+    services.logger.warn(`${this.scope.what} ${how}: ${error.message}`, { runId, operationId: this.entry.id, error });
   }
 
   #takeNotes(): void {

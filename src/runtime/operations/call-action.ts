@@ -3,7 +3,8 @@ import { mergedOptions } from '../../errors/options.js';
 import { valueUnreadable } from '../../errors/value-unreadable.js';
 import { cancellation } from '../../futures/future.js';
 import { type AttemptNotes, encodeAttempts, finalAttempts } from '../../journal/attempt-notes.js';
-import { type Entry, newEntry, type OutcomeOwner } from '../../journal/group-commit.js';
+import { type Entry, newEntry } from '../../journal/entry.js';
+import type { OutcomeOwner } from '../../journal/journal-writer.js';
 import { operationId, ROOT_SCOPE } from '../../journal/numbering.js';
 import { whatIs } from '../../model/named.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
@@ -11,12 +12,13 @@ import type { EndStatus } from '../../model/statuses.js';
 import { Attempts, type Tried } from '../attempts.js';
 import type { ActionDefinition, AttemptPolicy } from '../definitions.js';
 import { detachedDefinition } from '../detached.js';
-import type { Resident, RunHost } from '../host.js';
 import { keptText } from '../kept-error.js';
 import { type ReadMessage, readMessage } from '../messages.js';
 import { newRun } from '../new-run.js';
 import { plainError } from '../plain-value.js';
+import type { Rest } from '../resting.js';
 import { RunNotices } from '../run-notices.js';
+import type { Resident, RunServices, Turns } from '../run-ports.js';
 import { readable } from '../unreadable.js';
 import { Operation, type OperationInit } from './operation.js';
 
@@ -50,8 +52,12 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
 
   // What is tried.
 
-  get host(): RunHost {
-    return this.run.host;
+  get services(): RunServices {
+    return this.run.services;
+  }
+
+  get turns(): Turns {
+    return this.run.turns;
   }
 
   get runId(): string {
@@ -91,7 +97,7 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
   }
 
   call(args: readonly unknown[]): unknown {
-    return this.host.bodyOf(this.#definition)(...args);
+    return this.services.bodyOf(this.#definition)(...args);
   }
 
   override unreadable(what: string, error: unknown): void {
@@ -102,7 +108,7 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
   note(notes: AttemptNotes, committed?: () => void): void {
     const entry = this.#carrier?.entry ?? this.entry;
     entry.attempts = encodeAttempts(notes);
-    this.host.group.entry(entry, committed);
+    this.run.writer.entry(entry, committed);
   }
 
   encode(value: unknown): string {
@@ -125,8 +131,8 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
     this.#attempts.begin(this.entry.attempts);
   }
 
-  override get restsUntil(): number | undefined {
-    return this.#attempts.restsUntil;
+  override get rest(): Rest {
+    return this.#attempts.rest;
   }
 
   protected release(reason: Error): void {
@@ -143,7 +149,7 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
   }
 
   override outlive(): void {
-    const { entry, run, host } = this;
+    const { entry, run } = this;
     run.forget(this);
     if (entry.seq !== null || this.stopped) return;
     // Whoever takes the run over knows the action by its name, and neither the serdes nor the strategy of this call.
@@ -156,14 +162,14 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
       input = codec.encode(args, () => `the arguments of detached action "${entry.name}" (run ${run.id}, operation ${entry.id})`);
       digest = codec.digest(args, input);
     } catch (error) {
-      host.logger.error(`${plainError(error).message} The action cannot outlive its run and is stopped.`, {
+      run.services.logger.error(`${plainError(error).message} The action cannot outlive its run and is stopped.`, {
         runId: run.id,
         operationId: entry.id,
       });
       this.stop(error as Error);
       return;
     }
-    const record = newRun(host, {
+    const record = newRun(run.services, {
       id: run.ids.childRun(entry.id),
       definition: detachedDefinition(this.#definition),
       input,
@@ -172,8 +178,8 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
       attempts: this.#said && storable(this.#said),
       parent: { runId: run.id, operationId: entry.id },
     });
-    host.adopt(record.id, this);
-    host.group.create(record, () => {});
+    run.others.adopt(record.id, this);
+    run.writer.create({ run: record }, () => {});
     this.#carry(record);
     entry.childRunId = record.id;
     this.write();
@@ -186,7 +192,7 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
     const entry = newEntry({ runId: record.id, id, kind: 'action', name: this.#definition.name, digest, input, startedAt });
     this.#carrier = { record, entry };
     entry.attempts = attempts;
-    this.host.group.entry(entry);
+    this.run.writer.entry(entry);
   }
 
   /** A cancel request for the run that it has become. */
@@ -209,24 +215,23 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
 
   /** What the run that it becomes is written and read with. */
   #carrierCodec(): Codec {
-    return this.host.codec.withSerdes(this.#definition.serdes);
+    return this.services.codec.withSerdes(this.#definition.serdes);
   }
 
   #settle(status: Exclude<EndStatus, 'CANCELLED'>, text: string, notes: AttemptNotes): void {
     const entry = this.#carrier?.entry ?? this.entry;
     entry.attempts = finalAttempts(notes, status === 'FAILED' ? keptText(text, this.codec) : null);
-    if (this.#carrier === undefined) this.run.complete(this, status, text);
+    if (this.#carrier === undefined) this.run.recorder.offer(this, status, text);
     else this.#endCarrier(this.#carrier, status, text);
   }
 
   /** The run that it has become is blocked. */
   #blockCarrier({ record }: Carrier, what: string, cause: unknown): void {
     if (this.stopped) return;
-    const { host } = this;
     const error = valueUnreadable(record.id, `${what} of flow "${record.flow}" (run ${record.id})`, cause);
     this.stop(error);
-    const notices = new RunNotices(record, host);
-    host.block(record.id, { code: 'VALUE_UNREADABLE', reason: this.codec.encodeError(error) }, () =>
+    const notices = new RunNotices(record, this.run);
+    this.run.life.block(record.id, { code: 'VALUE_UNREADABLE', reason: this.codec.encodeError(error) }, () =>
       notices.blocked('VALUE_UNREADABLE', error),
     );
   }
@@ -236,10 +241,10 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
 
   /** The one operation of the run that it has become, and the run itself, come to their ends. */
   #endCarrier({ record, entry }: Carrier, status: EndStatus, outcome: string): void {
-    const { host } = this;
+    const { writer, life } = this.run;
     Object.assign(entry, { status, outcome, seq: 1 });
-    host.group.outcome(entry, this);
-    host.end(record.id, { status, outcome });
+    writer.outcome(entry, this);
+    life.end(record.id, { status, outcome });
   }
 }
 

@@ -7,13 +7,14 @@ import type { OperationRecord, RunRecord } from '../../model/records.js';
 import { isEnded } from '../../model/statuses.js';
 import { reportFailedAttempt } from '../attempt-report.js';
 import type { FlowDefinition, LeakPolicy } from '../definitions.js';
-import type { EndOfRun } from '../host.js';
 import { keptText } from '../kept-error.js';
 import { cancelMessage } from '../messages.js';
 import { newRun } from '../new-run.js';
+import { LISTENS, type Rest, restsUntil, STAYS } from '../resting.js';
 import { decideRetry, mostAttempts, type RetryStrategy } from '../retry-strategy.js';
 import { madeIdTaken, reservedId, runGone } from '../run-id-errors.js';
 import { runIdTaken } from '../run-id-taken.js';
+import type { EndOfRun } from '../run-ports.js';
 import { readable } from '../unreadable.js';
 import { Operation, type OperationInit } from './operation.js';
 
@@ -74,7 +75,7 @@ export class CallFlow extends Operation {
       return;
     }
     this.#callOff?.();
-    this.run.complete(this, 'CANCELLED', this.codec.encodeError(cancellation(whatIs(this.entry), reason)));
+    this.run.recorder.offer(this, 'CANCELLED', this.codec.encodeError(cancellation(whatIs(this.entry), reason)));
   }
 
   override get cancelsAtOnce(): boolean {
@@ -108,10 +109,10 @@ export class CallFlow extends Operation {
   }
 
   /** A child that is executed here keeps its parent here; one that rests, or is elsewhere, wakes it by its end. */
-  override get restsUntil(): number | null | undefined {
-    if (this.#callOff === undefined) return undefined;
-    if (this.#backingOff) return this.#notes.nextAt;
-    return this.#attached || this.run.host.isResident(this.#runId) ? undefined : null;
+  override get rest(): Rest {
+    if (this.#callOff === undefined) return STAYS;
+    if (this.#backingOff) return restsUntil(this.#notes.nextAt as number);
+    return this.#attached || this.run.others.isResident(this.#runId) ? STAYS : LISTENS;
   }
 
   override get awaitedRunId(): string | undefined {
@@ -135,8 +136,8 @@ export class CallFlow extends Operation {
     const { run, entry } = this;
     const { definition, leaks, timeoutMs } = this.#child;
     this.#backingOff = false;
-    this.#beganAt = run.host.clock.now();
-    const record = newRun(run.host, {
+    this.#beganAt = run.services.clock.now();
+    const record = newRun(run.services, {
       id: this.#runId,
       definition,
       input: entry.input as string,
@@ -145,8 +146,8 @@ export class CallFlow extends Operation {
       timeoutMs,
       parent: { runId: run.id, operationId: entry.id },
     });
-    run.host.group.create(record, (taken) => {
-      if (taken === undefined) run.host.begin(record);
+    run.writer.create({ run: record }, (taken) => {
+      if (taken === undefined) run.others.begin(record);
       this.#follow(taken ?? record);
     });
     this.write();
@@ -155,7 +156,7 @@ export class CallFlow extends Operation {
   /** Follows the run that an earlier execution created or attached to (CF1). */
   #join(): void {
     this.#beganAt = this.entry.startedAt;
-    this.run.host.find(this.#runId, (found) => {
+    this.run.others.find(this.#runId, (found) => {
       if (found === undefined) this.#fail(runGone(this.#runId, whatIs(this.entry)));
       else this.#follow(found);
     });
@@ -164,7 +165,7 @@ export class CallFlow extends Operation {
   /** An id that the engine may have made names a run that exists, or nothing. */
   #joinReserved(): void {
     this.#beganAt = this.entry.startedAt;
-    this.run.host.find(this.#runId, (found) => {
+    this.run.others.find(this.#runId, (found) => {
       if (found === undefined) {
         this.#fail(reservedId(this.#runId, whatIs(this.entry)));
         return;
@@ -193,9 +194,9 @@ export class CallFlow extends Operation {
   }
 
   #followOn(runId: string): void {
-    const { host, id } = this.run;
-    if (this.#attached) host.attached(id, runId);
-    this.#callOff = host.follow(runId, (end) => this.#endedOrGone(end));
+    const { others, id } = this.run;
+    if (this.#attached) others.attached(id, runId);
+    this.#callOff = others.follow(runId, (end) => this.#endedOrGone(end));
   }
 
   /** Whether the engine made the id of the attempt's run. */
@@ -211,7 +212,7 @@ export class CallFlow extends Operation {
 
   /** No run of this attempt can be waited for. */
   #fail(error: PerdureError): void {
-    if (!this.stopped) this.run.complete(this, 'FAILED', this.codec.encodeError(error));
+    if (!this.stopped) this.run.recorder.offer(this, 'FAILED', this.codec.encodeError(error));
   }
 
   #ended({ status, outcome }: EndOfRun): void {
@@ -219,10 +220,10 @@ export class CallFlow extends Operation {
     const before = this.#notes;
     if (status !== 'FAILED') {
       entry.attempts = finalAttempts(before, null);
-      run.complete(this, status, outcome);
+      run.recorder.offer(this, status, outcome);
       return;
     }
-    const failedAt = run.host.clock.now();
+    const failedAt = run.services.clock.now();
     const attempt = before.failures + 1;
     const error = readable(this, 'the error', () => codec.decodeError(outcome));
     if (error === undefined) return;
@@ -234,13 +235,13 @@ export class CallFlow extends Operation {
       attempt,
       what: whatIs(entry),
       names: { runId: run.id, flow: run.flow, operationId: entry.id },
-      logger: run.host.logger,
+      logger: run.services.logger,
     });
     const nextAt = next && failedAt + next.delayMs;
     if (strategy !== undefined) {
       const { runId, id: operationId, name } = entry;
       const report = { runId, flow: run.flow, operationId, kind: 'flow', name, attempt, error, nextAt } as const;
-      reportFailedAttempt(run.host, { ...report, maxAttempts: mostAttempts(strategy) });
+      reportFailedAttempt(run.services, { ...report, maxAttempts: mostAttempts(strategy) });
     }
     if (next !== undefined && nextAt !== undefined) {
       entry.attempts = encodeAttempts({ ...notes, nextAt, maxAttempts: next.maxAttempts });
@@ -249,18 +250,18 @@ export class CallFlow extends Operation {
       return;
     }
     entry.attempts = finalAttempts(notes, keptText(outcome, codec));
-    run.complete(this, status, outcome);
+    run.recorder.offer(this, status, outcome);
   }
 
   #waitUntil(nextAt: number): void {
     this.#backingOff = true;
-    this.#callOff = this.run.host.setAlarm(nextAt, () => {
+    this.#callOff = this.run.turns.setAlarm(nextAt, () => {
       this.entry.attempts = encodeAttempts({ ...this.#notes, nextAt: undefined });
       this.#begin();
     });
   }
 
   #send(payload: Parameters<typeof cancelMessage>[1]): void {
-    this.run.host.send(cancelMessage(this.#runId, payload));
+    this.run.others.send(cancelMessage(this.#runId, payload));
   }
 }

@@ -6,6 +6,7 @@ import type { OperationRecord } from '../../model/records.js';
 import { cancellationOf } from '../admission.js';
 import type { FlowPlace } from '../current-scope.js';
 import type { CallbackLimits } from '../definitions.js';
+import { LISTENS, type Rest, restsUntil, STAYS } from '../resting.js';
 import type { Scope } from '../scope.js';
 import { Operation, type OperationInit } from './operation.js';
 
@@ -36,8 +37,8 @@ abstract class Messaged extends Operation {
     return super.deliver(record);
   }
 
-  override get restsUntil(): number | null | undefined {
-    return this.#dueAt;
+  override get rest(): Rest {
+    return this.#dueAt === undefined ? STAYS : restsUntil(this.#dueAt);
   }
 
   /** How long it is waited for; `undefined`: for ever. */
@@ -84,7 +85,7 @@ abstract class Messaged extends Operation {
     this.#dueAt = deadline?.atMs ?? null;
     if (deadline === undefined) return;
     const { atMs, error } = deadline;
-    this.#callOff = this.run.host.setAlarm(atMs, () => this.run.complete(this, 'FAILED', this.codec.encodeError(error())));
+    this.#callOff = this.run.turns.setAlarm(atMs, () => this.run.recorder.offer(this, 'FAILED', this.codec.encodeError(error())));
   }
 }
 
@@ -126,8 +127,8 @@ export class AwaitEvent extends Messaged {
     return this.entry.attempts === null;
   }
 
-  override get restsUntil(): number | null | undefined {
-    return this.#timeoutMs === undefined ? null : super.restsUntil;
+  override get rest(): Rest {
+    return this.#timeoutMs === undefined ? LISTENS : super.rest;
   }
 
   override admit(): FlowPlace {
@@ -202,7 +203,7 @@ export class Callback extends Messaged {
   /** Whoever has the token is still at it. */
   heartbeat(): void {
     if (this.stopped || this.entry.seq !== null || this.#limits.heartbeatTimeoutMs === undefined) return;
-    this.#note({ heartbeatAt: this.run.host.clock.now() });
+    this.#note({ heartbeatAt: this.run.services.clock.now() });
     this.rearm();
   }
 

@@ -10,24 +10,25 @@ import {
   readOutcome,
   type Standpoint,
 } from '../../futures/future.js';
-import { type Entry, newEntry } from '../../journal/group-commit.js';
+import { type Entry, newEntry } from '../../journal/entry.js';
 import type { InputCheck } from '../../journal/replay-check.js';
 import { whatIs } from '../../model/named.js';
 import type { Outcome } from '../../model/outcome.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus, OperationKind } from '../../model/statuses.js';
 import type { FlowPlace } from '../current-scope.js';
-import type { RunHost } from '../host.js';
 import type { Mailbox } from '../mailbox.js';
+import type { OutcomeRecorder } from '../outcome-recorder.js';
+import { type Rest, STAYS } from '../resting.js';
 import type { RunIds } from '../run-ids.js';
 import type { RunNotices } from '../run-notices.js';
+import type { RunPorts } from '../run-ports.js';
 import type { Scope, ScopeMember } from '../scope.js';
 
 /** What an operation asks of the run it belongs to. */
-export interface OperationRun {
+export interface OperationRun extends RunPorts {
   readonly id: string;
   readonly flow: string;
-  readonly host: RunHost;
   /** Whether the bodies of branches that have ended are not run again. */
   readonly skipsBranches: boolean;
   /** Whether anything of an earlier execution lies ahead. */
@@ -50,8 +51,8 @@ export interface OperationRun {
   forget(operation: Operation): void;
   /** The body of a branch has ended. */
   branchEnded(branch: EndedBranch): void;
-  /** The operation's outcome: it goes into the journal, and is delivered when its turn comes. */
-  complete(operation: Operation, status: EndStatus, text: string): void;
+  /** Takes the operation's outcome: it goes into the journal, and is delivered when its turn comes. */
+  readonly recorder: Pick<OutcomeRecorder, 'offer'>;
   /** Does something when the whole journal has been delivered: at once if it has. */
   whenCurrent(step: () => void): void;
   /** Messages from outside, and who waits for them. */
@@ -115,7 +116,7 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
     this.run = run;
     this.place = place;
     this.codec = codec;
-    this.entry = newEntry({ runId: run.id, id, kind, name, digest, input, startedAt: run.host.clock.now() });
+    this.entry = newEntry({ runId: run.id, id, kind, name, digest, input, startedAt: run.services.clock.now() });
   }
 
   /** The handle on it; made when it is asked for, as branches have none. It goes by the id of the run that the operation starts, else by its own. */
@@ -150,7 +151,7 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
 
   /** Tells listeners that it was started. */
   protected announce(): void {
-    const { events } = this.run.host;
+    const { events } = this.run.services;
     if (!events.wants('operation:started')) return;
     const { runId, id, kind, name } = this.entry;
     events.emit('operation:started', {
@@ -186,12 +187,8 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
     return this.#detached;
   }
 
-  /**
-   * When it goes on by itself, if nothing of it is under way in this process (milliseconds since the epoch); `null`: when something comes from elsewhere.
-   * `undefined`: its run has to stay.
-   */
-  get restsUntil(): number | null | undefined {
-    return undefined;
+  get rest(): Rest {
+    return STAYS;
   }
 
   /** The run whose end it waits for. */
@@ -272,8 +269,8 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
     if (!this.written || entry.seq !== null || entry.status === 'CANCELLED') return;
     entry.status = 'CANCELLED';
     entry.outcome = this.codec.encodeError(reason);
-    entry.finishedAt = run.host.clock.now();
-    run.host.group.entry(entry, run.notices.operationCancelled(entry, reason));
+    entry.finishedAt = run.services.clock.now();
+    run.writer.entry(entry, run.notices.operationCancelled(entry, reason));
   }
 
   runsCode(_shielded: boolean): boolean {
@@ -312,7 +309,7 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
 
   /** The entry goes into the next commit as it is then. */
   protected write(committed?: () => void): void {
-    this.run.host.group.entry(this.entry, committed);
+    this.run.writer.entry(this.entry, committed);
   }
 
   // What its future asks for.

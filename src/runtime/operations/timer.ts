@@ -2,6 +2,7 @@ import { cancellation, type OnExpired } from '../../futures/future.js';
 import { encodeAttempts, NO_ATTEMPTS } from '../../journal/attempt-notes.js';
 import { whatIs } from '../../model/named.js';
 import type { OperationRequest } from '../definitions.js';
+import { type Rest, restsUntil, STAYS } from '../resting.js';
 import { Operation, type OperationInit } from './operation.js';
 
 /** What the limit of a wait is recorded with; older releases recorded nothing. */
@@ -33,8 +34,8 @@ export class Timer extends Operation {
     else this.write(() => this.#arm());
   }
 
-  override get restsUntil(): number | null | undefined {
-    return this.#callOff === undefined ? undefined : this.entry.dueAt;
+  override get rest(): Rest {
+    return this.#callOff === undefined ? STAYS : restsUntil(this.entry.dueAt);
   }
 
   protected release(): void {
@@ -43,6 +44,6 @@ export class Timer extends Operation {
 
   #arm(): void {
     if (this.stopped) return;
-    this.#callOff = this.run.host.setAlarm(this.entry.dueAt as number, () => this.run.complete(this, 'SUCCEEDED', ''));
+    this.#callOff = this.run.turns.setAlarm(this.entry.dueAt as number, () => this.run.recorder.offer(this, 'SUCCEEDED', ''));
   }
 }

@@ -46,6 +46,6 @@ export class WaitForCondition extends CallAction {
     }
     const delayMs = inCleanContext(this.#poll.next, found, count);
     if (delayMs === undefined) return undefined;
-    return { failures: 0, kept: [], polls: { count, state }, nextAt: this.host.clock.now() + delayMs };
+    return { failures: 0, kept: [], polls: { count, state }, nextAt: this.services.clock.now() + delayMs };
   }
 }

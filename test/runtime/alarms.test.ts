@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Alarms } from '../../src/worker/alarms.js';
-import { ManualClock } from './manual-clock.js';
+import { Alarms } from '../../src/runtime/alarms.js';
+import { ManualClock } from '../worker/manual-clock.js';
 
 function alarms(): { clock: ManualClock; alarms: Alarms; rung: string[]; set(dueAtMs: number, name?: string): () => void } {
   const clock = new ManualClock(0);

@@ -1,0 +1,27 @@
+import { nanoid } from 'nanoid';
+import { CallSitePolicy } from '../runtime/call-sites.js';
+import { Limiter } from '../runtime/limiter.js';
+import type { RunServices } from '../runtime/run-ports.js';
+import type { WorkerOptions } from './worker-options.js';
+
+/** What all runs of a worker share. @param workerId - What its id is now: it has another one when it has registered again. */
+export function runServices(options: WorkerOptions, workerId: () => string): RunServices {
+  const { clock, codec, events, logger, leaks, nonDurableAwait, retry, gate } = options;
+  return {
+    get workerId(): string {
+      return workerId();
+    },
+    clock,
+    codec,
+    events,
+    logger,
+    leaks,
+    nonDurableAwait,
+    callSites: new CallSitePolicy(options.keepsCallSites),
+    limiter: new Limiter(options.maxConcurrentActions),
+    retry,
+    gate,
+    newSeed: options.newSeed ?? (() => nanoid()),
+    bodyOf: options.bodyOf ?? (({ body }) => body),
+  };
+}

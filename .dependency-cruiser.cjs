@@ -20,6 +20,7 @@ const rooms = {
 // The entry points: src/<name>.ts. They re-export from rooms. commonjs.ts holds the other entries together for the CommonJS build; nothing else imports them.
 const entries = {
   index: ['api', 'engine', 'runtime', 'futures', 'store', 'codec', 'errors', 'model'],
+  store: ['store', 'model'],
   testing: ['testing', 'api', 'engine', 'runtime', 'futures', 'store', 'codec', 'errors', 'model'],
   commonjs: 'entries',
 };

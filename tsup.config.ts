@@ -4,7 +4,7 @@ import { defineConfig, type Options } from 'tsup';
 import manifest from './package.json' with { type: 'json' };
 
 /** The entries of the package that `require` reaches as CommonJS, where it takes no ES module. */
-const COMMONJS_ENTRIES = ['index', 'testing'];
+const COMMONJS_ENTRIES = ['index', 'store', 'testing'];
 
 const shared: Options = {
   target: 'node20',
@@ -26,7 +26,7 @@ const shared: Options = {
 
 // The build script empties dist/ before: the two builds run side by side.
 export default defineConfig([
-  { ...shared, entry: ['src/index.ts', 'src/testing.ts'], format: ['esm'], dts: true, sourcemap: true },
+  { ...shared, entry: ['src/index.ts', 'src/store.ts', 'src/testing.ts'], format: ['esm'], dts: true, sourcemap: true },
   {
     ...shared,
     entry: ['src/commonjs.ts'],

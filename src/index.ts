@@ -74,7 +74,6 @@ export {
 export type { DurableFuture, WaitLimit } from './futures/durable-future.js';
 export type { Duration } from './model/duration.js';
 export type { LogFields, Logger } from './model/logger.js';
-export type { EntryKind, InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from './model/records.js';
 export type {
   BatchItemStatus,
   BlockedCode,
@@ -101,15 +100,3 @@ export { memoryStore } from './store/memory-store.js';
 export type { SqliteDatabase, SqliteDriver, SqliteStatement, SqlRow, SqlValue } from './store/sqlite/driver.js';
 export type { SqliteDriverName } from './store/sqlite/find-driver.js';
 export { type SqliteStoreOptions, sqliteStore } from './store/sqlite/sqlite-store.js';
-export type {
-  Claim,
-  ClaimQuery,
-  CommitBatch,
-  NewWorker,
-  OpenOptions,
-  PruneQuery,
-  RunFilter,
-  Store,
-  SuspectQuery,
-  WorkerInfo,
-} from './store/store.js';

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { type BatchResult, type DurableFuture, memoryStore, type Store, sqliteStore } from 'perdure';
+import { type BatchResult, type DurableFuture, memoryStore, sqliteStore } from 'perdure';
+import type { Store } from 'perdure/store';
 import { describe, expect, test } from 'vitest';
 import { tempDirectory } from '../store/temp-directory.js';
 import { batchCases, batchFlow, expectCase, observationsOf } from './batch-cases.js';

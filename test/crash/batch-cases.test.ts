@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type BatchResult, type Engine, memoryStore, open, type Store, sqliteStore } from 'perdure';
+import { type BatchResult, type Engine, memoryStore, open, sqliteStore } from 'perdure';
+import type { Store } from 'perdure/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { OperationRecord } from '../../src/model/records.js';
 import { type BatchCase, batchCases, batchFlow, expectCase, observationsOf } from '../api/batch-cases.js';

@@ -1,4 +1,5 @@
-import { action, actionContext, type Engine, flow, memoryStore, open, parallel, type Store, shield } from 'perdure';
+import { action, actionContext, type Engine, flow, memoryStore, open, parallel, shield } from 'perdure';
+import type { Store } from 'perdure/store';
 import { expect, onTestFinished, test } from 'vitest';
 import { atRest, nextEvent, unique } from '../replay/generations.js';
 import { expectWellFormed } from './well-formed.js';

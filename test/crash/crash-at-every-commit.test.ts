@@ -1,4 +1,5 @@
-import { type Engine, type Logger, memoryStore, open, type Store } from 'perdure';
+import { type Engine, type Logger, memoryStore, open } from 'perdure';
+import type { Store } from 'perdure/store';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { type CrashCase, cancelThrough, endOf } from './crash-case.js';
 import { type CrashPoint, crashingStore, slowStore, watchedStore } from './crashing-store.js';

@@ -1,4 +1,5 @@
-import { action, type Engine, flow, type Logger, memoryStore, open, type Store } from 'perdure';
+import { action, type Engine, flow, type Logger, memoryStore, open } from 'perdure';
+import type { Store } from 'perdure/store';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { type CrashCase, cancelThrough, endOf } from './crash-case.js';
 import { slowStore, watchedStore } from './crashing-store.js';

@@ -1,4 +1,5 @@
-import { type Logger, memoryStore, open, type Store } from 'perdure';
+import { type Logger, memoryStore, open } from 'perdure';
+import type { Store } from 'perdure/store';
 import { isEnded } from '../../src/model/statuses.js';
 import { workerOf } from '../store/records.js';
 import { endOf } from './crash-case.js';

@@ -8,10 +8,10 @@ import {
   now,
   parallel,
   RetryPresets,
-  type Store,
   sleep,
   TimeoutError,
 } from 'perdure';
+import type { Store } from 'perdure/store';
 import { describe, expect, test } from 'vitest';
 import { failingStore } from '../../src/testing/wrapped-store.js';
 import { type CrashOptions, type CrashReport, crashEverywhere, type TestEngine } from '../../src/testing.js';

@@ -1,15 +1,5 @@
-import {
-  type EngineEvents,
-  type Flow,
-  flow,
-  map,
-  memoryStore,
-  type NonDurableAwaitPolicy,
-  open,
-  parallel,
-  type Store,
-  sleep,
-} from 'perdure';
+import { type EngineEvents, type Flow, flow, map, memoryStore, type NonDurableAwaitPolicy, open, parallel, sleep } from 'perdure';
+import type { Store } from 'perdure/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { collectingLogger, deferred, type LogLine } from '../api/with-engine.js';
 import { endOf, work } from './crash-case.js';

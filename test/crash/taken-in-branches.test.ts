@@ -9,11 +9,11 @@ import {
   memoryStore,
   open,
   parallel,
-  type Store,
   shield,
   UsageError,
   wait,
 } from 'perdure';
+import type { Store } from 'perdure/store';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { unique } from '../api/with-engine.js';
 import { cancelRun, cancelThrough, endOf, hang, work } from './crash-case.js';

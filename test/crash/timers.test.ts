@@ -1,4 +1,5 @@
-import { action, actionContext, asCompleted, type Engine, flow, memoryStore, now, open, type Store, sleep, wait } from 'perdure';
+import { action, actionContext, asCompleted, type Engine, flow, memoryStore, now, open, sleep, wait } from 'perdure';
+import type { Store } from 'perdure/store';
 import { expect, onTestFinished, test } from 'vitest';
 import type { OperationRecord } from '../../src/model/records.js';
 import { workerOf } from '../store/records.js';

@@ -1,18 +1,5 @@
-import {
-  action,
-  actionContext,
-  callback,
-  continueAsNew,
-  event,
-  flow,
-  map,
-  memoryStore,
-  parallel,
-  patched,
-  type Store,
-  shield,
-  sleep,
-} from 'perdure';
+import { action, actionContext, callback, continueAsNew, event, flow, map, memoryStore, parallel, patched, shield, sleep } from 'perdure';
+import type { Store } from 'perdure/store';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type History, historyOf } from '../../src/testing/well-formed.js';
 import { inFlow, openEngine, settle, thrownBy, unique } from '../api/with-engine.js';

@@ -1,4 +1,5 @@
-import { action, callback, event, flow, memoryStore, open, StorageError, type Store, sleep } from 'perdure';
+import { action, callback, event, flow, memoryStore, open, StorageError, sleep } from 'perdure';
+import type { Store } from 'perdure/store';
 import { expect, onTestFinished, test } from 'vitest';
 import { wrappedStore } from '../../src/testing/wrapped-store.js';
 import { collectingLogger, unique } from '../api/with-engine.js';

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { action, type DurableFuture, type Engine, type EngineOptions, flow, memoryStore, open, type Store, startable } from 'perdure';
+import { action, type DurableFuture, type Engine, type EngineOptions, flow, memoryStore, open, startable } from 'perdure';
+import type { Store } from 'perdure/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { withCommit } from '../../src/testing/wrapped-store.js';
 import { collectingLogger, deferred, settle, thrownBy, unique } from '../api/with-engine.js';

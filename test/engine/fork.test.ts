@@ -13,11 +13,11 @@ import {
   parallel,
   patched,
   random,
-  type Store,
   shield,
   sleep,
   uuid,
 } from 'perdure';
+import type { Store } from 'perdure/store';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { flawsOf, historyOf } from '../../src/testing/well-formed.js';
 import { crashingStore, failingStore, reapedStore } from '../../src/testing/wrapped-store.js';

@@ -1,16 +1,5 @@
-import {
-  action,
-  callback,
-  type DurableFuture,
-  type Engine,
-  event,
-  flow,
-  memoryStore,
-  parallel,
-  type Serdes,
-  type Store,
-  sleep,
-} from 'perdure';
+import { action, callback, type DurableFuture, type Engine, event, flow, memoryStore, parallel, type Serdes, sleep } from 'perdure';
+import type { Store } from 'perdure/store';
 import { describe, expect, test } from 'vitest';
 import { wrappedStore } from '../../src/testing/wrapped-store.js';
 import { crashEverywhere, createTestEngine, type TestEngine, type TestEngineOptions } from '../../src/testing.js';

@@ -10,11 +10,11 @@ import {
   type OperationInfo,
   parallel,
   type Serdes,
-  type Store,
   shield,
   sleep,
   waitForCondition,
 } from 'perdure';
+import type { Store } from 'perdure/store';
 import { describe, expect, test } from 'vitest';
 import type { TestEngine, TestEngineOptions } from '../../src/testing.js';
 import { deferred, openEngine, settle, thrownBy, unique } from '../api/with-engine.js';

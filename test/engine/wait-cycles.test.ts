@@ -1,4 +1,5 @@
-import { type Engine, type Flow, flow, memoryStore, open, type Store, sleep } from 'perdure';
+import { type Engine, type Flow, flow, memoryStore, open, sleep } from 'perdure';
+import type { Store } from 'perdure/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { waitCycles } from '../../src/worker/wait-cycles.js';
 import { collectingLogger, type LogLine, settle, unique } from '../api/with-engine.js';

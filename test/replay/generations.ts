@@ -1,4 +1,5 @@
-import { type Engine, type EngineEvents, type EngineOptions, flow, memoryStore, open, type Store } from 'perdure';
+import { type Engine, type EngineEvents, type EngineOptions, flow, memoryStore, open } from 'perdure';
+import type { Store } from 'perdure/store';
 import { onTestFinished } from 'vitest';
 import type { OperationRecord } from '../../src/model/records.js';
 

@@ -1,4 +1,5 @@
-import { action, actionContext, flow, type Logger, map, memoryStore, type OperationRecord, open, parallel, type Store } from 'perdure';
+import { action, actionContext, flow, type Logger, map, memoryStore, open, parallel } from 'perdure';
+import type { OperationRecord, Store } from 'perdure/store';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { workerOf } from '../store/records.js';
 

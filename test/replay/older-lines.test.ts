@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { type Flow, memoryStore, type Store } from 'perdure';
+import { type Flow, memoryStore } from 'perdure';
+import type { Store } from 'perdure/store';
 import { describe, expect, test } from 'vitest';
 import { readJournal } from '../../src/testing/run-journal.js';
 import { assertReplays, type RunJournal } from '../../src/testing.js';

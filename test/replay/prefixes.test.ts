@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { type CommitBatch, type DurableFuture, type Engine, memoryStore, open, type Store } from 'perdure';
+import { type DurableFuture, type Engine, memoryStore, open } from 'perdure';
+import type { CommitBatch, Store } from 'perdure/store';
 import { expect, test } from 'vitest';
 import type { InboxMessage } from '../../src/model/records.js';
 import { endOf } from '../crash/crash-case.js';

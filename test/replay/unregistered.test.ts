@@ -1,4 +1,5 @@
-import { action, flow, memoryStore, open, type Store } from 'perdure';
+import { action, flow, memoryStore, open } from 'perdure';
+import type { Store } from 'perdure/store';
 import { expect, onTestFinished, test } from 'vitest';
 import type { RunRecord } from '../../src/model/records.js';
 import { workerOf } from '../store/records.js';

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { action, flow, memoryStore, open, parallel, type Store, shield, sleep } from 'perdure';
+import { action, flow, memoryStore, open, parallel, shield, sleep } from 'perdure';
+import type { Store } from 'perdure/store';
 import { assertReplays } from 'perdure/testing';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { endText } from '../../src/engine/replay-problem.js';

@@ -12,11 +12,11 @@ import {
   open,
   parallel,
   type Serdes,
-  type Store,
   shield,
   sleep,
   waitForCondition,
 } from 'perdure';
+import type { Store } from 'perdure/store';
 import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { wrappedStore } from '../../src/testing/wrapped-store.js';
 import { openEngine, thrownBy, unique } from '../api/with-engine.js';

@@ -1,14 +1,5 @@
-import {
-  action,
-  actionContext,
-  type DurableFuture,
-  type Engine,
-  type EngineEvents,
-  type EngineOptions,
-  flow,
-  memoryStore,
-  type Store,
-} from 'perdure';
+import { action, actionContext, type DurableFuture, type Engine, type EngineEvents, type EngineOptions, flow, memoryStore } from 'perdure';
+import type { Store } from 'perdure/store';
 import type { OperationRecord } from '../../src/model/records.js';
 import { type Deferred, deferred, type LogLine, openEngine, unique } from '../api/with-engine.js';
 

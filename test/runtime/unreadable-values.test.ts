@@ -13,10 +13,10 @@ import {
   parallel,
   registerError,
   type Serdes,
-  type Store,
   wait,
   waitForCondition,
 } from 'perdure';
+import type { Store } from 'perdure/store';
 import { describe, expect, test, vi } from 'vitest';
 import { deferred, inFlow, nextEvent, openEngine, thrownBy, unique } from '../api/with-engine.js';
 

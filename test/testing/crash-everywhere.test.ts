@@ -11,13 +11,13 @@ import {
   now,
   parallel,
   random,
-  type Store,
   shield,
   sleep,
   sqliteStore,
   uuid,
   wait,
 } from 'perdure';
+import type { Store } from 'perdure/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { wrappedStore } from '../../src/testing/wrapped-store.js';
 import { assertWellFormed, crashEverywhere, createTestEngine, type RunReport } from '../../src/testing.js';

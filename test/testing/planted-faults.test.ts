@@ -1,4 +1,5 @@
-import { action, actionContext, flow, map, memoryStore, now, type OperationRecord, random, type Store, sleep } from 'perdure';
+import { action, actionContext, flow, map, memoryStore, now, random, sleep } from 'perdure';
+import type { OperationRecord, Store } from 'perdure/store';
 import { describe, expect, test } from 'vitest';
 import { withCommit } from '../../src/testing/wrapped-store.js';
 import { assertReplays, crashEverywhere, explore, type StoreCase, storeConformance } from '../../src/testing.js';

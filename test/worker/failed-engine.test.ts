@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { action, flow, memoryStore, open, StorageError, type Store, sqliteStore } from 'perdure';
+import { action, flow, memoryStore, open, StorageError, sqliteStore } from 'perdure';
+import type { Store } from 'perdure/store';
 import { expect, onTestFinished, test } from 'vitest';
 import type { SqliteDriver } from '../../src/store/sqlite/driver.js';
 import { findDriver } from '../../src/store/sqlite/find-driver.js';

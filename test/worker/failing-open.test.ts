@@ -1,4 +1,5 @@
-import { memoryStore, open, StorageError, type Store } from 'perdure';
+import { memoryStore, open, StorageError } from 'perdure';
+import type { Store } from 'perdure/store';
 import { expect, test } from 'vitest';
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };

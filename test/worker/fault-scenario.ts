@@ -10,9 +10,9 @@ import {
   memoryStore,
   parallel,
   type RunStatus,
-  type Store,
   sleep,
 } from 'perdure';
+import type { Store } from 'perdure/store';
 import { expect } from 'vitest';
 import { withCommit } from '../../src/testing/wrapped-store.js';
 import { createTestEngine, type TestEngine } from '../../src/testing.js';

@@ -1,4 +1,5 @@
-import { type Store, sleep } from 'perdure';
+import { sleep } from 'perdure';
+import type { Store } from 'perdure/store';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Clock } from '../../src/clock/clock.js';
 import { systemClock } from '../../src/clock/system-clock.js';

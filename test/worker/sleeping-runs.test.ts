@@ -10,12 +10,12 @@ import {
   now,
   type PollDecision,
   parallel,
-  type Store,
   shield,
   sleep,
   wait,
   waitForCondition,
 } from 'perdure';
+import type { Store } from 'perdure/store';
 import { describe, expect, test } from 'vitest';
 import { deferred, settle, unique } from '../api/with-engine.js';
 import { expectWellFormed } from '../crash/well-formed.js';

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { memoryStore, type Store, sqliteStore } from 'perdure';
+import { memoryStore, sqliteStore } from 'perdure';
+import type { Store } from 'perdure/store';
 import { withCommit } from '../../src/testing/wrapped-store.js';
 import type { TestEngineOptions } from '../../src/testing.js';
 import { sendingEngine } from '../runtime/senders.js';

@@ -1,5 +1,6 @@
 import process from 'node:process';
-import { StorageError, type Store } from 'perdure';
+import { StorageError } from 'perdure';
+import type { Store } from 'perdure/store';
 import { describe, expect, test } from 'vitest';
 import { wrappedStore } from '../../src/testing/wrapped-store.js';
 import { EXPECTED, type Played, play } from './fault-scenario.js';

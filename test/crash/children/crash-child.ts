@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs';
-import { open, type Store, sqliteStore } from 'perdure';
+import { open, sqliteStore } from 'perdure';
+import type { Store } from 'perdure/store';
 import { writeLine } from '../../processes/write-line.js';
 import { cancelThrough, endOf } from '../crash-case.js';
 import { watchedStore } from '../crashing-store.js';

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { type Store, sqliteStore } from 'perdure';
+import { sqliteStore } from 'perdure';
+import type { Store } from 'perdure/store';
 import { builtProgram } from '../../built-program.js';
 import { Recorder } from '../recorder.js';
 

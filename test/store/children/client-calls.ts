@@ -1,4 +1,5 @@
-import { action, type Engine, event, flow, open, type PerdureError, type Store } from 'perdure';
+import { action, type Engine, event, flow, open, type PerdureError } from 'perdure';
+import type { Store } from 'perdure/store';
 
 type Call = (engine: Engine) => unknown;
 

@@ -87,6 +87,7 @@ export type {
 export type { ActionContext } from './runtime/current-scope.js';
 export type { Execution, LeakPolicy, NonDurableAwaitPolicy, UnfinishedPolicy } from './runtime/definitions.js';
 export type { EngineEvents, LeakedFuture } from './runtime/events.js';
+export type { AttemptInfo, Interceptor } from './runtime/interceptor.js';
 export type { PlainError } from './runtime/plain-value.js';
 export {
   createRetryStrategy,

@@ -54,6 +54,7 @@ export function engineGateway(
     tidy: retention && (() => tidy(retention)),
     retry: options.retry,
     maxConcurrentActions: options.maxConcurrentActions,
+    interceptors: options.interceptors,
     bodyOf: parts.bodyOf,
     newSeed: parts.newSeed,
     gate: parts.gate,

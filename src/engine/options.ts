@@ -15,6 +15,7 @@ import {
 } from '../errors/options.js';
 import type { Logger } from '../model/logger.js';
 import type { LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
+import type { Interceptor } from '../runtime/interceptor.js';
 import type { RetryStrategy } from '../runtime/retry-strategy.js';
 import type { Store } from '../store/store.js';
 import type { WorkerOptions } from '../worker/worker-options.js';
@@ -34,6 +35,8 @@ export interface EngineOptions {
   readonly retry?: RetryStrategy;
   /** How many bodies of actions run at once in this engine. Default: any number. */
   readonly maxConcurrentActions?: number;
+  /** Code that runs around the bodies of actions, the first outermost: for traces, or for the context of a library. */
+  readonly interceptors?: readonly Interceptor[];
   /**
    * How many runs stay in memory. Beyond that, runs that only wait for what is far away leave it until that is due, and `recorded()` of new ones waits for
    * room. Default 10,000, of which at most 1,000 only wait.
@@ -76,6 +79,12 @@ export const isStore: OptionRule[0] = hasMethods(...STORE_METHODS);
 /** The rule of every option that is the largest encoded value. */
 export const MAX_VALUE_BYTES_OPTION: OptionRule = [isPositiveInteger, 'a whole number of bytes above 0'];
 
+const hasAround = hasMethods('around');
+
+function areInterceptors(value: unknown): boolean {
+  return Array.isArray(value) && value.every((each) => hasAround(each));
+}
+
 /** The rules of `EngineOptions`. */
 export const ENGINE_OPTIONS: OptionTable = {
   store: [(value) => isText(value) || isStore(value), "a path, ':memory:' or a store"],
@@ -86,6 +95,7 @@ export const ENGINE_OPTIONS: OptionTable = {
   retention: [(value) => typeof value === 'object' && value !== null, "an object such as { age: '30d', count: 10_000 }"],
   maxResidentRuns: [isPositiveInteger, 'a whole number above 0'],
   maxConcurrentActions: [isPositiveInteger, 'a whole number above 0'],
+  interceptors: [areInterceptors, 'a list of objects with a function around(attempt, body)'],
   serdes: SERDES_OPTION,
   maxValueBytes: MAX_VALUE_BYTES_OPTION,
   leaseMs: [isPositiveInteger, 'a whole number of milliseconds above 0'],

@@ -5,6 +5,7 @@ import { Attempt, type AttemptSubject } from './attempt.js';
 import { reportFailedAttempt } from './attempt-report.js';
 import { runBody } from './body-end.js';
 import type { AttemptPolicy } from './definitions.js';
+import type { AttemptInfo } from './interceptor.js';
 import { keptError } from './kept-error.js';
 import type { PlaceRequest } from './limiter.js';
 import { plainValue } from './plain-value.js';
@@ -168,7 +169,9 @@ export class Attempts {
     this.#startedAt = services.clock.now();
     if (policy.timeoutMs !== undefined || policy.heartbeatTimeoutMs !== undefined) this.#limit(attempt);
     const ended = turns.attemptBegun();
-    const body = (): unknown => this.#of.call(args);
+    const call = (): unknown => this.#of.call(args);
+    const { around } = services;
+    const body = around === undefined ? call : () => around(this.#info(), call);
     runBody(attempt, body, (end) => {
       ended();
       release();
@@ -176,6 +179,12 @@ export class Attempts {
       else if (end.ok) this.#returned(end.value);
       else this.#failed(end.error);
     });
+  }
+
+  /** What interceptors are told of the attempt under way. */
+  #info(): AttemptInfo {
+    const { runId, flow, operationId, name, idempotencyKey } = this.#of;
+    return { runId, flow, operationId, name, attempt: this.#number, idempotencyKey, startedAt: this.#startedAt };
   }
 
   #limit(attempt: Attempt): void {

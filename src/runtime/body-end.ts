@@ -14,7 +14,7 @@ export function runBody(place: Place, body: () => unknown, ended: (end: BodyEnd)
 }
 
 /** What an async function around the body would return, without a promise around the body's own. */
-function promiseOf(body: () => unknown): Promise<unknown> {
+export function promiseOf(body: () => unknown): Promise<unknown> {
   try {
     return Promise.resolve(body());
   } catch (error) {

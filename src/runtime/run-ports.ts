@@ -9,6 +9,7 @@ import type { CallSitePolicy } from './call-sites.js';
 import type { ActionDefinition, Body, FlowDefinition, LeakPolicy, NonDurableAwaitPolicy } from './definitions.js';
 import type { Delivery } from './delivery.js';
 import type { EventSink } from './events.js';
+import type { Around } from './interceptor.js';
 import type { Limiter } from './limiter.js';
 import type { RetryStrategy } from './retry-strategy.js';
 
@@ -44,6 +45,9 @@ export interface RunServices {
 
   /** What is called for a flow or an action: its own body, unless something stands in for it. */
   bodyOf(definition: ActionDefinition | FlowDefinition): Body;
+
+  /** Where given: runs the bodies of actions, each inside of what intercepts it. */
+  readonly around?: Around | undefined;
 
   /** Where given: lets the outcome of an operation be recorded, by calling `pass`, when it sees fit. */
   readonly gate?: ((operation: OperationRecord, pass: () => void) => void) | undefined;

@@ -1,5 +1,6 @@
 import { nanoid } from 'nanoid';
 import { CallSitePolicy } from '../runtime/call-sites.js';
+import { allAround } from '../runtime/interceptor.js';
 import { Limiter } from '../runtime/limiter.js';
 import type { RunServices } from '../runtime/run-ports.js';
 import type { WorkerOptions } from './worker-options.js';
@@ -22,6 +23,7 @@ export function runServices(options: WorkerOptions, workerId: () => string): Run
     retry,
     gate,
     newSeed: options.newSeed ?? (() => nanoid()),
+    around: allAround(options.interceptors),
     bodyOf: options.bodyOf ?? (({ body }) => body),
   };
 }

@@ -3,6 +3,7 @@ import type { Codec } from '../codec/codec.js';
 import type { Logger } from '../model/logger.js';
 import type { FlowDefinition, LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
 import type { EventSink } from '../runtime/events.js';
+import type { Interceptor } from '../runtime/interceptor.js';
 import type { RetryStrategy } from '../runtime/retry-strategy.js';
 import type { RunServices } from '../runtime/run-ports.js';
 import type { Store } from '../store/store.js';
@@ -33,6 +34,8 @@ export interface WorkerOptions {
   readonly bodyOf?: RunServices['bodyOf'] | undefined;
   /** Default: one that nobody can guess. */
   readonly newSeed?: RunServices['newSeed'] | undefined;
+  /** Run around the bodies of actions, the first outermost. */
+  readonly interceptors?: readonly Interceptor[] | undefined;
   readonly gate?: RunServices['gate'];
   /** Whether it is kept of all calls where they are, whatever that costs. */
   readonly keepsCallSites?: boolean | undefined;

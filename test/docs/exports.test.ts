@@ -5,6 +5,7 @@ import { ROOT } from './pages.js';
 
 const ENTRIES = [
   { entry: 'src/index.ts', page: 'docs/reference/api.md' },
+  { entry: 'src/store.ts', page: 'docs/reference/api.md' },
   { entry: 'src/testing.ts', page: 'docs/reference/testing.md' },
 ];
 

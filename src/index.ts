@@ -57,6 +57,7 @@ export {
 } from './errors/errors.js';
 export type { BatchItem, BatchItemJson, FailedItem, SucceededItem, UnfinishedItem } from './futures/batch-item.js';
 export { BatchResult, type BatchResultJson, type NamedBatchResult } from './futures/batch-result.js';
+export type { CancelledBy } from './futures/cancelled-by.js';
 export {
   CompletionConfig,
   type CompletionDecision,

@@ -3,7 +3,6 @@ export type {
   EntryKind,
   InboxMessage,
   OperationRecord,
-  RunCreation,
   RunEnd,
   RunRecord,
   RunRestart,

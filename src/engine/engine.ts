@@ -91,8 +91,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     this.#rootRetry = new RootRetry(logger);
     this.#store = chooseStore(options.store, options.execute !== false);
     this.#codec = engineCodec(options);
-    this.#emitter = new EngineEmitter(logger);
     this.#clock = parts.clock ?? systemClock;
+    this.#emitter = new EngineEmitter(logger, this.#clock);
     this.#calls = new Calls(
       this.#clock,
       (signature, given) => this.#admit(signature, given),

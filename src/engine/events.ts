@@ -1,5 +1,6 @@
 import { EventEmitter } from 'eventemitter3';
 import { inCleanContext } from '../clock/clean-context.js';
+import type { Clock } from '../clock/clock.js';
 import type { Logger } from '../model/logger.js';
 import type { EngineEvents, EventSink } from '../runtime/events.js';
 import { plainError } from '../runtime/plain-value.js';
@@ -11,9 +12,11 @@ export type EngineListener<E extends keyof EngineEvents> = (payload: EngineEvent
 export class EngineEmitter implements EventSink {
   readonly #emitter = new EventEmitter();
   readonly #logger: Logger;
+  readonly #clock: Clock;
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, clock: Clock) {
     this.#logger = logger;
+    this.#clock = clock;
   }
 
   /** Returns what removes the listener. */
@@ -37,8 +40,8 @@ export class EngineEmitter implements EventSink {
     return this.#emitter.listenerCount(event) > 0;
   }
 
-  emit<E extends keyof EngineEvents>(event: E, payload: EngineEvents[E]): void {
-    this.#emitter.emit(event, payload);
+  emit<E extends keyof EngineEvents>(event: E, payload: Omit<EngineEvents[E], 'at'>): void {
+    if (this.wants(event)) this.#emitter.emit(event, { at: this.#clock.now(), ...payload });
   }
 
   #failed(event: string, error: unknown): void {

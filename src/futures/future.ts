@@ -10,6 +10,7 @@ import type { Outcome } from '../model/outcome.js';
 import type { EndStatus, FutureStatus, OperationKind } from '../model/statuses.js';
 import { shared } from '../realm/realm.js';
 import { recognisable } from '../realm/recognisable.js';
+import { type CancelledBy, noteCancelledBy } from './cancelled-by.js';
 import type { DurableFuture, WaitLimit } from './durable-future.js';
 
 /** An outcome as it is stored, and what reads it. */
@@ -422,8 +423,10 @@ export function requireReason(reason: unknown, caller: string): void {
 }
 
 /** The error of what was cancelled. */
-export function cancellation(what: string, reason: string | undefined): CancelledError {
-  return new CancelledError(reason === undefined ? `${what} was cancelled` : `${what} was cancelled: ${reason}`);
+export function cancellation(what: string, reason: string | undefined, by?: CancelledBy): CancelledError {
+  const error = new CancelledError(reason === undefined ? `${what} was cancelled` : `${what} was cancelled: ${reason}`);
+  if (by !== undefined) noteCancelledBy(error, by);
+  return error;
 }
 
 /** The milliseconds of a duration. @throws {UsageError} `INVALID_DURATION` when it is none. */

@@ -1,4 +1,5 @@
 import type { OperationKind } from '../model/statuses.js';
+import { operationEvent } from './events.js';
 import { plainError } from './plain-value.js';
 import type { RunServices } from './run-ports.js';
 
@@ -37,5 +38,6 @@ export function reportFailedAttempt({ events, logger }: RunServices, report: Fai
     },
   );
   if (!events.wants('attempt:failed')) return;
-  events.emit('attempt:failed', { runId, operationId, kind, name, attempt, error, ...(nextAt === undefined ? {} : { nextAt }) });
+  const operation = operationEvent({ runId, id: operationId, kind, name });
+  events.emit('attempt:failed', { ...operation, attempt, error, ...(nextAt === undefined ? {} : { nextAt }) });
 }

@@ -1,14 +1,16 @@
 import { InterruptedError, TimeoutError } from '../errors/errors.js';
 import { type AttemptNotes, decodeAttempts, NO_ATTEMPTS, withFailure } from '../journal/attempt-notes.js';
 import { disown } from '../model/disowned.js';
+import type { EndStatus } from '../model/statuses.js';
 import { Attempt, type AttemptSubject } from './attempt.js';
 import { reportFailedAttempt } from './attempt-report.js';
 import { runBody } from './body-end.js';
 import type { AttemptPolicy } from './definitions.js';
+import { type EngineEvents, operationEvent } from './events.js';
 import type { AttemptInfo } from './interceptor.js';
 import { keptError } from './kept-error.js';
 import type { PlaceRequest } from './limiter.js';
-import { plainValue } from './plain-value.js';
+import { plainError, plainValue } from './plain-value.js';
 import { type Rest, restsUntil, STAYS } from './resting.js';
 import { decideRetry, mostAttempts } from './retry-strategy.js';
 
@@ -116,6 +118,7 @@ export class Attempts {
   stop(reason: Error): void {
     if (this.#over) return;
     const attempt = this.#current;
+    if (attempt !== undefined) this.#tellEnd('CANCELLED', reason);
     this.#end();
     attempt?.abort(reason);
   }
@@ -167,6 +170,7 @@ export class Attempts {
     const attempt = new Attempt(this.#of, this.#number, detail, this);
     this.#current = attempt;
     this.#startedAt = services.clock.now();
+    if (services.events.wants('attempt:started')) services.events.emit('attempt:started', this.#event());
     if (policy.timeoutMs !== undefined || policy.heartbeatTimeoutMs !== undefined) this.#limit(attempt);
     const ended = turns.attemptBegun();
     const call = (): unknown => this.#of.call(args);
@@ -240,9 +244,11 @@ export class Attempts {
       if (this.#over) return;
       if (notes === undefined) {
         const text = this.#of.encode(value);
+        this.#tellEnd('SUCCEEDED');
         this.#end();
         this.#of.succeeded(text, this.#notes);
       } else {
+        this.#tellEnd('SUCCEEDED');
         this.#leaveAttempt();
         this.#goOnWith(notes);
       }
@@ -276,9 +282,23 @@ export class Attempts {
   #noteFailure(error: unknown, maxAttempts?: number, nextAt?: number): void {
     const { services, codec, runId, flow, operationId, name } = this.#of;
     const attempt = this.#number;
+    this.#tellEnd('FAILED', error);
     const failed = { attempt, error: keptError(error, codec), startedAt: this.#startedAt, failedAt: services.clock.now() };
     this.#notes = withFailure(this.#notes, failed);
     reportFailedAttempt(services, { runId, flow, operationId, kind: 'action', name, attempt, maxAttempts, error, nextAt });
+  }
+
+  /** Listeners are told how the attempt under way has ended. */
+  #tellEnd(status: EndStatus, error?: unknown): void {
+    const { events } = this.#of.services;
+    if (!events.wants('attempt:finished')) return;
+    const end = { startedAt: this.#startedAt, status, ...(error === undefined ? {} : { error: plainError(error) }) };
+    events.emit('attempt:finished', { ...this.#event(), ...end });
+  }
+
+  #event(): Omit<EngineEvents['attempt:started'], 'at'> {
+    const { runId, operationId: id, name } = this.#of;
+    return { ...operationEvent({ runId, id, kind: 'action', name }), attempt: this.#number };
   }
 
   #goOnWith(notes: AttemptNotes): void {

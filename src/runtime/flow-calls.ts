@@ -205,7 +205,7 @@ export class FlowCalls implements FlowRun, OperationRun {
     this.#admission.requireOwn(operation, 'cancelled');
     // It was refused, and is cancelled in a turn to come.
     if (!operation.pending) return;
-    if (operation.cancelsAtOnce) operation.cancelWith(cancellation(whatIs(operation.entry), reason));
+    if (operation.cancelsAtOnce) operation.cancelWith(cancellation(whatIs(operation.entry), reason, 'flow'));
     else this.whenCurrent(() => operation.requestCancel(reason));
   }
 

@@ -171,10 +171,11 @@ export class RunInbox {
   /** A request to cancel the run is delivered. */
   cancellation({ outcome }: OperationRecord): CancelledError {
     this.#cancelDelivered = true;
+    const { what } = this.#init.run.notices;
     const request = JSON.parse(outcome as string) as CancelRequest;
-    if (typeof request !== 'object' || request === null) return cancellation(this.#init.run.notices.what, request ?? undefined);
+    if (typeof request !== 'object' || request === null) return cancellation(what, request ?? undefined, 'run');
     this.#timedOutMs = request.timeoutMs;
-    return cancellation(this.#init.run.notices.what, tookTooLong(request.timeoutMs));
+    return cancellation(what, tookTooLong(request.timeoutMs), 'run');
   }
 
   /**

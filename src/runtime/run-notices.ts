@@ -1,11 +1,13 @@
 import type { Codec } from '../codec/codec.js';
 import { UsageError } from '../errors/errors.js';
+import { cancelledBy } from '../futures/cancelled-by.js';
 import type { Logger } from '../model/logger.js';
-import type { OperationRecord } from '../model/records.js';
-import { type BlockedCode, type EndStatus, isEnded, type OperationKind } from '../model/statuses.js';
+import type { OperationRecord, RunRecord } from '../model/records.js';
+import { type BlockedCode, type EndStatus, isEnded } from '../model/statuses.js';
 import { contextLogger } from './context-logger.js';
-import type { LeakedFuture } from './events.js';
+import { type LeakedFuture, operationEvent } from './events.js';
 import { leakMessage } from './leak-report.js';
+import { beganAt } from './new-run.js';
 import { type PlainError, plainError } from './plain-value.js';
 import type { IsAwaited, OtherRuns, RunPorts, RunServices } from './run-ports.js';
 import type { Scope } from './scope.js';
@@ -13,20 +15,13 @@ import type { Scope } from './scope.js';
 /** From so many operations on a journal is long. */
 const MANY_OPERATIONS = 10_000;
 
-interface NoticedRun {
-  readonly id: string;
-  readonly flow: string;
-  readonly version: number;
-  readonly parentRunId: string | null;
-}
-
 /**
  * What a run tells its listeners and the log. It decides nothing.
  *
  *   N1  Of awaits that are not durable, of a standstill and of a long journal it tells once an execution.
  */
 export class RunNotices {
-  readonly #run: NoticedRun;
+  readonly #run: RunRecord;
   readonly #services: RunServices;
   readonly #others: OtherRuns;
   #toldOfAwait = false;
@@ -34,7 +29,7 @@ export class RunNotices {
   #operations = 0;
   #log: Logger | undefined;
 
-  constructor(run: NoticedRun, { services, others }: Pick<RunPorts, 'services' | 'others'>) {
+  constructor(run: RunRecord, { services, others }: Pick<RunPorts, 'services' | 'others'>) {
     this.#run = run;
     this.#services = services;
     this.#others = others;
@@ -48,8 +43,8 @@ export class RunNotices {
 
   started(recovered: boolean): void {
     const { events } = this.#services;
-    const { id: runId, flow, version } = this.#run;
-    if (events.wants('run:started')) events.emit('run:started', { runId, flow, version, recovered });
+    if (!events.wants('run:started')) return;
+    events.emit('run:started', { ...this.#names(), version: this.#run.version, ...this.#origin(), recovered });
   }
 
   /** The flow asks for one more operation, or asks for it again. */
@@ -62,26 +57,38 @@ export class RunNotices {
     );
   }
 
-  operationFinished({ runId, id: operationId, kind, name, status, outcome }: OperationRecord): void {
+  operationFinished(record: OperationRecord): void {
     const { events, codec } = this.#services;
     if (!events.wants('operation:finished')) return;
+    const { startedAt, status, outcome } = record;
     const error = status === 'SUCCEEDED' ? {} : { error: plainStoredError(codec, outcome as string) };
-    events.emit('operation:finished', { runId, operationId, kind: kind as OperationKind, name, status: status as EndStatus, ...error });
+    events.emit('operation:finished', { ...operationEvent(record), startedAt, status: status as EndStatus, ...error });
   }
 
   /** It was cancelled, or left behind. Returns what tells so, when that is durable; `undefined` where there is no listener. */
-  operationCancelled({ runId, id: operationId, kind, name }: OperationRecord, reason: Error): (() => void) | undefined {
+  operationCancelled(record: OperationRecord, reason: Error): (() => void) | undefined {
     const { events } = this.#services;
     if (!events.wants('operation:finished')) return undefined;
-    const error = plainError(reason);
-    return () => events.emit('operation:finished', { runId, operationId, kind: kind as OperationKind, name, status: 'CANCELLED', error });
+    const by = cancelledBy(reason);
+    const end = {
+      startedAt: record.startedAt,
+      status: 'CANCELLED',
+      error: plainError(reason),
+      ...(by === undefined ? {} : { by }),
+    } as const;
+    return () => events.emit('operation:finished', { ...operationEvent(record), ...end });
   }
 
   finished(status: EndStatus, error: unknown, awaited: IsAwaited): void {
     const { events } = this.#services;
     if (status === 'FAILED' && awaited !== true) this.#failed(error, awaited);
     if (!events.wants('run:finished')) return;
-    events.emit('run:finished', { ...this.#names(), status, ...(error === undefined ? {} : { error: plainError(error) }) });
+    events.emit('run:finished', {
+      ...this.#names(),
+      ...this.#origin(),
+      status,
+      ...(error === undefined ? {} : { error: plainError(error) }),
+    });
   }
 
   /** It has failed, and as far as is known here nothing waits for that: a parent elsewhere does, as long as it has not ended. */
@@ -171,6 +178,11 @@ export class RunNotices {
   /** How messages call the run. */
   get what(): string {
     return `flow "${this.#run.flow}" (run ${this.#run.id})`;
+  }
+
+  #origin(): { startedAt: number; parentRunId: string | null; parentOperationId: string | null } {
+    const { parentRunId, parentOperationId } = this.#run;
+    return { startedAt: beganAt(this.#run), parentRunId, parentOperationId };
   }
 
   #names(): { runId: string; flow: string } {

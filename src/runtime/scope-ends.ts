@@ -192,7 +192,7 @@ class ScopeEnd {
 
 /** What code is told whose scope has ended. */
 function overOf(scope: Scope): CancelledError {
-  return cancellation(scope.what, 'it has ended, and nothing outlives it unnoticed');
+  return cancellation(scope.what, 'it has ended, and nothing outlives it unnoticed', 'leak');
 }
 
 /** Whether a rejection of a branch tells anything: code that was cancelled rejects with that. */

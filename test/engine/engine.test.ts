@@ -524,7 +524,9 @@ test('a flow that waits for nothing that could come is reported once', async () 
   );
   await nextEvent(engine, 'run:stuck');
   await settle();
-  expect(events).toStrictEqual([{ runId: future.id, flow: name, lastOperation: expect.stringContaining(noop.name) }]);
+  expect(events).toStrictEqual([
+    { at: expect.any(Number), runId: future.id, flow: name, lastOperation: expect.stringContaining(noop.name) },
+  ]);
   expect(lines.map(({ level }) => level)).toStrictEqual(['warn']);
   expect(lines[0]?.message).toContain(name);
 });

@@ -155,7 +155,7 @@ export class Batch extends Operation {
     const outcome = this.read(record, codec);
     if (outcome === undefined) return false;
     const rest = `the rest of ${whatIs(this.entry)}`;
-    const resumed = this.#settings.unfinished === 'cancel' && this.#cancelRunning(cancellation(rest, 'it is complete'));
+    const resumed = this.#settings.unfinished === 'cancel' && this.#cancelRunning(cancellation(rest, 'it is complete', 'policy'));
     return this.future.settle(outcome) || resumed;
   }
 

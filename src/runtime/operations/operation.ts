@@ -17,6 +17,7 @@ import type { Outcome } from '../../model/outcome.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus, OperationKind } from '../../model/statuses.js';
 import type { FlowPlace } from '../current-scope.js';
+import { operationEvent } from '../events.js';
 import type { Mailbox } from '../mailbox.js';
 import type { OutcomeRecorder } from '../outcome-recorder.js';
 import { type Rest, STAYS } from '../resting.js';
@@ -153,12 +154,10 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
   protected announce(): void {
     const { events } = this.run.services;
     if (!events.wants('operation:started')) return;
-    const { runId, id, kind, name } = this.entry;
+    const { entry } = this;
     events.emit('operation:started', {
-      runId,
-      operationId: id,
-      kind: kind as OperationKind,
-      name,
+      ...operationEvent(entry),
+      startedAt: entry.startedAt,
       ...(this.announcedBefore ? { recovered: true } : {}),
     });
   }

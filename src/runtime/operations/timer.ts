@@ -25,7 +25,7 @@ export class Timer extends Operation {
     const older = (): boolean => this.entry.attempts === null;
     future.attach({ scope: place.scope, onSettled: () => future.status === 'SUCCEEDED' && expire(older()) });
     return () => {
-      if (!future.done()) this.cancelWith(cancellation(whatIs(future), 'nobody waits any more'));
+      if (!future.done()) this.cancelWith(cancellation(whatIs(future), 'nobody waits any more', 'flow'));
     };
   }
 

@@ -29,18 +29,28 @@ export {
   type WaitForConditionOptions,
   waitForCondition,
 } from './api/wait-for-condition.js';
+export type { BatchItem, BatchItemJson, FailedItem, SucceededItem, UnfinishedItem } from './batch/batch-item.js';
+export { BatchResult, type BatchResultJson, type NamedBatchResult } from './batch/batch-result.js';
+export type { UnfinishedPolicy } from './batch/batch-settings.js';
+export {
+  CompletionConfig,
+  type CompletionDecision,
+  type CompletionStatus,
+  type CompletionThresholds,
+  type CustomCompletion,
+} from './batch/completion-policy.js';
 export { type ErrorClass, registerError } from './codec/error-registry.js';
 export type { Serdes } from './codec/serdes.js';
 export type { CheckReport, Mismatch } from './engine/check.js';
 export type { Engine } from './engine/engine.js';
-export type { EngineListener } from './engine/events.js';
-export type { FailedAttemptInfo, OperationInfo } from './engine/operations-tree.js';
+export type { EngineListener } from './engine/event-emitter.js';
 export type { EngineOptions } from './engine/options.js';
+export type { FailedAttemptInfo, OperationInfo } from './engine/queries/operations-tree.js';
+export type { RunDetails } from './engine/queries/run-details.js';
+export type { ListFilter, RunInfo } from './engine/queries/run-info.js';
+export type { PendingOperation } from './engine/queries/waiting.js';
 export type { Retention } from './engine/retention.js';
-export type { RunDetails } from './engine/run-details.js';
-export type { ListFilter, RunInfo } from './engine/run-info.js';
 export type { StartableFlow, StartOptions } from './engine/startables.js';
-export type { PendingOperation } from './engine/waiting.js';
 export { ERROR_CODES, type ErrorCode } from './errors/codes.js';
 export {
   CancelledError,
@@ -55,16 +65,7 @@ export {
   TimeoutError,
   UsageError,
 } from './errors/errors.js';
-export type { BatchItem, BatchItemJson, FailedItem, SucceededItem, UnfinishedItem } from './futures/batch-item.js';
-export { BatchResult, type BatchResultJson, type NamedBatchResult } from './futures/batch-result.js';
 export type { CancelledBy } from './futures/cancelled-by.js';
-export {
-  CompletionConfig,
-  type CompletionDecision,
-  type CompletionStatus,
-  type CompletionThresholds,
-  type CustomCompletion,
-} from './futures/completion-policy.js';
 export {
   ALL_COMPLETED,
   FIRST_COMPLETED,
@@ -85,11 +86,7 @@ export type {
   OperationStatus,
   RunStatus,
 } from './model/statuses.js';
-export type { ActionContext } from './runtime/current-scope.js';
-export type { Execution, LeakPolicy, NonDurableAwaitPolicy, UnfinishedPolicy } from './runtime/definitions.js';
-export type { EngineEvents, LeakedFuture } from './runtime/events.js';
-export type { AttemptInfo, Interceptor } from './runtime/interceptor.js';
-export type { PlainError } from './runtime/plain-value.js';
+export type { AttemptInfo, Interceptor } from './runtime/attempts/interceptor.js';
 export {
   createRetryStrategy,
   type Jitter,
@@ -97,7 +94,11 @@ export {
   type RetryOptions,
   RetryPresets,
   type RetryStrategy,
-} from './runtime/retry-strategy.js';
+} from './runtime/attempts/retry-strategy.js';
+export type { Execution, LeakPolicy, NonDurableAwaitPolicy } from './runtime/definitions.js';
+export type { EngineEvents, LeakedFuture } from './runtime/notices/engine-events.js';
+export type { PlainError } from './runtime/notices/plain-value.js';
+export type { ActionContext } from './runtime/scopes/current-place.js';
 export { memoryStore } from './store/memory-store.js';
 export type { SqliteDatabase, SqliteDriver, SqliteStatement, SqlRow, SqlValue } from './store/sqlite/driver.js';
 export type { SqliteDriverName } from './store/sqlite/find-driver.js';

@@ -1,8 +1,8 @@
 import type { Serdes } from '../codec/serdes.js';
-import { SERDES_OPTION } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import { UsageError } from '../errors/errors.js';
-import { refuseMore } from '../errors/extra-arguments.js';
+import type { DurableFuture } from '../futures/durable-future.js';
+import { refuseMore } from '../options/extra-arguments.js';
 import {
   isBoolean,
   isFunction,
@@ -11,9 +11,9 @@ import {
   NO_OPTIONS,
   type OptionTable,
   readOptions,
+  SERDES_OPTION,
   TEXT,
-} from '../errors/options.js';
-import type { DurableFuture } from '../futures/durable-future.js';
+} from '../options/read-options.js';
 import type { ActionDefinition } from '../runtime/definitions.js';
 import { ATTEMPT_OPTIONS, type AttemptOptions, attemptPolicy } from './attempt-options.js';
 import { makeCallable } from './callable.js';

@@ -1,9 +1,8 @@
-import { RETRY_OPTION } from '../engine/options.js';
-import { DURATION, isOneOf, mergedOptions, type OptionTable } from '../errors/options.js';
-import { givenDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
+import { givenDuration } from '../options/durations.js';
+import { DURATION, isOneOf, mergedOptions, type OptionTable, RETRY_OPTION } from '../options/read-options.js';
+import type { RetryStrategy } from '../runtime/attempts/retry-strategy.js';
 import type { AttemptPolicy, Execution } from '../runtime/definitions.js';
-import type { RetryStrategy } from '../runtime/retry-strategy.js';
 
 /** How an action is tried: options of the action, and of one call of it. */
 export interface AttemptOptions {

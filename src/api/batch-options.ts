@@ -1,10 +1,18 @@
+import type { BatchResult } from '../batch/batch-result.js';
+import type { BatchSettings, UnfinishedPolicy } from '../batch/batch-settings.js';
+import { type CompletionConfig, type CompletionThresholds, readCompletion } from '../batch/completion-policy.js';
 import type { Serdes } from '../codec/serdes.js';
-import { SERDES_OPTION } from '../engine/options.js';
 import { UsageError } from '../errors/errors.js';
-import { isFunction, isOneOf, isPositiveInteger, isText, type OptionTable, readOptions, TEXT } from '../errors/options.js';
-import type { BatchResult } from '../futures/batch-result.js';
-import { type CompletionConfig, type CompletionThresholds, readCompletion } from '../futures/completion-policy.js';
-import type { BatchSettings, UnfinishedPolicy } from '../runtime/definitions.js';
+import {
+  isFunction,
+  isOneOf,
+  isPositiveInteger,
+  isText,
+  type OptionTable,
+  readOptions,
+  SERDES_OPTION,
+  TEXT,
+} from '../options/read-options.js';
 
 /** Options of `parallel` and `map`. `Item` is what `itemNamer` names: a branch, or an item of the list. */
 export interface BatchOptions<Item, R> {

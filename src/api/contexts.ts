@@ -1,6 +1,6 @@
 import { UsageError } from '../errors/errors.js';
 import type { Logger } from '../model/logger.js';
-import type { ActionContext } from '../runtime/current-scope.js';
+import type { ActionContext } from '../runtime/scopes/current-place.js';
 import { knownPlace } from './place.js';
 
 /** What `flowContext()` returns. */

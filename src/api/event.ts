@@ -1,9 +1,9 @@
 import { UsageError } from '../errors/errors.js';
-import { refuseMore } from '../errors/extra-arguments.js';
-import { DURATION, isText, type OptionTable, readOptions, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import { givenDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
+import { givenDuration } from '../options/durations.js';
+import { refuseMore } from '../options/extra-arguments.js';
+import { DURATION, isText, type OptionTable, readOptions, TEXT } from '../options/read-options.js';
 import { requireFlowPlace } from './place.js';
 
 /** Options of `event`. */

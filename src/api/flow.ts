@@ -1,10 +1,12 @@
 import type { Serdes } from '../codec/serdes.js';
 import { currentEngine } from '../engine/current.js';
 import { openImplicitEngine } from '../engine/implicit-engine.js';
-import { RETRY_OPTION, SERDES_OPTION } from '../engine/options.js';
 import { registry } from '../engine/registry.js';
 import type { FlowCallOptions } from '../engine/startables.js';
-import { refuseMore } from '../errors/extra-arguments.js';
+import type { DurableFuture } from '../futures/durable-future.js';
+import type { Duration } from '../model/duration.js';
+import { givenDuration } from '../options/durations.js';
+import { refuseMore } from '../options/extra-arguments.js';
 import {
   DURATION,
   isBoolean,
@@ -14,14 +16,13 @@ import {
   NO_OPTIONS,
   type OptionTable,
   POLICY,
+  RETRY_OPTION,
   readOptions,
+  SERDES_OPTION,
   TEXT,
-} from '../errors/options.js';
-import type { DurableFuture } from '../futures/durable-future.js';
-import { givenDuration } from '../futures/future.js';
-import type { Duration } from '../model/duration.js';
+} from '../options/read-options.js';
+import type { RetryStrategy } from '../runtime/attempts/retry-strategy.js';
 import type { FlowDefinition, LeakPolicy } from '../runtime/definitions.js';
-import type { RetryStrategy } from '../runtime/retry-strategy.js';
 import { makeCallable } from './callable.js';
 import { flowPlace } from './place.js';
 import { type Body, wrap } from './wrap.js';

@@ -1,13 +1,13 @@
+import type { BatchResult } from '../batch/batch-result.js';
+import { CompletionConfig } from '../batch/completion-policy.js';
 import { findStartable } from '../engine/startables.js';
 import type { EntryPoint } from '../errors/call-site.js';
 import { UsageError } from '../errors/errors.js';
-import { refuseMore } from '../errors/extra-arguments.js';
-import { isText } from '../errors/options.js';
 import { nameIsTakenFrom } from '../errors/short-names.js';
-import type { BatchResult } from '../futures/batch-result.js';
-import { CompletionConfig } from '../futures/completion-policy.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import { defaultItemName } from '../model/item-name.js';
+import { refuseMore } from '../options/extra-arguments.js';
+import { isText } from '../options/read-options.js';
 import { type BatchOptions, batchSettings, nameItem, readBatchOptions } from './batch-options.js';
 import { event } from './event.js';
 import { requireFlowPlace } from './place.js';

@@ -4,9 +4,9 @@ import { Engine } from '../engine/engine.js';
 import { type EngineOptions, readEngineOptions } from '../engine/options.js';
 import { ledHere } from '../errors/call-site.js';
 import { UsageError } from '../errors/errors.js';
-import { refuseMore } from '../errors/extra-arguments.js';
-import { optionOf } from '../errors/options.js';
-import { currentPlace } from '../runtime/current-scope.js';
+import { refuseMore } from '../options/extra-arguments.js';
+import { optionOf } from '../options/read-options.js';
+import { currentPlace } from '../runtime/scopes/current-place.js';
 
 /**
  * Opens an engine: connects to the store, and goes on with the runs that nobody has finished.

@@ -1,6 +1,6 @@
 import { UsageError } from '../errors/errors.js';
-import { refuseMore } from '../errors/extra-arguments.js';
-import { isText } from '../errors/options.js';
+import { refuseMore } from '../options/extra-arguments.js';
+import { isText } from '../options/read-options.js';
 import { requireFlowPlace } from './place.js';
 
 /**

@@ -1,6 +1,6 @@
 import { UsageError } from '../errors/errors.js';
 import { requireOneVersion } from '../errors/one-version.js';
-import { currentPlace, type FlowPlace, type Place } from '../runtime/current-scope.js';
+import { currentPlace, type FlowPlace, type Place } from '../runtime/scopes/current-place.js';
 
 /**
  * Where the calling code stands.

@@ -1,5 +1,5 @@
 import { UsageError } from '../errors/errors.js';
-import { refuseMore } from '../errors/extra-arguments.js';
+import { refuseMore } from '../options/extra-arguments.js';
 import { requireFlowPlace } from './place.js';
 
 /**

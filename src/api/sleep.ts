@@ -1,10 +1,11 @@
 import type { EntryPoint } from '../errors/call-site.js';
 import { UsageError } from '../errors/errors.js';
-import { refuseMore } from '../errors/extra-arguments.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import { type Future, requireDuration } from '../futures/future.js';
+import type { Future } from '../futures/future.js';
 import { tellingWait } from '../futures/telling-promise.js';
 import type { Duration } from '../model/duration.js';
+import { requireDuration } from '../options/durations.js';
+import { refuseMore } from '../options/extra-arguments.js';
 import type { TimerDue } from '../runtime/definitions.js';
 import { requireFlowPlace } from './place.js';
 

@@ -1,8 +1,8 @@
 import { findStartable } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
-import { refuseMore } from '../errors/extra-arguments.js';
 import { requireOneVersion } from '../errors/one-version.js';
 import type { DurableFuture } from '../futures/durable-future.js';
+import { refuseMore } from '../options/extra-arguments.js';
 import type { ActionCall } from './action.js';
 import type { FlowCall } from './flow.js';
 

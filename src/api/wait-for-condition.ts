@@ -1,12 +1,12 @@
 import { findStartable, type StartableAction } from '../engine/startables.js';
 import type { EntryPoint } from '../errors/call-site.js';
 import { UsageError } from '../errors/errors.js';
-import { refuseMore } from '../errors/extra-arguments.js';
-import { DURATION, isFunction, type OptionTable, readOptions, TEXT } from '../errors/options.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import { givenDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
-import { readDecision } from '../runtime/retry-strategy.js';
+import { givenDuration } from '../options/durations.js';
+import { refuseMore } from '../options/extra-arguments.js';
+import { DURATION, isFunction, type OptionTable, readOptions, TEXT } from '../options/read-options.js';
+import { readDecision } from '../runtime/attempts/retry-strategy.js';
 import type { Action } from './action.js';
 import { requireFlowPlace } from './place.js';
 

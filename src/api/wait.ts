@@ -1,6 +1,4 @@
 import { systemClock } from '../clock/system-clock.js';
-import { refuseMore } from '../errors/extra-arguments.js';
-import { DURATION, type OptionTable, readOptions } from '../errors/options.js';
 import {
   ALL_COMPLETED,
   completionOrder,
@@ -12,8 +10,10 @@ import {
   waitFor,
 } from '../futures/conditions.js';
 import type { DurableFuture } from '../futures/durable-future.js';
-import { givenDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
+import { givenDuration } from '../options/durations.js';
+import { refuseMore } from '../options/extra-arguments.js';
+import { DURATION, type OptionTable, readOptions } from '../options/read-options.js';
 import { flowPlace } from './place.js';
 
 /**

@@ -1,8 +1,8 @@
 import { UsageError } from '../errors/errors.js';
-import { refuseMore } from '../errors/extra-arguments.js';
 import { requireOneVersion } from '../errors/one-version.js';
-import { isText, type OptionTable, readOptions } from '../errors/options.js';
 import { nameIsTakenFrom } from '../errors/short-names.js';
+import { refuseMore } from '../options/extra-arguments.js';
+import { isText, type OptionTable, readOptions } from '../options/read-options.js';
 import { type AnyMethod, decorate, type MethodContext, refuseLegacyDecoration } from './decorate.js';
 
 export type Body = (...args: readonly unknown[]) => unknown;

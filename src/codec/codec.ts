@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto';
 import { ExecutionError, UsageError } from '../errors/errors.js';
-import { isStorable } from '../errors/options.js';
 import { disown } from '../model/disowned.js';
+import { describeKind } from '../model/value-kinds.js';
+import { isStorable } from '../options/read-options.js';
 import { decodeDefault, digestText, encodeDefault, flattenedText } from './default-encoding.js';
 import { decodeErrorText, encodeErrorText } from './error-codec.js';
 import { sameValue } from './same-value.js';
 import type { Serdes } from './serdes.js';
-import { describeKind } from './value-kinds.js';
 import { Refusal, renderRefusal } from './value-path.js';
 
 /** What a codec is made of. */

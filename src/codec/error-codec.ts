@@ -1,8 +1,8 @@
 import { ExecutionError } from '../errors/errors.js';
+import { isError } from '../model/value-kinds.js';
 import { decodeDefault, encodeNodes } from './default-encoding.js';
 import { type ErrorParts, shortened, takeApart, thrownError } from './error-parts.js';
 import { bareErrorNode, flatten } from './flatten.js';
-import { isError } from './value-kinds.js';
 
 /** For what cannot even be looked at, a revoked proxy for one. */
 const UNREADABLE: ErrorParts = {

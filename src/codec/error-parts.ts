@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
+import { isError } from '../model/value-kinds.js';
 import { DOM_EXCEPTION, errorClassName, errorPrototype } from './error-registry.js';
-import { isError } from './value-kinds.js';
 
 /** What an error is made of, when it is stored. */
 export interface ErrorParts {

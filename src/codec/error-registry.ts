@@ -1,10 +1,10 @@
 import { PERDURE_ERRORS, UsageError } from '../errors/errors.js';
-import { refuseMore } from '../errors/extra-arguments.js';
 import { HOT_RELOAD_ADVICE, hotReload } from '../errors/hot-reload.js';
 import { requireOneVersion } from '../errors/one-version.js';
 import { nameIsTakenFrom } from '../errors/short-names.js';
+import { describeKind, foreignBuiltinName } from '../model/value-kinds.js';
+import { refuseMore } from '../options/extra-arguments.js';
 import { shared } from '../realm/realm.js';
-import { describeKind, foreignBuiltinName } from './value-kinds.js';
 
 /** A class of errors, whatever its constructor takes: it is never called. */
 export type ErrorClass = abstract new (...args: never[]) => Error;

@@ -1,8 +1,8 @@
 import { disown } from '../model/disowned.js';
+import { builtinName, describeKind, isError, isOfThisRealm, typedArrayConstructor } from '../model/value-kinds.js';
 import { type ErrorParts, type ErrorProperty, takeApart, thrownError } from './error-parts.js';
 import { ownClassName } from './own-classes.js';
 import { isPlainPrimitive } from './plain-json.js';
-import { builtinName, describeKind, isError, isOfThisRealm, typedArrayConstructor } from './value-kinds.js';
 import { Refusal, step, type Trail } from './value-path.js';
 
 /** How the text of nodes begins; see `default-encoding.ts`. */

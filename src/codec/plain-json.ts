@@ -1,4 +1,4 @@
-import { builtinName } from './value-kinds.js';
+import { builtinName } from '../model/value-kinds.js';
 
 /** Deeper values take the flat encoding, which needs no stack; `JSON.stringify` would overflow it at some depth. */
 const MAX_DEPTH = 500;

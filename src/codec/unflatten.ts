@@ -1,7 +1,7 @@
+import { typedArrayConstructor } from '../model/value-kinds.js';
 import { type ErrorProperty, emptyError, putTogether } from './error-parts.js';
 import type { FlatNode } from './flatten.js';
 import { emptyInstance } from './own-classes.js';
-import { typedArrayConstructor } from './value-kinds.js';
 
 /**
  * Makes the value of a list of nodes: first every object, empty, so that cycles and shared objects need no care; then their contents.

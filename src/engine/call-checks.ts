@@ -1,6 +1,6 @@
 import { UsageError } from '../errors/errors.js';
-import { isText } from '../errors/options.js';
-import { currentPlace } from '../runtime/current-scope.js';
+import { isText } from '../options/read-options.js';
+import { currentPlace } from '../runtime/scopes/current-place.js';
 
 /** @throws {UsageError} `ENGINE_IN_FLOW` when the code that runs is a flow's. */
 export function refuseInFlow(what: string): void {

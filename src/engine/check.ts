@@ -2,7 +2,7 @@ import type { Codec } from '../codec/codec.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import type { RunStatus } from '../model/statuses.js';
 import type { FlowDefinition } from '../runtime/definitions.js';
-import { unreadableJournal } from '../runtime/unreadable-journal.js';
+import { unreadableJournal } from '../runtime/outcomes/unreadable-journal.js';
 import { flowNotRegistered, registry } from './registry.js';
 import { type RecordedRun, replayProblem } from './replay-problem.js';
 

@@ -1,8 +1,9 @@
 import type { Codec } from '../codec/codec.js';
 import { UsageError } from '../errors/errors.js';
+import { messageOf } from '../journal/read-entry.js';
 import type { InboxMessage, OperationRecord } from '../model/records.js';
-import type { CallbackAddress } from '../runtime/callback-token.js';
-import { type CallbackAnswer, type CallbackPayload, readCallback } from '../runtime/messages.js';
+import type { CallbackAddress } from '../runtime/messages/callback-token.js';
+import { type CallbackAnswer, type CallbackPayload, readCallback } from '../runtime/messages/messages.js';
 
 /** Why a callback takes no answer any more: it has one, or has come to its end without. */
 export type ClosedBy = { readonly answer: CallbackAnswer } | { readonly answer?: undefined; readonly end: 'timed out' | 'was cancelled' };
@@ -35,9 +36,10 @@ function answerIn(message: InboxMessage): CallbackPayload | undefined {
   }
 }
 
-function ended({ status, outcome, input }: OperationRecord): ClosedBy {
-  // An answer is a message, which names the callback, and is named by it.
-  if (input !== null) return { answer: { status: status as CallbackAnswer['status'], text: outcome as string } };
+function ended(record: OperationRecord): ClosedBy {
+  const { kind, status, outcome } = record;
+  if (kind === 'message' || messageOf(record) !== undefined)
+    return { answer: { status: status as CallbackAnswer['status'], text: outcome as string } };
   return { end: status === 'CANCELLED' ? 'was cancelled' : 'timed out' };
 }
 

@@ -1,8 +1,8 @@
 import { inCleanContext } from '../clock/clean-context.js';
 import { systemClock } from '../clock/system-clock.js';
 import type { LogFields, Logger } from '../model/logger.js';
-import { readFields } from '../runtime/context-logger.js';
-import { plainError } from '../runtime/plain-value.js';
+import { readFields } from '../runtime/notices/context-logger.js';
+import { plainError } from '../runtime/notices/plain-value.js';
 import { jsonLine, type LogEntry, terminalLine } from './log-line.js';
 
 /** A logger of the user's, from which nothing comes out that it throws or that its promises reject with: a log line never disturbs a run. */

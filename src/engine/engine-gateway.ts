@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
 import type { Logger } from '../model/logger.js';
-import type { EventSink } from '../runtime/events.js';
+import type { EventSink } from '../runtime/notices/engine-events.js';
 import type { RunServices } from '../runtime/run-ports.js';
 import type { Store } from '../store/store.js';
 import { Client } from '../worker/client.js';

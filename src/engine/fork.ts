@@ -1,9 +1,10 @@
+import { insideEndedBranch } from '../batch/branch-notes.js';
 import { UsageError } from '../errors/errors.js';
-import { insideEndedBranch } from '../journal/branch-notes.js';
 import { childRunId, generationId, isMadeFor, scopeOf } from '../journal/numbering.js';
+import { messageOf } from '../journal/read-entry.js';
 import { isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
 import { isBatch } from '../model/statuses.js';
-import { beganAt, encodeRunOptions, runOptions } from '../runtime/new-run.js';
+import { beganAt, encodeRunOptions, runOptions } from '../runtime/identity/new-run.js';
 
 interface ForkInit {
   readonly run: RunRecord;
@@ -74,9 +75,10 @@ function placeOf(runId: string, journal: readonly OperationRecord[], operationId
       'INVALID_ARGUMENT',
       `engine.fork(): run ${runId} has no operation ${operationId}; engine.operations(runId) tells the ids`,
     );
-  const { seq, kind, input, status, startedAt } = entry;
+  const { seq, kind, status, startedAt } = entry;
+  const messageId = messageOf(entry);
   // An event that has its message may have a place of its own: that of a time-out which came too late.
-  const taken = kind === 'event' ? journal.find(({ id }) => id === input) : undefined;
+  const taken = messageId === undefined ? undefined : journal.find(({ id }) => id === messageId);
   if (taken !== undefined) {
     const before = taken.seq as number;
     const waitedForIt = (taken.finishedAt as number) < startedAt;
@@ -130,7 +132,10 @@ function before(journal: readonly OperationRecord[], place: ForkPlace): Operatio
   const taken = skipped === undefined ? [] : journal.filter((entry) => entry.kind === 'event' && entry.seq === null && skipped(entry));
   const unnumbered = kept.filter(({ seq }) => seq === null).length;
   const takers = new Map(
-    journal.flatMap(({ id, kind, input, attempts }) => (kind === 'event' && input !== null && attempts === null ? [[input, id]] : [])),
+    journal.flatMap((entry) => {
+      const messageId = messageOf(entry);
+      return messageId !== undefined && entry.attempts === null ? [[messageId, entry.id]] : [];
+    }),
   );
   const numbered = kept.map((entry, index) => {
     if (entry.seq === null) return entry;

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { plainError } from '../runtime/plain-value.js';
+import { plainError } from '../runtime/notices/plain-value.js';
 import { implicitPath } from './choose-store.js';
 import { enterEngine } from './current.js';
 import { defaultLogger } from './default-logger.js';

@@ -1,5 +1,5 @@
 import type { LogFields, Logger } from '../model/logger.js';
-import { type PlainValue, plainField } from '../runtime/plain-value.js';
+import { type PlainValue, plainField } from '../runtime/notices/plain-value.js';
 
 /** What a line says. */
 export interface LogEntry {

@@ -1,22 +1,24 @@
 import { inCleanContext } from '../clock/clean-context.js';
 import { Codec } from '../codec/codec.js';
 import type { Serdes } from '../codec/serdes.js';
+import type { Logger } from '../model/logger.js';
 import {
   hasMethods,
   isBoolean,
-  isFunction,
   isPositiveInteger,
   isText,
+  MAX_VALUE_BYTES_OPTION,
   mergedOptions,
   type OptionRule,
   type OptionTable,
   POLICY,
+  RETRY_OPTION,
   readOptions,
-} from '../errors/options.js';
-import type { Logger } from '../model/logger.js';
+  SERDES_OPTION,
+} from '../options/read-options.js';
+import type { Interceptor } from '../runtime/attempts/interceptor.js';
+import type { RetryStrategy } from '../runtime/attempts/retry-strategy.js';
 import type { LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
-import type { Interceptor } from '../runtime/interceptor.js';
-import type { RetryStrategy } from '../runtime/retry-strategy.js';
 import type { Store } from '../store/store.js';
 import type { WorkerOptions } from '../worker/worker-options.js';
 import { type Retention, readRetention } from './retention.js';
@@ -63,21 +65,9 @@ export interface EngineOptions {
   readonly default?: boolean;
 }
 
-/** The rule of every option that is a serdes. */
-export const SERDES_OPTION: OptionRule = [hasMethods('serialize', 'deserialize'), 'an object with the functions serialize and deserialize'];
-
-/** The rule of every option that is a retry strategy. */
-export const RETRY_OPTION: OptionRule = [
-  isFunction,
-  'a strategy: RetryPresets.default(), createRetryStrategy(…), or a function of the error and the attempt',
-];
-
 const STORE_METHODS = ['open', 'close', 'commit', 'loadJournal', 'claimRuns', 'registerWorker'];
 /** Whether something is a store. */
 export const isStore: OptionRule[0] = hasMethods(...STORE_METHODS);
-
-/** The rule of every option that is the largest encoded value. */
-export const MAX_VALUE_BYTES_OPTION: OptionRule = [isPositiveInteger, 'a whole number of bytes above 0'];
 
 const hasAround = hasMethods('around');
 

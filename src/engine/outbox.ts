@@ -3,12 +3,12 @@ import { UsageError } from '../errors/errors.js';
 import { decodeAttempts } from '../journal/attempt-notes.js';
 import type { InboxMessage, RunRecord } from '../model/records.js';
 import { isEnded, type RunStatus } from '../model/statuses.js';
-import { type CallbackAddress, callbackSecret, invalidToken, readCallbackToken } from '../runtime/callback-token.js';
-import { type CallbackAnswer, callbackMessage, cancelMessage, eventMessage } from '../runtime/messages.js';
-import { isReadable } from '../runtime/unreadable-journal.js';
+import { type CallbackAddress, callbackSecret, invalidToken, readCallbackToken } from '../runtime/messages/callback-token.js';
+import { type CallbackAnswer, callbackMessage, cancelMessage, eventMessage } from '../runtime/messages/messages.js';
+import { isReadable } from '../runtime/outcomes/unreadable-journal.js';
 import type { Store } from '../store/store.js';
 import { type ClosedBy, callbackClosed, closedBy, isThat } from './closed-callback.js';
-import { runNotFound } from './run-info.js';
+import { runNotFound } from './queries/run-info.js';
 
 interface OutboxOptions {
   readonly store: Pick<Store, 'send' | 'getRuns' | 'operation' | 'inbox'>;

@@ -2,7 +2,7 @@ import { systemClock } from '../clock/system-clock.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import type { Logger } from '../model/logger.js';
 import type { FlowDefinition } from '../runtime/definitions.js';
-import { newRunId } from '../runtime/new-run.js';
+import { newRunId } from '../runtime/identity/new-run.js';
 import { engineCodec } from './options.js';
 import { RootFuture } from './root-future.js';
 import type { FlowCallOptions } from './startables.js';

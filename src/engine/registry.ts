@@ -3,8 +3,8 @@ import { processTimers } from '../clock/process-timers.js';
 import { UsageError } from '../errors/errors.js';
 import { HOT_RELOAD_ADVICE, hotReload } from '../errors/hot-reload.js';
 import { shared } from '../realm/realm.js';
+import { detachedActionName, detachedDefinition, detachedFlow } from '../runtime/attempts/detached.js';
 import type { ActionDefinition, FlowDefinition } from '../runtime/definitions.js';
-import { detachedActionName, detachedDefinition, detachedFlow } from '../runtime/detached.js';
 import type { FlowSource } from '../worker/worker-options.js';
 
 /**

@@ -1,7 +1,7 @@
 import { UsageError } from '../errors/errors.js';
-import { DURATION, type OptionTable, readOptions } from '../errors/options.js';
-import { requireDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
+import { requireDuration } from '../options/durations.js';
+import { DURATION, type OptionTable, readOptions } from '../options/read-options.js';
 import type { Store } from '../store/store.js';
 
 /** Which runs that have ended are deleted: one condition is enough. Their children go with them; a run that has not ended is never deleted. */

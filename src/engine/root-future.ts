@@ -4,9 +4,9 @@ import { ledHere } from '../errors/call-site.js';
 import { UsageError } from '../errors/errors.js';
 import type { WaitLimit } from '../futures/durable-future.js';
 import { Future, type FutureOwner, type OnExpired, type Standpoint, type Waiter } from '../futures/future.js';
-import { currentPlace } from '../runtime/current-scope.js';
 import type { EndOfRun } from '../runtime/run-ports.js';
-import { runNotFound } from './run-info.js';
+import { currentPlace } from '../runtime/scopes/current-place.js';
+import { runNotFound } from './queries/run-info.js';
 
 /** What a root future needs of its engine. */
 export interface RootFutureHost {

@@ -1,7 +1,7 @@
 import { UsageError } from '../errors/errors.js';
 import type { Logger } from '../model/logger.js';
+import { mostAttempts, type RetryStrategy } from '../runtime/attempts/retry-strategy.js';
 import type { FlowDefinition } from '../runtime/definitions.js';
-import { mostAttempts, type RetryStrategy } from '../runtime/retry-strategy.js';
 
 /** Runs that are started from outside have one attempt. A strategy for them is refused in the call, and warned of in the flow, where it holds for children. */
 export class RootRetry {

@@ -3,7 +3,7 @@ import type { Codec } from '../codec/codec.js';
 import type { Logger } from '../model/logger.js';
 import type { RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
-import { runIdTaken } from '../runtime/run-id-taken.js';
+import { runIdTaken } from '../runtime/identity/run-id-taken.js';
 import type { Gateway } from '../worker/gateway.js';
 import type { Worker } from '../worker/worker.js';
 import type { AwaitedRun, LeftAtExit } from './exit-notice.js';

@@ -1,13 +1,12 @@
 import { inspect } from 'node:util';
 import type { Codec } from '../codec/codec.js';
-import { describeKind } from '../codec/value-kinds.js';
 import { CancelledError, TimeoutError, UsageError } from '../errors/errors.js';
-import { refuseMore } from '../errors/extra-arguments.js';
-import { DURATION, readOptions } from '../errors/options.js';
-import { type Duration, durationMs } from '../model/duration.js';
 import { whatIs } from '../model/named.js';
 import type { Outcome } from '../model/outcome.js';
 import type { EndStatus, FutureStatus, OperationKind } from '../model/statuses.js';
+import { givenDuration } from '../options/durations.js';
+import { refuseMore } from '../options/extra-arguments.js';
+import { DURATION, readOptions } from '../options/read-options.js';
 import { shared } from '../realm/realm.js';
 import { recognisable } from '../realm/recognisable.js';
 import { type CancelledBy, noteCancelledBy } from './cancelled-by.js';
@@ -427,29 +426,6 @@ export function cancellation(what: string, reason: string | undefined, by?: Canc
   const error = new CancelledError(reason === undefined ? `${what} was cancelled` : `${what} was cancelled: ${reason}`);
   if (by !== undefined) noteCancelledBy(error, by);
   return error;
-}
-
-/** The milliseconds of a duration. @throws {UsageError} `INVALID_DURATION` when it is none. */
-export function requireDuration(duration: Duration, what: string): number {
-  const ms = durationMs(duration);
-  if (ms === undefined) {
-    throw new UsageError(
-      'INVALID_DURATION',
-      `${what} is ${described(duration)}; give milliseconds (0 or more) or a text such as 150ms, 5s, 10m, 2h, 7d`,
-    );
-  }
-  return ms;
-}
-
-function described(given: unknown): string {
-  if (typeof given === 'string') return `"${given}"`;
-  const isContainer = (typeof given === 'object' && given !== null) || typeof given === 'function';
-  return isContainer ? describeKind(given) : String(given);
-}
-
-/** As `requireDuration`, of one that may be left out. */
-export function givenDuration(duration: Duration | undefined, what: string): number | undefined {
-  return duration === undefined ? undefined : requireDuration(duration, what);
 }
 
 function readLimit(options: WaitLimit | undefined): number | undefined {

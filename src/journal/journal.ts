@@ -1,7 +1,8 @@
+import { insideEndedBranch } from '../batch/branch-notes.js';
 import type { NonDeterminismError } from '../errors/errors.js';
 import { isOperation, type OperationRecord } from '../model/records.js';
-import { insideEndedBranch } from './branch-notes.js';
 import { CANCEL_ENTRY_ID, NOT_PATCHED } from './numbering.js';
+import { messageOf, readEntry } from './read-entry.js';
 import { type InputCheck, mismatch, missing, type OperationIdentity, type ReplayedRun } from './replay-check.js';
 
 /**
@@ -41,7 +42,7 @@ export class Journal {
   readonly #patches: ReadonlyMap<string, boolean> | undefined;
   readonly #recorded: Map<string, OperationRecord> = NOTHING;
   /** Which event took a message, by the message's id. */
-  readonly #takers: ReadonlyMap<string | null, string> | undefined;
+  readonly #takers: ReadonlyMap<string | undefined, string> | undefined;
   /** Tells what lies in a branch whose body is not run again. */
   readonly #skipped: ((record: Pick<OperationRecord, 'id'>) => boolean) | undefined;
   #queue: OperationRecord[] = [];
@@ -65,7 +66,7 @@ export class Journal {
     this.#queue = loaded.filter((record) => record.seq !== null);
     this.#lastLoaded = this.#queue.at(-1)?.seq ?? 0;
     this.#nextSeq = this.#lastLoaded + 1;
-    const takers = new Map(loaded.filter(({ kind }) => kind === 'event').map(({ input, id }) => [input, id]));
+    const takers = new Map(loaded.filter(({ kind }) => kind === 'event').map((event) => [messageOf(event), event.id]));
     this.#takers = takers;
     this.#lastTold = this.#queue.findLast(({ kind, id }) => kind !== 'message' || takers.has(id))?.seq ?? 0;
     this.cancelRecorded = loaded.some((record) => record.id === CANCEL_ENTRY_ID);
@@ -126,8 +127,9 @@ export class Journal {
     return this.#patches?.get(name);
   }
 
-  takerOf({ id, digest }: OperationRecord): string | undefined {
-    return this.#takers?.get(id) ?? (digest === '' ? undefined : digest);
+  takerOf(message: OperationRecord): string | undefined {
+    const entry = readEntry(message);
+    return this.#takers?.get(message.id) ?? (entry.kind === 'message' ? entry.takerId : undefined);
   }
 
   isSkipped(operationId: string): boolean {
@@ -160,7 +162,7 @@ export class Journal {
   /** The difference when the flow has ended and something recorded was never asked for. */
   end(): NonDeterminismError | undefined {
     for (const record of this.#recorded.values()) {
-      if (record.seq !== null || (record.kind === 'event' && record.input !== null)) return missing(this.#run, record, 'ended');
+      if (record.seq !== null || messageOf(record) !== undefined) return missing(this.#run, record, 'ended');
     }
     return undefined;
   }

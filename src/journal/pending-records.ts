@@ -1,8 +1,8 @@
+import { isEndedBranch, isInside } from '../batch/branch-notes.js';
 import type { Slices } from '../clock/slices.js';
 import { isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
 import { decodeAttempts, lastRunOf } from './attempt-notes.js';
-import { isEndedBranch, isInside } from './branch-notes.js';
 
 /** The entries of a journal that its run waits for: those that have no outcome, of code that has not come to its end. In pieces: there may be very many. */
 export async function pendingRecords(

@@ -1,7 +1,7 @@
+import { splitBatchInput } from '../batch/batch-input.js';
 import { NonDeterminismError } from '../errors/errors.js';
 import type { EntryKind, OperationRecord } from '../model/records.js';
 import { isBatch } from '../model/statuses.js';
-import { splitBatchInput } from './batch-input.js';
 import { isSameChild } from './numbering.js';
 
 /** What a flow asks for, as far as its journal can tell one operation from another. */

@@ -43,12 +43,9 @@ export interface OperationRecord {
   readonly id: string;
   readonly kind: EntryKind;
   readonly name: string;
-  /** Of the input. Of a message for an event, in a fork: the event that took it in the run it is a fork of; empty otherwise. */
+  /** What it is recognised by on replay. `readEntry` of the journal says what else it stands for. */
   readonly digest: string;
-  /**
-   * Encoded arguments; `null` where the kind has none. Of a message: the id of the callback it is for, `null` for an event. Of an event or callback that
-   * has its message: the message's id.
-   */
+  /** Encoded arguments, or what the kind has in their place, which `readEntry` of the journal tells apart. */
   readonly input: string | null;
   readonly status: OperationStatus;
   /** Position among the run's outcomes, from 1; `null` for a start and for what was cancelled without an outcome. */

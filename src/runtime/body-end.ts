@@ -1,6 +1,6 @@
 import type { Codec } from '../codec/codec.js';
 import type { EndStatus } from '../model/statuses.js';
-import { beginAt, type Place } from './current-scope.js';
+import { beginAt, type Place } from './scopes/current-place.js';
 
 /** How the body of a flow or of a branch has ended. */
 export type BodyEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };

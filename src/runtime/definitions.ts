@@ -1,7 +1,6 @@
+import type { BatchSettings } from '../batch/batch-settings.js';
 import type { Serdes } from '../codec/serdes.js';
-import type { BatchResult } from '../futures/batch-result.js';
-import type { CompletionPolicy } from '../futures/completion-policy.js';
-import type { RetryStrategy } from './retry-strategy.js';
+import type { RetryStrategy } from './attempts/retry-strategy.js';
 
 /** What happens at the end of a scope to futures nobody took delivery of. */
 export type LeakPolicy = 'warn' | 'error' | 'ignore';
@@ -64,20 +63,6 @@ export interface CallbackLimits {
 export interface PollPolicy {
   /** Milliseconds until the next look; `undefined`: the state is the outcome. `count` is how often it was looked, from 1. */
   readonly next: (state: unknown, count: number) => number | undefined;
-}
-
-/** What becomes of branches that are not done when their batch is complete: they are cancelled, or left to go on until the scope around the batch ends. */
-export type UnfinishedPolicy = 'cancel' | 'leave';
-
-/** How a batch is run. */
-export interface BatchSettings {
-  /** Branches that run at once; `undefined`: all of them. */
-  readonly maxConcurrency: number | undefined;
-  readonly completion: CompletionPolicy;
-  readonly unfinished: UnfinishedPolicy;
-  readonly serdes: Serdes | undefined;
-  readonly itemSerdes: Serdes | undefined;
-  readonly summaryGenerator: ((result: BatchResult<unknown>) => string) | undefined;
 }
 
 /** What a flow's code may start. */

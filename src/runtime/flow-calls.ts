@@ -5,24 +5,24 @@ import { type Abortable, cancellation, type Future, type OnExpired } from '../fu
 import type { Logger } from '../model/logger.js';
 import { whatIs } from '../model/named.js';
 import type { RunRecord } from '../model/records.js';
-import type { Admission } from './admission.js';
-import type { CatchUp } from './catch-up.js';
-import { currentPlace, type FlowPlace, type FlowRun, runAt } from './current-scope.js';
 import type { AttemptPolicy, OperationRequest } from './definitions.js';
-import type { RunOptions } from './new-run.js';
+import type { RunOptions } from './identity/new-run.js';
+import { RunIds } from './identity/run-ids.js';
+import type { RunInbox } from './messages/run-inbox.js';
+import type { RunNotices } from './notices/run-notices.js';
 import { openOperation } from './operations/open-operation.js';
 import type { EndedBranch, Operation, OperationRun } from './operations/operation.js';
 import type { Timer } from './operations/timer.js';
-import type { OutcomeRecorder } from './outcome-recorder.js';
-import type { OutcomeSource } from './outcome-source.js';
+import type { OutcomeRecorder } from './outcomes/outcome-recorder.js';
+import type { OutcomeSource } from './outcomes/outcome-source.js';
 import { Patches } from './patches.js';
 import { PendingOperations } from './pending-operations.js';
-import { RunIds } from './run-ids.js';
-import type { RunInbox } from './run-inbox.js';
-import type { RunNotices } from './run-notices.js';
 import type { RunPorts } from './run-ports.js';
-import type { Scope } from './scope.js';
-import type { ScopeEnds } from './scope-ends.js';
+import type { Admission } from './scopes/admission.js';
+import type { ClosingScopes } from './scopes/closing-scopes.js';
+import { currentPlace, type FlowPlace, type FlowRun, runAt } from './scopes/current-place.js';
+import type { Scope } from './scopes/scope.js';
+import type { CatchUp } from './turns/catch-up.js';
 
 /** What calls ask of the run as a whole. */
 interface CalledRun {
@@ -54,7 +54,7 @@ interface FlowCallsInit {
   readonly recorder: OutcomeRecorder;
   readonly catchUp: CatchUp;
   readonly admission: Admission;
-  readonly scopeEnds: ScopeEnds;
+  readonly closingScopes: ClosingScopes;
 }
 
 /**
@@ -83,12 +83,12 @@ export class FlowCalls implements FlowRun, OperationRun {
   readonly #outcomes: OutcomeSource;
   readonly #catchUp: CatchUp;
   readonly #admission: Admission;
-  readonly #scopeEnds: ScopeEnds;
+  readonly #closingScopes: ClosingScopes;
   #lastStarted: Operation | undefined;
   /** Where its code called last. */
   #entryPoint: EntryPoint | undefined;
 
-  constructor({ run, record, ports, outcomes, notices, recorder, catchUp, admission, scopeEnds }: FlowCallsInit) {
+  constructor({ run, record, ports, outcomes, notices, recorder, catchUp, admission, closingScopes }: FlowCallsInit) {
     this.id = run.id;
     this.flow = run.flow;
     this.version = run.version;
@@ -105,7 +105,7 @@ export class FlowCalls implements FlowRun, OperationRun {
     this.#outcomes = outcomes;
     this.#catchUp = catchUp;
     this.#admission = admission;
-    this.#scopeEnds = scopeEnds;
+    this.#closingScopes = closingScopes;
   }
 
   get replaying(): boolean {
@@ -175,11 +175,11 @@ export class FlowCalls implements FlowRun, OperationRun {
 
   holdRejection(promise: Promise<unknown>, reason: unknown, scope: Scope): void {
     if (this.#run.gone) this.notices.lateRejection(reason);
-    else this.#scopeEnds.hold(promise, reason, scope);
+    else this.#closingScopes.hold(promise, reason, scope);
   }
 
   releaseRejection(promise: Promise<unknown>): void {
-    this.#scopeEnds.release(promise);
+    this.#closingScopes.release(promise);
   }
 
   // What operations ask for.
@@ -238,7 +238,7 @@ export class FlowCalls implements FlowRun, OperationRun {
   }
 
   branchEnded(branch: EndedBranch): void {
-    this.#scopeEnds.branchEnded(branch);
+    this.#closingScopes.branchEnded(branch);
     this.#run.wake();
   }
 

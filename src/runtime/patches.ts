@@ -1,9 +1,9 @@
 import { newEntry } from '../journal/entry.js';
 import type { JournalWriter } from '../journal/journal-writer.js';
 import { NOT_PATCHED, patchEntryId } from '../journal/numbering.js';
-import type { OutcomeSource } from './outcome-source.js';
+import type { OutcomeSource } from './outcomes/outcome-source.js';
 import type { RunServices } from './run-ports.js';
-import type { Scope } from './scope.js';
+import type { Scope } from './scopes/scope.js';
 
 interface PatchesInit {
   readonly runId: string;

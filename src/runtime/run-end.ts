@@ -5,11 +5,11 @@ import type { OperationRecord, RunRecord, RunRestart } from '../model/records.js
 import type { EndStatus } from '../model/statuses.js';
 import { type BodyEnd, recordedEnd } from './body-end.js';
 import { ContinueAsNew } from './continue-as-new.js';
-import { encodeRunOptions, runOptions } from './new-run.js';
-import type { RunInbox } from './run-inbox.js';
-import type { RunNotices } from './run-notices.js';
+import { encodeRunOptions, runOptions } from './identity/new-run.js';
+import type { RunInbox } from './messages/run-inbox.js';
+import type { RunNotices } from './notices/run-notices.js';
 import type { RunPorts } from './run-ports.js';
-import type { Scope } from './scope.js';
+import type { Scope } from './scopes/scope.js';
 
 interface RunEndInit {
   readonly record: RunRecord;

@@ -5,13 +5,13 @@ import type { JournalWriter } from '../journal/journal-writer.js';
 import type { Logger } from '../model/logger.js';
 import type { InboxMessage, OperationRecord, RunRecord, RunRestart } from '../model/records.js';
 import type { BlockedCode, EndStatus } from '../model/statuses.js';
-import type { CallSitePolicy } from './call-sites.js';
+import type { Around } from './attempts/interceptor.js';
+import type { Limiter } from './attempts/limiter.js';
+import type { RetryStrategy } from './attempts/retry-strategy.js';
 import type { ActionDefinition, Body, FlowDefinition, LeakPolicy, NonDurableAwaitPolicy } from './definitions.js';
-import type { Delivery } from './delivery.js';
-import type { EventSink } from './events.js';
-import type { Around } from './interceptor.js';
-import type { Limiter } from './limiter.js';
-import type { RetryStrategy } from './retry-strategy.js';
+import type { EventSink } from './notices/engine-events.js';
+import type { CallSitePolicy } from './scopes/call-sites.js';
+import type { Delivery } from './turns/delivery.js';
 
 /**
  * What a run needs of its surroundings, in five parts. A worker gives all of them; a rehearsal decides only about turns and lives, and its other parts do

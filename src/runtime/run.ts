@@ -6,27 +6,27 @@ import type { ReplayMode } from '../journal/journal.js';
 import { ROOT_SCOPE } from '../journal/numbering.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
 import type { BlockedCode } from '../model/statuses.js';
-import { Admission } from './admission.js';
 import { type BodyEnd, runBody } from './body-end.js';
-import { CatchUp } from './catch-up.js';
-import { type FlowPlace, runAt } from './current-scope.js';
 import type { FlowDefinition } from './definitions.js';
-import type { TurnTaker } from './delivery.js';
 import { FlowCalls } from './flow-calls.js';
-import { beganAt, type RunOptions, runOptions } from './new-run.js';
+import { beganAt, type RunOptions, runOptions } from './identity/new-run.js';
+import { RunInbox } from './messages/run-inbox.js';
+import { RunNotices } from './notices/run-notices.js';
 import type { Branch } from './operations/branch.js';
-import { OutcomeRecorder } from './outcome-recorder.js';
-import type { OutcomeSource } from './outcome-source.js';
+import { OutcomeRecorder } from './outcomes/outcome-recorder.js';
+import type { OutcomeSource } from './outcomes/outcome-source.js';
+import { readable } from './outcomes/unreadable.js';
 import type { PendingOperations } from './pending-operations.js';
-import type { Refusals } from './refusals.js';
 import { type Rest, type Resting, STAYS } from './resting.js';
 import { endRun } from './run-end.js';
-import { RunInbox } from './run-inbox.js';
-import { RunNotices } from './run-notices.js';
 import type { Resident, RunPorts } from './run-ports.js';
-import { Scope } from './scope.js';
-import { ScopeEnds } from './scope-ends.js';
-import { readable } from './unreadable.js';
+import { Admission } from './scopes/admission.js';
+import { ClosingScopes } from './scopes/closing-scopes.js';
+import { type FlowPlace, runAt } from './scopes/current-place.js';
+import type { Refusals } from './scopes/refusals.js';
+import { Scope } from './scopes/scope.js';
+import { CatchUp } from './turns/catch-up.js';
+import type { TurnTaker } from './turns/delivery.js';
 
 /** What a run is made of. */
 export interface RunInit {
@@ -72,7 +72,7 @@ export class Run implements TurnTaker, Resident, Resting {
   readonly #catchUp: CatchUp;
   readonly #admission: Admission;
   readonly #scope: Scope;
-  readonly #scopeEnds: ScopeEnds;
+  readonly #closingScopes: ClosingScopes;
   readonly #calls: FlowCalls;
   readonly #place: FlowPlace;
   #state: 'ready' | 'running' | 'ended' | 'halted' | 'left' = 'ready';
@@ -99,13 +99,13 @@ export class Run implements TurnTaker, Resident, Resting {
     const recorder = new OutcomeRecorder({ outcomes, writer, gate: services.gate, notices, delivery: turns.delivery, taker: this });
     const catchUp = new CatchUp(outcomes, recovered);
     const admission = new Admission(this, notices);
-    const scopeEnds = new ScopeEnds({ leaks, notices, clock: services.clock, admission, outcomes });
-    const calls = new FlowCalls({ run: this, record, ports, outcomes, notices, recorder, catchUp, admission, scopeEnds });
+    const closingScopes = new ClosingScopes({ leaks, notices, clock: services.clock, admission, outcomes });
+    const calls = new FlowCalls({ run: this, record, ports, outcomes, notices, recorder, catchUp, admission, closingScopes });
     this.#notices = notices;
     this.#recorder = recorder;
     this.#catchUp = catchUp;
     this.#admission = admission;
-    this.#scopeEnds = scopeEnds;
+    this.#closingScopes = closingScopes;
     this.#calls = calls;
     this.inbox = new RunInbox({ run: calls, record, timeoutMs: this.options.timeoutMs, outcomes, pending: calls.pending });
     this.#scope = new Scope({ path: ROOT_SCOPE, seed: record.seed, run: notices, callSites: services.callSites.of(record.flow, leaks) });
@@ -158,7 +158,7 @@ export class Run implements TurnTaker, Resident, Resting {
     }
     // In the flow's place: a promise that rejects here belongs to the flow.
     runAt(this.#place, () => {
-      if (this.#scopeEnds.turnBegan() || this.#admission.refusals?.answer() === true) return;
+      if (this.#closingScopes.turnBegan() || this.#admission.refusals?.answer() === true) return;
       this.#deliverUntilResumed();
     });
   }
@@ -171,7 +171,7 @@ export class Run implements TurnTaker, Resident, Resting {
       }
       if (record instanceof NonDeterminismError) {
         // Where it went on late, it was told here at the latest.
-        if (this.#outcomes.goesOnLate && this.#scopeEnds.turnBegan(true)) return;
+        if (this.#outcomes.goesOnLate && this.#closingScopes.turnBegan(true)) return;
         this.disagree(record, this.#scope.ledger.waitsAt);
       } else if (record === undefined || this.#deliver(record)) return;
     }
@@ -192,7 +192,7 @@ export class Run implements TurnTaker, Resident, Resting {
       this.#end(this.#bodyEnd);
       return false;
     }
-    const closing = this.#scopeEnds.turnEnded((perform) => this.#catchUp.add({ perform }));
+    const closing = this.#closingScopes.turnEnded((perform) => this.#catchUp.add({ perform }));
     if (closing || this.#outcomes.hasNext) return true;
     // What it has asked for would be begun for nothing.
     if (this.inbox.cancelUnderWay) return false;
@@ -248,7 +248,7 @@ export class Run implements TurnTaker, Resident, Resting {
     // It was given up, and comes to its end after all.
     if (this.#bodyEnd !== undefined) return;
     this.#bodyEnd = end;
-    this.#scopeEnds.bodyEnded(this.#scope);
+    this.#closingScopes.bodyEnded(this.#scope);
     this.wake();
   }
 
@@ -282,7 +282,7 @@ export class Run implements TurnTaker, Resident, Resting {
 
   disagree(error: NonDeterminismError, place?: string): void {
     if (this.#outcomes.skipsBranches) this.#startOver('whole');
-    else if (this.#scopeEnds.toldAhead) this.#startOver('late');
+    else if (this.#closingScopes.toldAhead) this.#startOver('late');
     else {
       // If it is tried again, it will be known.
       this.#ports.services.callSites.keep(this.flow);
@@ -323,7 +323,7 @@ export class Run implements TurnTaker, Resident, Resting {
       this.disagree(difference);
       return;
     }
-    const leakFailure = this.#scopeEnds.runEnded(this.#scope);
+    const leakFailure = this.#closingScopes.runEnded(this.#scope);
     this.#catchUp.take();
     this.#scope.outliveAll();
     if (this.#state !== 'running') return;

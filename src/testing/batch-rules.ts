@@ -1,10 +1,10 @@
-import { reasonToComplete } from '../futures/completion-policy.js';
-import { splitBatchInput } from '../journal/batch-input.js';
+import type { BatchDecision } from '../batch/batch-decision.js';
+import { reasonToComplete } from '../batch/completion-policy.js';
+import type { RecordedPolicy } from '../batch/recorded-policy.js';
 import { operationId, scopeOf } from '../journal/numbering.js';
+import { type ReadEntry, readEntry } from '../journal/read-entry.js';
 import type { OperationRecord } from '../model/records.js';
 import { isBatch as isBatchKind } from '../model/statuses.js';
-import type { BatchDecision } from '../runtime/operations/batch-decision.js';
-import { type RecordedPolicy, recordedPolicy } from '../runtime/operations/batch-policy.js';
 import type { JournalRules } from './journal-rules.js';
 
 /** When the entries of batches and branches fit together. */
@@ -92,9 +92,11 @@ function batchesAround(id: string): string[] {
   return around(id).filter((_, index) => index % 2 === 0);
 }
 
-function isEmptyBatch({ input }: OperationRecord): boolean {
-  return splitBatchInput(input as string).content === '[]';
+function isEmptyBatch(record: OperationRecord): boolean {
+  return (readEntry(record) as BatchEntry).content === '[]';
 }
+
+type BatchEntry = Extract<ReadEntry, { readonly policy: unknown }>;
 
 interface Decided extends BatchDecision {
   readonly batch: Ended;
@@ -117,13 +119,13 @@ function decided(outcomes: readonly OperationRecord[]): Decided[] {
   return outcomes
     .filter((entry): entry is Ended => isBatch(entry) && entry.status === 'SUCCEEDED')
     .map((batch) => {
-      const input = batch.input as string;
+      const { policy, content } = readEntry(batch) as BatchEntry;
       const branches = byBatch.get(batch.id) ?? [];
       return {
         ...(JSON.parse(batch.outcome as string) as BatchDecision),
         batch,
-        policy: recordedPolicy(input),
-        content: splitBatchInput(input).content,
+        policy,
+        content,
         branches,
         before: branches.filter(({ seq }) => seq < batch.seq),
       };

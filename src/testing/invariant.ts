@@ -1,4 +1,4 @@
-import { isError } from '../codec/value-kinds.js';
+import { isError } from '../model/value-kinds.js';
 import type { RunReport } from './run-report.js';
 
 /** What must hold however a run went: it throws, or returns `false`, when that is not so; a promise of that will do. */

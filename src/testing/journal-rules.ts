@@ -1,3 +1,4 @@
+import { messageOf } from '../journal/read-entry.js';
 import type { OperationRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
 
@@ -18,14 +19,18 @@ export const JOURNAL_RULES: JournalRules = {
   'an outcome has an end status, a text and a time': ({ outcomes }) =>
     outcomes.every(({ status, outcome, finishedAt }) => isEnded(status) && outcome !== null && finishedAt !== null),
   'an entry without a place in the order was started or cancelled, or has its message': ({ journal }) => {
-    const messages = new Set<string | null>(journal.filter(({ kind }) => kind === 'message').map(({ id }) => id));
+    const messages = new Set<string | undefined>(journal.filter(({ kind }) => kind === 'message').map(({ id }) => id));
     return journal.every(
-      ({ seq, status, kind, input }) =>
-        seq !== null || status === 'STARTED' || status === 'CANCELLED' || kind === 'patch' || (kind === 'event' && messages.has(input)),
+      (entry) =>
+        entry.seq !== null ||
+        entry.status === 'STARTED' ||
+        entry.status === 'CANCELLED' ||
+        entry.kind === 'patch' ||
+        messages.has(messageOf(entry)),
     );
   },
   'a message is taken once': ({ journal }) => {
-    const taken = journal.flatMap(({ kind, input }) => (kind === 'event' && input !== null ? [input] : []));
+    const taken = journal.flatMap((entry) => messageOf(entry) ?? []);
     return new Set(taken).size === taken.length;
   },
   'outcomes never go back in time': ({ outcomes }) =>

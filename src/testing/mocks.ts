@@ -1,14 +1,14 @@
 import type { Codec } from '../codec/codec.js';
 import type { Serdes } from '../codec/serdes.js';
-import { isError } from '../codec/value-kinds.js';
 import { findStartable } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
-import { DURATION, readOptions } from '../errors/options.js';
-import { requireDuration } from '../futures/future.js';
 import type { Duration } from '../model/duration.js';
+import { isError } from '../model/value-kinds.js';
+import { requireDuration } from '../options/durations.js';
+import { DURATION, readOptions } from '../options/read-options.js';
 import { recognisable } from '../realm/recognisable.js';
-import { currentPlace } from '../runtime/current-scope.js';
 import type { ActionDefinition, Body, FlowDefinition } from '../runtime/definitions.js';
+import { currentPlace } from '../runtime/scopes/current-place.js';
 
 /** A flow or an action, as a test names it. */
 export type Mockable<A extends readonly unknown[], R> = (...args: A) => Promise<R>;

@@ -1,12 +1,12 @@
 import { AssertionError } from 'node:assert';
 import type { Serdes } from '../codec/serdes.js';
-import { engineCodec, MAX_VALUE_BYTES_OPTION, SERDES_OPTION } from '../engine/options.js';
+import { engineCodec } from '../engine/options.js';
 import { flowNotRegistered, registry } from '../engine/registry.js';
 import { replayProblem } from '../engine/replay-problem.js';
 import { requireFlow } from '../engine/startables.js';
 import { UsageError } from '../errors/errors.js';
-import { refuseMore } from '../errors/extra-arguments.js';
-import { readOptions } from '../errors/options.js';
+import { refuseMore } from '../options/extra-arguments.js';
+import { MAX_VALUE_BYTES_OPTION, readOptions, SERDES_OPTION } from '../options/read-options.js';
 import { readJournal } from './run-journal.js';
 
 /** Options of `assertReplays`. */

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
-import { type OperationInfo, type OperationsSource, operationsTree } from '../engine/operations-tree.js';
+import type { BatchResult } from '../batch/batch-result.js';
+import { type OperationInfo, type OperationsSource, operationsTree } from '../engine/queries/operations-tree.js';
 import { registry } from '../engine/registry.js';
 import { UsageError } from '../errors/errors.js';
-import type { BatchResult } from '../futures/batch-result.js';
 import type { RunRecord } from '../model/records.js';
 import { isBatch, type RunStatus } from '../model/statuses.js';
 import { type RunJournal, runJournal } from './run-journal.js';

@@ -10,13 +10,14 @@ import { registry } from '../engine/registry.js';
 import { replayProblem } from '../engine/replay-problem.js';
 import { requireStart } from '../engine/startables.js';
 import { StorageError, UsageError } from '../errors/errors.js';
-import { refuseMore } from '../errors/extra-arguments.js';
-import { DURATION, isBoolean, isText, type OptionRule, type OptionTable, readOptions, TEXT } from '../errors/options.js';
-import { requireDuration } from '../futures/future.js';
+import { readEntry } from '../journal/read-entry.js';
 import type { Duration } from '../model/duration.js';
 import type { Logger } from '../model/logger.js';
-import { tokenOf } from '../runtime/callback-token.js';
-import type { EngineEvents } from '../runtime/events.js';
+import { requireDuration } from '../options/durations.js';
+import { refuseMore } from '../options/extra-arguments.js';
+import { DURATION, isBoolean, isText, type OptionRule, type OptionTable, readOptions, TEXT } from '../options/read-options.js';
+import { tokenOf } from '../runtime/messages/callback-token.js';
+import type { EngineEvents } from '../runtime/notices/engine-events.js';
 import { memoryStore } from '../store/memory-store.js';
 import type { Store } from '../store/store.js';
 import { Answers, type Question } from './answers.js';
@@ -254,7 +255,7 @@ export class TestEngine extends Engine {
     const asked = await this.#kit.store.operation(runId, operationId);
     // It was cancelled, which nobody tells; or its worker has lost the run, and asks again.
     if (asked?.status !== 'STARTED') return false;
-    if (asked.digest !== 'callback') {
+    if (readEntry(asked).kind !== 'callback') {
       if (answer instanceof Error)
         throw new UsageError('INVALID_ARGUMENT', `answer("${name}", error): an event cannot fail; answer it with a value`);
       await this.send(runId, name, answer);

@@ -2,7 +2,7 @@ import { AssertionError } from 'node:assert';
 import { decodeAttempts, lastRunOf } from '../journal/attempt-notes.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
-import { runOptions } from '../runtime/new-run.js';
+import { runOptions } from '../runtime/identity/new-run.js';
 import type { Store } from '../store/store.js';
 import { BATCH_RULES } from './batch-rules.js';
 import { JOURNAL_RULES, type JournalCase, type JournalRules } from './journal-rules.js';

@@ -2,7 +2,7 @@ import { ExecutionError } from '../errors/errors.js';
 import { whatIs } from '../model/named.js';
 import { isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
 import type { BlockedCode } from '../model/statuses.js';
-import { plainError } from '../runtime/plain-value.js';
+import { plainError } from '../runtime/notices/plain-value.js';
 import type { RunPorts, RunServices } from '../runtime/run-ports.js';
 
 type BlockingPorts = Pick<RunPorts, 'services' | 'life'>;

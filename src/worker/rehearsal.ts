@@ -6,14 +6,14 @@ import type { JournalWriter } from '../journal/journal-writer.js';
 import type { Logger } from '../model/logger.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
-import { CallSitePolicy } from '../runtime/call-sites.js';
+import { Limiter } from '../runtime/attempts/limiter.js';
 import type { Body, FlowDefinition, LeakPolicy } from '../runtime/definitions.js';
-import { Delivery } from '../runtime/delivery.js';
-import type { EventSink } from '../runtime/events.js';
-import { holdRejections } from '../runtime/held-rejections.js';
-import { Limiter } from '../runtime/limiter.js';
+import type { EventSink } from '../runtime/notices/engine-events.js';
 import { Run } from '../runtime/run.js';
 import type { Blocking, EndOfRun, OtherRuns, RunLife, RunPorts, RunServices, Turns } from '../runtime/run-ports.js';
+import { CallSitePolicy } from '../runtime/scopes/call-sites.js';
+import { holdRejections } from '../runtime/scopes/held-rejections.js';
+import { Delivery } from '../runtime/turns/delivery.js';
 
 /** What a flow did when it was replayed. */
 export type Rehearsed =

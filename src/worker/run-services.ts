@@ -1,8 +1,8 @@
 import { nanoid } from 'nanoid';
-import { CallSitePolicy } from '../runtime/call-sites.js';
-import { allAround } from '../runtime/interceptor.js';
-import { Limiter } from '../runtime/limiter.js';
+import { allAround } from '../runtime/attempts/interceptor.js';
+import { Limiter } from '../runtime/attempts/limiter.js';
 import type { RunServices } from '../runtime/run-ports.js';
+import { CallSitePolicy } from '../runtime/scopes/call-sites.js';
 import type { WorkerOptions } from './worker-options.js';
 
 /** What all runs of a worker share. @param workerId - What its id is now: it has another one when it has registered again. */

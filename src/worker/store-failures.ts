@@ -2,7 +2,7 @@ import type { Clock } from '../clock/clock.js';
 import type { ErrorCode } from '../errors/codes.js';
 import { PerdureError, StorageError } from '../errors/errors.js';
 import type { Logger } from '../model/logger.js';
-import { plainError } from '../runtime/plain-value.js';
+import { plainError } from '../runtime/notices/plain-value.js';
 
 /** Between two tries, at first and at most; it doubles in between. */
 const FIRST_DELAY_MS = 50;

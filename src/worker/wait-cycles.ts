@@ -2,8 +2,8 @@ import { Slices } from '../clock/slices.js';
 import { awaitedAmong, pendingRecords } from '../journal/pending-records.js';
 import type { Logger } from '../model/logger.js';
 import { isEnded } from '../model/statuses.js';
-import { plainError } from '../runtime/plain-value.js';
-import { readableEntries } from '../runtime/unreadable-journal.js';
+import { plainError } from '../runtime/notices/plain-value.js';
+import { readableEntries } from '../runtime/outcomes/unreadable-journal.js';
 import type { Store } from '../store/store.js';
 
 /** How many runs a look goes through at most. */

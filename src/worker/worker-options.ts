@@ -1,10 +1,10 @@
 import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
 import type { Logger } from '../model/logger.js';
+import type { Interceptor } from '../runtime/attempts/interceptor.js';
+import type { RetryStrategy } from '../runtime/attempts/retry-strategy.js';
 import type { FlowDefinition, LeakPolicy, NonDurableAwaitPolicy } from '../runtime/definitions.js';
-import type { EventSink } from '../runtime/events.js';
-import type { Interceptor } from '../runtime/interceptor.js';
-import type { RetryStrategy } from '../runtime/retry-strategy.js';
+import type { EventSink } from '../runtime/notices/engine-events.js';
 import type { RunServices } from '../runtime/run-ports.js';
 import type { Store } from '../store/store.js';
 import type { ResidentLimits } from './residency.js';

@@ -4,9 +4,7 @@ import { CancelledError } from '../errors/errors.js';
 import { GroupCommit } from '../journal/group-commit.js';
 import type { ReplayMode } from '../journal/journal.js';
 import type { InboxMessage, OperationRecord, RunRecord, RunRestart } from '../model/records.js';
-import { Alarms } from '../runtime/alarms.js';
-import { Delivery } from '../runtime/delivery.js';
-import { plainError } from '../runtime/plain-value.js';
+import { plainError } from '../runtime/notices/plain-value.js';
 import type { Resting } from '../runtime/resting.js';
 import { Run } from '../runtime/run.js';
 import type {
@@ -21,6 +19,8 @@ import type {
   RunServices,
   Turns,
 } from '../runtime/run-ports.js';
+import { Alarms } from '../runtime/turns/alarms.js';
+import { Delivery } from '../runtime/turns/delivery.js';
 import type { Store } from '../store/store.js';
 import { AttemptsUnderWay } from './attempts-under-way.js';
 import { blockUnreadable, refuseToBegin, tellUnregistered } from './blocking.js';

@@ -1,5 +1,5 @@
 import { flowContext } from 'perdure';
-import { currentPlace } from '../../src/runtime/current-scope.js';
+import { currentPlace } from '../../src/runtime/scopes/current-place.js';
 
 /** Sees what flows and actions do, from outside of the history: it is what would be lost with a process. */
 export interface Observer {

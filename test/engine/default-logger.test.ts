@@ -1,7 +1,7 @@
 import type { LogFields, Logger } from 'perdure';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { defaultLogger, guarded } from '../../src/engine/default-logger.js';
-import { contextLogger } from '../../src/runtime/context-logger.js';
+import { contextLogger } from '../../src/runtime/notices/context-logger.js';
 import { settle } from '../api/with-engine.js';
 
 /** The lines that come to standard error during a test. */

@@ -19,7 +19,7 @@ import {
 } from 'perdure';
 import { describe, expect, test } from 'vitest';
 import { Codec } from '../../src/codec/codec.js';
-import { runDetails } from '../../src/engine/run-details.js';
+import { runDetails } from '../../src/engine/queries/run-details.js';
 import type { RunRecord } from '../../src/model/records.js';
 import { createTestEngine, type TestEngine, type TestEngineOptions } from '../../src/testing.js';
 import { keyedSerdes, settle, unique } from '../api/with-engine.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Alarms } from '../../src/runtime/alarms.js';
+import { Alarms } from '../../src/runtime/turns/alarms.js';
 import { ManualClock } from '../worker/manual-clock.js';
 
 function alarms(): { clock: ManualClock; alarms: Alarms; rung: string[]; set(dueAtMs: number, name?: string): () => void } {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock/system-clock.js';
-import { Delivery, type TurnTaker } from '../../src/runtime/delivery.js';
+import { Delivery, type TurnTaker } from '../../src/runtime/turns/delivery.js';
 
 /** Runs that have a given number of turns each, and the turns they had: the name of each, in order. */
 class Turns {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { holdRejections } from '../../src/runtime/held-rejections.js';
+import { holdRejections } from '../../src/runtime/scopes/held-rejections.js';
 import { runChild } from '../api/run-child.js';
 
 describe("a flow's rejection (J1)", () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { currentPlace, runAt } from '../../src/runtime/current-scope.js';
-import { Limiter } from '../../src/runtime/limiter.js';
+import { Limiter } from '../../src/runtime/attempts/limiter.js';
+import { currentPlace, runAt } from '../../src/runtime/scopes/current-place.js';
 
 /** Requests to a limiter, by names: who was granted a place, in order. */
 class Requests {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { OperationRecord } from '../../src/model/records.js';
-import { Mailbox } from '../../src/runtime/mailbox.js';
+import { Mailbox } from '../../src/runtime/messages/mailbox.js';
 
 function message(seq: number, name = 'a'): OperationRecord {
   return {

@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import { plainError, plainField, plainValue } from '../../src/runtime/plain-value.js';
+import { plainError, plainField, plainValue } from '../../src/runtime/notices/plain-value.js';
 
 const stack = expect.any(String);
 

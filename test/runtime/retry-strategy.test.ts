@@ -12,7 +12,7 @@ import {
 } from 'perdure';
 import { describe, expect, test, vi } from 'vitest';
 import { durationMs } from '../../src/model/duration.js';
-import { decideRetry } from '../../src/runtime/retry-strategy.js';
+import { decideRetry } from '../../src/runtime/attempts/retry-strategy.js';
 import { collectingLogger, thrownBy } from '../api/with-engine.js';
 
 const failure = new Error('no');

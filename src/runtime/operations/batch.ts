@@ -1,18 +1,18 @@
+import { type BatchDecision, decidedResult, encodeItems } from '../../batch/batch-decision.js';
+import { splitBatchInput } from '../../batch/batch-input.js';
+import { type BatchResult, readBatchResult } from '../../batch/batch-result.js';
+import type { BatchSettings } from '../../batch/batch-settings.js';
+import { reasonToComplete } from '../../batch/completion-policy.js';
+import { recordedSettings } from '../../batch/recorded-policy.js';
 import { inCleanContext } from '../../clock/clean-context.js';
 import { type CancelledError, UsageError } from '../../errors/errors.js';
-import { type BatchResult, readBatchResult } from '../../futures/batch-result.js';
-import { reasonToComplete } from '../../futures/completion-policy.js';
 import { cancellation } from '../../futures/future.js';
-import { splitBatchInput } from '../../journal/batch-input.js';
 import { operationId } from '../../journal/numbering.js';
 import { disown } from '../../model/disowned.js';
 import { whatIs } from '../../model/named.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { BatchItemStatus, CompletionReason, EndStatus } from '../../model/statuses.js';
-import type { BatchSettings } from '../definitions.js';
-import { readable } from '../unreadable.js';
-import { type BatchDecision, decidedResult, encodeItems } from './batch-decision.js';
-import { recordedSettings } from './batch-policy.js';
+import { readable } from '../outcomes/unreadable.js';
 import { Branch } from './branch.js';
 import { Operation, type OperationInit } from './operation.js';
 

@@ -1,11 +1,11 @@
+import { type BranchNotes, branchNotes, encodeBranchNotes } from '../../batch/branch-notes.js';
 import type { CancelledError } from '../../errors/errors.js';
 import { isCancelledError } from '../../errors/is-cancelled.js';
-import { type BranchNotes, branchNotes, encodeBranchNotes } from '../../journal/branch-notes.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus } from '../../model/statuses.js';
 import { type BodyEnd, recordedEnd, runBody } from '../body-end.js';
-import { plainError } from '../plain-value.js';
-import type { Scope } from '../scope.js';
+import { plainError } from '../notices/plain-value.js';
+import type { Scope } from '../scopes/scope.js';
 import { type EndedBranch, Operation, type OperationInit } from './operation.js';
 
 /** What a branch needs of the batch it belongs to. */

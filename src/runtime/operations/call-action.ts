@@ -1,5 +1,4 @@
 import type { Codec } from '../../codec/codec.js';
-import { mergedOptions } from '../../errors/options.js';
 import { valueUnreadable } from '../../errors/value-unreadable.js';
 import { cancellation } from '../../futures/future.js';
 import { type AttemptNotes, encodeAttempts, finalAttempts } from '../../journal/attempt-notes.js';
@@ -9,17 +8,18 @@ import { operationId, ROOT_SCOPE } from '../../journal/numbering.js';
 import { whatIs } from '../../model/named.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
 import type { EndStatus } from '../../model/statuses.js';
-import { Attempts, type Tried } from '../attempts.js';
+import { mergedOptions } from '../../options/read-options.js';
+import { AttemptLoop, type Tried } from '../attempts/attempt-loop.js';
+import { detachedDefinition } from '../attempts/detached.js';
 import type { ActionDefinition, AttemptPolicy } from '../definitions.js';
-import { detachedDefinition } from '../detached.js';
-import { keptText } from '../kept-error.js';
-import { type ReadMessage, readMessage } from '../messages.js';
-import { newRun } from '../new-run.js';
-import { plainError } from '../plain-value.js';
+import { newRun } from '../identity/new-run.js';
+import { type ReadMessage, readMessage } from '../messages/messages.js';
+import { plainError } from '../notices/plain-value.js';
+import { RunNotices } from '../notices/run-notices.js';
+import { keptText } from '../outcomes/kept-error.js';
+import { readable } from '../outcomes/unreadable.js';
 import type { Rest } from '../resting.js';
-import { RunNotices } from '../run-notices.js';
 import type { Resident, RunServices, Turns } from '../run-ports.js';
-import { readable } from '../unreadable.js';
 import { Operation, type OperationInit } from './operation.js';
 
 /** What a detached action has become: a run, and the entry of the one operation in it. */
@@ -39,7 +39,7 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
   readonly #definition: ActionDefinition;
   /** What the call said of its attempts. */
   readonly #said: AttemptPolicy | undefined;
-  readonly #attempts: Attempts = new Attempts(this);
+  readonly #attempts: AttemptLoop = new AttemptLoop(this);
   #carrier: Carrier | undefined;
 
   /** @param said - What the call says of its attempts; the rest is as the action has it. */

@@ -5,17 +5,17 @@ import { attemptRunId, isReservedId } from '../../journal/numbering.js';
 import { whatIs } from '../../model/named.js';
 import type { OperationRecord, RunRecord } from '../../model/records.js';
 import { isEnded } from '../../model/statuses.js';
-import { reportFailedAttempt } from '../attempt-report.js';
+import { reportFailedAttempt } from '../attempts/attempt-report.js';
+import { decideRetry, mostAttempts, type RetryStrategy } from '../attempts/retry-strategy.js';
 import type { FlowDefinition, LeakPolicy } from '../definitions.js';
-import { keptText } from '../kept-error.js';
-import { cancelMessage } from '../messages.js';
-import { newRun } from '../new-run.js';
+import { newRun } from '../identity/new-run.js';
+import { madeIdTaken, reservedId, runGone } from '../identity/run-id-errors.js';
+import { runIdTaken } from '../identity/run-id-taken.js';
+import { cancelMessage } from '../messages/messages.js';
+import { keptText } from '../outcomes/kept-error.js';
+import { readable } from '../outcomes/unreadable.js';
 import { LISTENS, type Rest, restsUntil, STAYS } from '../resting.js';
-import { decideRetry, mostAttempts, type RetryStrategy } from '../retry-strategy.js';
-import { madeIdTaken, reservedId, runGone } from '../run-id-errors.js';
-import { runIdTaken } from '../run-id-taken.js';
 import type { EndOfRun } from '../run-ports.js';
-import { readable } from '../unreadable.js';
 import { Operation, type OperationInit } from './operation.js';
 
 interface ChildInit {

@@ -1,13 +1,14 @@
 import { TimeoutError, UsageError } from '../../errors/errors.js';
 import type { Waiter } from '../../futures/future.js';
 import { type AttemptNotes, decodeAttempts, encodeAttempts, NO_ATTEMPTS } from '../../journal/attempt-notes.js';
+import { messageOf } from '../../journal/read-entry.js';
 import { whatIs } from '../../model/named.js';
 import type { OperationRecord } from '../../model/records.js';
-import { cancellationOf } from '../admission.js';
-import type { FlowPlace } from '../current-scope.js';
 import type { CallbackLimits } from '../definitions.js';
 import { LISTENS, type Rest, restsUntil, STAYS } from '../resting.js';
-import type { Scope } from '../scope.js';
+import { cancellationOf } from '../scopes/admission.js';
+import type { FlowPlace } from '../scopes/current-place.js';
+import type { Scope } from '../scopes/scope.js';
 import { Operation, type OperationInit } from './operation.js';
 
 /** What its operations are told when they have their outcome. */
@@ -114,7 +115,7 @@ export class AwaitEvent extends Messaged {
 
   override adopt(recorded: OperationRecord): void {
     super.adopt(recorded);
-    this.#promised = recorded.input;
+    this.#promised = messageOf(recorded) ?? null;
     this.#setDue();
   }
 

@@ -1,9 +1,10 @@
+import { encodeBatchInput } from '../../batch/recorded-policy.js';
 import type { Codec } from '../../codec/codec.js';
+import { CALLBACK_DIGEST } from '../../journal/read-entry.js';
 import { assertNever } from '../../model/assert-never.js';
-import type { FlowPlace } from '../current-scope.js';
 import type { OperationRequest } from '../definitions.js';
+import type { FlowPlace } from '../scopes/current-place.js';
 import { Batch } from './batch.js';
-import { encodeBatchInput } from './batch-policy.js';
 import { CallAction } from './call-action.js';
 import { CallFlow } from './call-flow.js';
 import { AwaitEvent, Callback } from './event.js';
@@ -39,7 +40,7 @@ export function openOperation(run: OperationRun, place: FlowPlace, request: Oper
     case 'event': {
       const id = place.scope.nextOperationId();
       const { callback, timeoutMs } = request;
-      const digest = callback === undefined ? 'event' : 'callback';
+      const digest = callback === undefined ? 'event' : CALLBACK_DIGEST;
       const init = { run, place, codec: engineCodec, id, kind, name, digest, input: null };
       return callback === undefined ? new AwaitEvent(init, timeoutMs) : new Callback(init, callback);
     }

@@ -16,15 +16,15 @@ import { whatIs } from '../../model/named.js';
 import type { Outcome } from '../../model/outcome.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { EndStatus, OperationKind } from '../../model/statuses.js';
-import type { FlowPlace } from '../current-scope.js';
-import { operationEvent } from '../events.js';
-import type { Mailbox } from '../mailbox.js';
-import type { OutcomeRecorder } from '../outcome-recorder.js';
+import type { RunIds } from '../identity/run-ids.js';
+import type { Mailbox } from '../messages/mailbox.js';
+import { operationEvent } from '../notices/engine-events.js';
+import type { RunNotices } from '../notices/run-notices.js';
+import type { OutcomeRecorder } from '../outcomes/outcome-recorder.js';
 import { type Rest, STAYS } from '../resting.js';
-import type { RunIds } from '../run-ids.js';
-import type { RunNotices } from '../run-notices.js';
 import type { RunPorts } from '../run-ports.js';
-import type { Scope, ScopeMember } from '../scope.js';
+import type { FlowPlace } from '../scopes/current-place.js';
+import type { Scope, ScopeMember } from '../scopes/scope.js';
 
 /** What an operation asks of the run it belongs to. */
 export interface OperationRun extends RunPorts {

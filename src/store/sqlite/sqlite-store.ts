@@ -1,12 +1,12 @@
 import { processTimers } from '../../clock/process-timers.js';
 import { Slices } from '../../clock/slices.js';
-import { describeKind } from '../../codec/value-kinds.js';
 import { StorageError, UsageError } from '../../errors/errors.js';
-import { refuseMore } from '../../errors/extra-arguments.js';
 import { requireOneVersion } from '../../errors/one-version.js';
-import { hasMethods, isOneOf, isText, type OptionTable, readOptions } from '../../errors/options.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
 import type { BlockedCode, RunStatus } from '../../model/statuses.js';
+import { describeKind } from '../../model/value-kinds.js';
+import { refuseMore } from '../../options/extra-arguments.js';
+import { hasMethods, isOneOf, isText, type OptionTable, readOptions } from '../../options/read-options.js';
 import { inJournalOrder } from '../journal-order.js';
 import type { Claim, ClaimQuery, CommitBatch, NewWorker, OpenOptions, PruneQuery, RunFilter, Store, SuspectQuery } from '../store.js';
 import { CommitWriter } from './commit-writer.js';

@@ -26,6 +26,7 @@ interface Surroundings {
   readonly codec: Codec;
   readonly events: EventSink;
   readonly logger: Logger;
+  readonly newSeed: RunServices['newSeed'];
   /** Begins to delete what is not to be kept. */
   readonly tidy: (retention: Retention) => Promise<void>;
   /** The store failed for good. */
@@ -33,19 +34,15 @@ interface Surroundings {
 }
 
 /** How the calls of an engine reach runs: through its worker, or, where it executes nothing, without one. */
-export function engineGateway(
-  options: EngineOptions,
-  parts: EngineParts,
-  surroundings: Surroundings,
-): { readonly gateway: Gateway; readonly worker: Worker | undefined } {
+export function engineGateway(options: EngineOptions, parts: EngineParts, surroundings: Surroundings): Gateway {
   const { logger, tidy } = surroundings;
   const { retention } = options;
   if (options.execute === false) {
     if (retention !== undefined)
       logger.warn('open({ execute: false }): retention does nothing, since this engine only asks; call engine.prune() to delete runs');
-    return { gateway: new Client(surroundings), worker: undefined };
+    return new Client(surroundings);
   }
-  const worker = new Worker({
+  return new Worker({
     ...surroundings,
     flows: registry,
     leaks: options.leaks ?? 'warn',
@@ -56,9 +53,7 @@ export function engineGateway(
     maxConcurrentActions: options.maxConcurrentActions,
     interceptors: options.interceptors,
     bodyOf: parts.bodyOf,
-    newSeed: parts.newSeed,
     gate: parts.gate,
     keepsCallSites: parts.keepsCallSites,
   });
-  return { gateway: worker, worker };
 }

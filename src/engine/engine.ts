@@ -1,142 +1,142 @@
-import { inCleanContext } from '../clock/clean-context.js';
+import { nanoid } from 'nanoid';
 import type { Clock } from '../clock/clock.js';
 import { systemClock } from '../clock/system-clock.js';
-import type { Codec } from '../codec/codec.js';
-import { thrownError } from '../codec/error-parts.js';
-import { StorageError, UsageError } from '../errors/errors.js';
+import { UsageError } from '../errors/errors.js';
 import { requireOneVersion } from '../errors/one-version.js';
 import type { DurableFuture } from '../futures/durable-future.js';
 import { requireReason } from '../futures/future.js';
-import { isReservedId } from '../journal/numbering.js';
 import type { Duration } from '../model/duration.js';
 import type { Logger } from '../model/logger.js';
-import type { OperationRecord, RunRecord } from '../model/records.js';
 import { givenDuration } from '../options/durations.js';
 import { refuseMore } from '../options/extra-arguments.js';
 import { DURATION, isText, mergedOptions, POLICY, readOptions, TEXT } from '../options/read-options.js';
 import type { FlowDefinition } from '../runtime/definitions.js';
-import { newRun, newRunId } from '../runtime/identity/new-run.js';
-import { reservedId } from '../runtime/identity/run-id-errors.js';
 import { ENGINE_EVENTS, type EngineEvents } from '../runtime/notices/engine-events.js';
 import { plainError } from '../runtime/notices/plain-value.js';
-import { unreadableJournal } from '../runtime/outcomes/unreadable-journal.js';
-import { holdRejections } from '../runtime/scopes/held-rejections.js';
 import type { Store } from '../store/store.js';
 import type { Gateway } from '../worker/gateway.js';
 import type { Streak } from '../worker/store-failures.js';
-import type { Worker } from '../worker/worker.js';
 import { refuseInFlow, requireRunId } from './call-checks.js';
 import { Calls } from './calls.js';
-import { type CheckReport, checkRuns } from './check.js';
+import type { CheckReport } from './check.js';
 import { chooseStore } from './choose-store.js';
 import { type CurrentEngine, leaveEngine } from './current.js';
 import { defaultLogger, guarded } from './default-logger.js';
 import { type EngineParts, engineGateway } from './engine-gateway.js';
+import { EngineLife } from './engine-life.js';
 import { EngineEmitter, type EngineListener } from './event-emitter.js';
 import { exitNotice } from './exit-notice.js';
-import { forkOf } from './fork.js';
 import { type EngineOptions, engineCodec } from './options.js';
 import { Outbox } from './outbox.js';
-import { type OperationInfo, type OperationsSource, operationsTree } from './queries/operations-tree.js';
-import { type RunDetails, runDetails } from './queries/run-details.js';
-import { type ListFilter, type RunInfo, readListFilter, runInfo, runNotFound } from './queries/run-info.js';
-import { flowNotRegistered, registry } from './registry.js';
+import type { OperationInfo, OperationsSource } from './queries/operations-tree.js';
+import { Queries } from './queries/queries.js';
+import type { RunDetails } from './queries/run-details.js';
+import { type ListFilter, type RunInfo, runNotFound } from './queries/run-info.js';
+import { registry } from './registry.js';
 import { prune, type Retention, readRetention } from './retention.js';
-import type { RootFuture } from './root-future.js';
-import { RootRetry } from './root-retry.js';
-import { type Creation, Roots } from './roots.js';
-import { warnOfShortNames } from './short-names.js';
+import { Roots } from './roots.js';
+import { RunStarts } from './run-starts.js';
 import { type FlowCallOptions, requireFlow, requireStart, type StartableFlow, type StartOptions } from './startables.js';
+import { StoreAccess } from './store-access.js';
 
 const DEFAULT_CLOSE_MS = 10_000;
 
 /**
  * What `open()` returns: a store, the registry of this process, and the runs it executes.
  *
- * Owns: the store's opening and closing, and the worker. Does not own: the registry.
- *
- * States: opening → open → closing → closed; failed, when the store is lost.
+ * Puts its parts together and checks what it is called with. Owns nothing itself: its life is in `EngineLife`, what it tells in `Queries`, what it starts in
+ * `RunStarts`, what it sends in `Outbox`.
  *
  *   E1  Starts are accepted from construction on; they are written when the store is open.
- *   E2  After closing, or after the store is lost, every pending future is rejected and every call refused.
  */
 export class Engine implements CurrentEngine, AsyncDisposable {
   readonly #store: Store;
-  readonly #codec: Codec;
   readonly #emitter: EngineEmitter;
-  /** There is none where nothing is executed. */
-  readonly #worker: Worker | undefined;
   readonly #gateway: Gateway;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #rootRetry: RootRetry;
+  readonly #access: StoreAccess;
   readonly #roots: Roots;
+  readonly #starts: RunStarts;
+  readonly #queries: Queries;
   readonly #outbox: Outbox;
-  readonly #attaching: Streak;
   readonly #cancelling: Streak;
-  readonly #releases: (() => void)[] = [];
-  /** Closing waits for them. */
+  readonly #life: EngineLife;
   readonly #calls: Calls;
-  #refusal: Error | undefined;
-  #storeOpen = false;
   #tidying: Promise<unknown> | undefined;
-  #closing: Promise<void> | undefined;
-  #givingBack: Promise<void> | undefined;
-  #opened: Promise<void> | undefined;
 
   /** @param options - Those that were read. @throws {UsageError} `VERSION_CONFLICT`, or `INVALID_OPTION` when there is no such store. */
   constructor(options: EngineOptions, parts: EngineParts = {}) {
     requireOneVersion();
     const logger = options.logger === undefined ? defaultLogger : guarded(options.logger);
+    const clock = parts.clock ?? systemClock;
+    const store = chooseStore(options.store, options.execute !== false);
+    const codec = engineCodec(options);
+    const newSeed = parts.newSeed ?? (() => nanoid());
     this.#logger = logger;
-    this.#rootRetry = new RootRetry(logger);
-    this.#store = chooseStore(options.store, options.execute !== false);
-    this.#codec = engineCodec(options);
-    this.#clock = parts.clock ?? systemClock;
-    this.#emitter = new EngineEmitter(logger, this.#clock);
-    this.#calls = new Calls(
-      this.#clock,
+    this.#clock = clock;
+    this.#store = store;
+    this.#emitter = new EngineEmitter(logger, clock);
+    const calls = new Calls(
+      clock,
       (signature, given) => this.#admit(signature, given),
-      (error) => this.#explained(error),
+      (error) => this.#life.explained(error),
     );
-    const made = engineGateway(options, parts, {
-      store: this.#store,
-      clock: this.#clock,
-      codec: this.#codec,
+    const life = new EngineLife({
+      store,
+      logger,
+      calls,
+      gateway: () => gateway,
+      roots: () => roots,
+      onRefused: (error) => {
+        leaveEngine(this, error, logger);
+        exitNotice.closed(roots);
+      },
+    });
+    const gateway = engineGateway(options, parts, {
+      store,
+      clock,
+      codec,
+      logger,
+      newSeed,
       events: this.#emitter,
-      logger,
       tidy: (retention) => this.#tidy(retention),
-      onFailure: (error) => this.#failed(error),
+      onFailure: (error) => life.fail(error),
     });
-    this.#worker = made.worker;
-    this.#gateway = made.gateway;
-    this.#outbox = new Outbox({
-      store: this.#store,
-      codec: this.#codec,
-      ready: () => this.#readyToWrite(),
-      settled: () => this.#gateway.settled(),
-      sent: () => this.#gateway.checkInbox(),
+    const access = new StoreAccess({
+      store,
+      codec,
+      clock,
+      gateway,
+      admit: (caller) => this.#admit(caller),
+      opened: () => life.open(),
     });
-    this.#attaching = this.#gateway.failures.streak('the look for a run');
-    this.#roots = new Roots({
-      clock: this.#clock,
+    const roots = new Roots({
+      clock,
       logger,
-      gateway: this.#gateway,
+      gateway,
       requestCancel: (runId, reason) =>
         void this.#requestCancel(runId, reason).catch((error: unknown) =>
           logger.warn(`run ${runId} was not cancelled: ${plainError(error).message}`, { runId }),
         ),
     });
-    this.#cancelling = this.#gateway.failures.streak('a cancellation');
+    this.#calls = calls;
+    this.#life = life;
+    this.#gateway = gateway;
+    this.#access = access;
+    this.#roots = roots;
+    this.#starts = new RunStarts({ clock, logger, newSeed, gateway, access, roots, calls });
+    this.#queries = new Queries({ clock, access, gateway, openStore: (caller) => this.#openStore(caller) });
+    this.#outbox = new Outbox({ access, gateway });
+    this.#cancelling = gateway.failures.streak('a cancellation');
   }
 
   /** Opens the store, and recovers what others left unfinished. Idempotent. */
   open(): Promise<void> {
-    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
+    if (this.#life.refusal !== undefined) return Promise.reject(this.#life.refusal);
     // One of the testing kit has another clock, and ends without a word.
     if (this.#clock === systemClock) exitNotice.opened(this.#roots);
-    this.#opened ??= inCleanContext(() => this.#open());
-    return this.#opened;
+    return this.#life.open();
   }
 
   /**
@@ -153,24 +153,8 @@ export class Engine implements CurrentEngine, AsyncDisposable {
 
   /** As `start`, for a definition that is known already. */
   startRun(definition: FlowDefinition, args: readonly unknown[], options: FlowCallOptions): DurableFuture<unknown> {
-    const worker = this.#admitExecution('starting a run');
-    this.#rootRetry.check(definition, options.retry);
-    const runId = options.id ?? newRunId(this.#clock.now());
-    const codec = this.#codec.withSerdes(definition.serdes);
-    const input = codec.encode(args, () => `the arguments of flow "${definition.name}" (run ${runId})`);
-    const record = newRun(worker.services, {
-      id: runId,
-      definition,
-      input,
-      digest: codec.digest(args, input),
-      leaks: options.leaks,
-      timeoutMs: options.timeoutMs,
-    });
-    const root = this.#roots.make(runId, options.name ?? definition.name, codec);
-    if (isReservedId(runId))
-      this.#calls.track(() => this.#attachTo({ root, worker, record, codec })).catch((error: unknown) => root.abandon(error as Error));
-    else worker.writer.create({ run: record }, (taken) => this.#roots.created({ root, worker, record, taken, codec }));
-    return root.future;
+    this.#admitExecution('starting a run');
+    return this.#starts.start(definition, args, options).future;
   }
 
   /**
@@ -181,47 +165,32 @@ export class Engine implements CurrentEngine, AsyncDisposable {
    * @throws {UsageError} `INVALID_ARGUMENT`
    */
   fork<T = unknown>(runId: string, operationId: string): DurableFuture<T> {
-    const worker = this.#admitExecution('engine.fork(runId, operationId)', arguments);
+    this.#admitExecution('engine.fork(runId, operationId)', arguments);
     requireRunId(runId, 'engine.fork(runId, operationId)');
     if (!isText(operationId))
       throw new UsageError('INVALID_ARGUMENT', 'engine.fork(runId, operationId): the operation has an id, such as "3"');
-    const root = this.#roots.make(newRunId(this.#clock.now()), '', this.#codec);
-    this.#calls.track(() => this.#fork({ root, worker, runId, operationId })).catch((error: unknown) => root.abandon(error as Error));
-    return root.future as unknown as DurableFuture<T>;
+    return this.#starts.fork(runId, operationId).future as unknown as DurableFuture<T>;
   }
 
   /** The future of a run, whoever started it and executes it. It rejects with `RUN_NOT_FOUND` when there is none of this id. */
   future<T = unknown>(runId: string): DurableFuture<T> {
     this.#admit('engine.future(runId)', arguments);
-    const root = this.#roots.make(requireRunId(runId, 'engine.future(runId)'), '', this.#codec);
-    this.#calls.track(() => this.#attach(root)).catch((error: unknown) => root.abandon(error as Error));
-    return root.future as unknown as DurableFuture<T>;
+    return this.#starts.find(requireRunId(runId, 'engine.future(runId)')).future as unknown as DurableFuture<T>;
   }
 
   /** Tells of a run, and what it waits for. @throws {UsageError} `RUN_NOT_FOUND` */
   get(runId: string): Promise<RunDetails> {
-    return this.#calls.make('engine.get(runId)', arguments, async () => {
-      const record = await this.recordOf(runId, 'engine.get(runId)');
-      const awaitedBy = (id: string): readonly string[] | undefined => this.#worker?.awaitedBy(id);
-      return runDetails(record, { ...this.operationsSource, codec: this.#codecOf(record), awaitedBy });
-    });
+    return this.#calls.make('engine.get(runId)', arguments, () => this.#queries.details(runId));
   }
 
   /** All that a run and its child runs have asked for, as a tree, with attempts and outcomes. @throws {UsageError} `RUN_NOT_FOUND` */
   operations(runId: string): Promise<OperationInfo[]> {
-    return this.#calls.make('engine.operations(runId)', arguments, async () => {
-      const record = await this.recordOf(runId, 'engine.operations(runId)');
-      return operationsTree(this.operationsSource, record);
-    });
+    return this.#calls.make('engine.operations(runId)', arguments, () => this.#queries.operations(runId));
   }
 
   /** The runs that meet all conditions, newest first. */
   list(filter: ListFilter = {}): Promise<RunInfo[]> {
-    return this.#calls.make('engine.list(filter)', arguments, async () => {
-      const given = readListFilter(filter);
-      await this.#ready();
-      return (await this.#store.listRuns(given)).map((record) => runInfo(record, this.#codecOf(record)));
-    });
+    return this.#calls.make('engine.list(filter)', arguments, () => this.#queries.list(filter));
   }
 
   /**
@@ -293,7 +262,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   retry(runId: string): Promise<void> {
     return this.#calls.make('engine.retry(runId)', arguments, async () => {
       requireRunId(runId, 'engine.retry(runId)');
-      await this.#readyToWrite();
+      await this.#access.readyToWrite();
       const status = await this.#store.unblock(runId);
       if (status === undefined) throw runNotFound(runId);
       if (status !== 'BLOCKED') throw new UsageError('RUN_NOT_BLOCKED', `run ${runId} is ${status}; only a BLOCKED run can be retried`);
@@ -311,10 +280,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   check(flow: StartableFlow<never, unknown>): Promise<CheckReport> {
     return this.#calls.make('engine.check(flow)', arguments, async () => {
       const { name } = requireFlow(flow, 'engine.check(flow)').definition;
-      await this.#ready();
-      const runs = await this.#store.listRuns({ flow: name, limit: Number.MAX_SAFE_INTEGER });
-      const loadJournal = (runId: string): Promise<OperationRecord[]> => this.#openStore('engine.check()').loadJournal(runId);
-      return checkRuns({ runs, codec: this.#codec, loadJournal });
+      return this.#queries.check(name);
     });
   }
 
@@ -327,7 +293,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   prune(retention: Retention): Promise<number> {
     return this.#calls.make('engine.prune(retention)', arguments, async () => {
       const given = readRetention('engine.prune()', retention);
-      await this.#readyToWrite();
+      await this.#access.readyToWrite();
       const pruned = await this.#prune(given);
       this.#admit('engine.prune()');
       return pruned;
@@ -355,49 +321,15 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     refuseMore('engine.close(options)', arguments);
     const given = readOptions('engine.close()', options, { timeout: DURATION });
     const timeout = givenDuration(given.timeout, 'close(): timeout') ?? DEFAULT_CLOSE_MS;
-    this.#closing ??= inCleanContext(() => this.#close(timeout));
-    return this.#closing;
+    return this.#life.close(timeout);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #open(): Promise<void> {
-    try {
-      await this.#store.open({ client: this.#worker === undefined });
-      this.#storeOpen = true;
-      this.#releases.push(holdRejections());
-      await this.#gateway.start();
-      if (this.#closing !== undefined) return;
-      if (this.#refusal !== undefined) throw this.#refusal;
-      this.#releases.push(
-        registry.onChange(() => void this.#gateway.claim()),
-        warnOfShortNames(this.#logger),
-      );
-    } catch (error) {
-      this.#failed(error);
-      await this.#givingBack;
-      throw error;
-    }
-  }
-
-  async #close(timeoutMs: number): Promise<void> {
-    const failed = this.#refusal !== undefined;
-    this.#refuse(new UsageError('ENGINE_CLOSED', 'the engine is closed; open() another'));
-    await this.#opened?.catch(() => undefined);
-    await this.#givingBack;
-    try {
-      if (!failed) await this.#gateway.stop(timeoutMs);
-    } finally {
-      await this.#calls.through(timeoutMs);
-      this.#releaseAll((root) => root.engineClosed());
-      await this.#closeStore();
-    }
-  }
-
   #prune(retention: Retention): Promise<number> {
-    return prune(this.#store, retention, this.#clock.now(), () => this.#refusal !== undefined);
+    return prune(this.#store, retention, this.#clock.now(), () => this.#life.refusal !== undefined);
   }
 
   /** Prunes beside all else that is done now and then, since it may take long; what fails is done the next time. */
@@ -416,144 +348,32 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     return this.#store;
   }
 
-  /** Others may share the store: what was opened once is closed once. */
-  async #closeStore(): Promise<void> {
-    if (!this.#storeOpen) return;
-    this.#storeOpen = false;
-    await this.#store.close();
-  }
-
-  #failed(error: unknown): void {
-    if (this.#refusal !== undefined) return;
-    const reason = thrownError(error);
-    this.#refuse(reason);
-    this.#releaseAll((root) => root.abandon(reason));
-    this.#givingBack = this.#giveBack();
-  }
-
-  /** The first reason stays. */
-  #refuse(reason: Error): void {
-    this.#refusal ??= reason;
-    leaveEngine(this, this.#refusal, this.#logger);
-    exitNotice.closed(this.#roots);
-  }
-
-  /** A call that was under way when the store was lost hears of that, and not of a store that is closed. */
-  #explained(error: unknown): unknown {
-    const lost = this.#givingBack !== undefined && error instanceof StorageError && error.code === 'STORE_CLOSED';
-    return lost ? this.#refusal : error;
-  }
-
-  /** Gives back what the store keeps for this engine: others go on with its runs at once, in this process as well. */
-  async #giveBack(): Promise<void> {
-    await this.#gateway.release();
-    await this.#closeStore().catch((error: unknown) =>
-      this.#logger.warn(`the store was not closed in good order: ${plainError(error).message}`),
-    );
-  }
-
-  #releaseAll(abandon: (root: RootFuture) => void): void {
-    this.#roots.abandonAll(abandon);
-    for (const release of this.#releases.splice(0)) release();
-  }
-
-  async #fork({
-    root,
-    worker,
-    runId,
-    operationId,
-  }: {
-    root: RootFuture;
-    worker: Worker;
-    runId: string;
-    operationId: string;
-  }): Promise<void> {
-    const run = await this.recordOf(runId, 'engine.fork()');
-    if (registry.find(run.flow, run.version) === undefined) throw flowNotRegistered('engine.fork()', run.flow, run.version);
-    const { writer, services } = worker;
-    const journal = await this.#store.loadJournal(runId);
-    const unreadable = await unreadableJournal(run, journal);
-    if (unreadable !== undefined) throw unreadable;
-    const fork = forkOf({ run, journal, operationId, id: root.runId, workerId: services.workerId, nowMs: this.#clock.now() });
-    const codec = this.#codecOf(run);
-    root.known(run.flow, codec);
-    const created = (): void => {
-      worker.begin(fork.record, fork.journal);
-      this.#roots.started(root);
-    };
-    writer.create({ run: fork.record, journal: fork.journal }, created);
-  }
-
-  /** An id that only the engine gives names a run that exists, or nothing. */
-  async #attachTo(creation: Omit<Creation, 'taken'>): Promise<void> {
-    const { id, flow } = creation.record;
-    await this.#ready();
-    const [taken] = await this.#store.getRuns([id]);
-    if (taken === undefined) throw reservedId(id, `flow "${flow}"`);
-    this.#roots.created({ ...creation, taken });
-  }
-
-  async #attach(root: RootFuture): Promise<void> {
-    const record = await this.#gateway.failures.insist(this.#attaching, () => this.recordOf(root.runId, 'engine.future()'));
-    root.known(record.flow, this.#codecOf(record));
-    this.#roots.attached(root, record);
-  }
-
   #requestCancel(runId: string, reason: string | undefined): Promise<boolean> {
     return this.#calls.track(async () => {
-      await this.#readyToWrite();
+      await this.#access.readyToWrite();
       await this.#gateway.settled();
       return this.#gateway.failures.insist(this.#cancelling, () => this.#outbox.cancel(runId, reason));
     });
   }
 
-  /** What the store has of a run, with what was started and asked for here before. @throws {UsageError} `RUN_NOT_FOUND` */
-  protected async recordOf(runId: string, caller: string): Promise<RunRecord> {
-    this.#admit(caller);
-    requireRunId(runId, caller);
-    await this.#ready();
-    const find = async (): Promise<RunRecord | undefined> => (await this.#store.getRuns([runId]))[0];
-    const record = (await find()) ?? (await this.#gateway.settled().then(find));
-    if (record === undefined) throw runNotFound(runId);
-    return record;
+  /** What the testing kit reads. */
+  protected get access(): StoreAccess {
+    return this.#access;
   }
 
-  /**
-   * The store is open, and has what was started here before, unless the worker is registering anew. It takes a macrotask, so that a loop of calls lets
-   * the runs go on.
-   */
-  async #ready(): Promise<void> {
-    this.#opened ??= this.#open();
-    await this.#opened;
-    await new Promise<void>((resolve) => this.#clock.macrotask(resolve));
-    await this.#gateway.flush();
-  }
-
-  async #readyToWrite(): Promise<void> {
-    await this.#ready();
-    const { readOnly } = this.#store;
-    if (readOnly !== undefined) throw new StorageError('STORE_READ_ONLY', readOnly);
-  }
-
-  /** What operations are read from by now. */
   protected get operationsSource(): OperationsSource {
-    const queued: OperationsSource['queued'] = (runId, operationId) => this.#gateway.isQueued(runId, operationId);
-    return { store: this.#store, codec: this.#codec, nowMs: this.#clock.now(), queued };
+    return this.#queries.source;
   }
 
-  #codecOf(record: RunRecord): Codec {
-    return this.#codec.withSerdes(registry.find(record.flow, record.version)?.serdes);
-  }
-
-  #admitExecution(what: string, given?: ArrayLike<unknown>): Worker {
+  #admitExecution(what: string, given?: ArrayLike<unknown>): void {
     this.#admit(what, given);
-    if (this.#worker !== undefined) return this.#worker;
+    if (this.#gateway.executes) return;
     throw new UsageError('INVALID_OPTION', `${what}: this engine was opened with execute: false; open another without it`);
   }
 
   /** @param given - What the method was called with, where `what` is its signature. */
   #admit(what: string, given?: ArrayLike<unknown>): void {
-    if (this.#refusal !== undefined) throw this.#refusal;
+    if (this.#life.refusal !== undefined) throw this.#life.refusal;
     refuseInFlow(what);
     if (given !== undefined) refuseMore(what, given);
   }

@@ -2,7 +2,7 @@ import { insideEndedBranch } from '../batch/branch-notes.js';
 import { UsageError } from '../errors/errors.js';
 import { childRunId, generationId, isMadeFor, scopeOf } from '../journal/numbering.js';
 import { messageOf } from '../journal/read-entry.js';
-import { isOperation, type OperationRecord, type RunRecord } from '../model/records.js';
+import { isOperation, type OperationRecord, type RunCreation, type RunRecord } from '../model/records.js';
 import { isBatch } from '../model/statuses.js';
 import { beganAt, encodeRunOptions, runOptions } from '../runtime/identity/new-run.js';
 
@@ -11,24 +11,17 @@ interface ForkInit {
   readonly journal: readonly OperationRecord[];
   /** The operation that is to be done again, with all that came after it. */
   readonly operationId: string;
-  /** The new run's id, worker and time of creation. */
+  /** The new run's id and time of creation. */
   readonly id: string;
-  readonly workerId: string;
   readonly nowMs: number;
 }
 
-/** A run that goes on from a place in another: its record, and what of the other's journal it begins with. */
-export interface Fork {
-  readonly record: RunRecord;
-  readonly journal: readonly OperationRecord[];
-}
-
 /**
- * What was recorded before the outcome of an operation, as the journal of a new run. What was under way by then is started again.
+ * A run that goes on from a place in another, with what was recorded before the outcome of an operation as its journal. What was under way by then is started again.
  *
  * @throws {UsageError} `INVALID_ARGUMENT` when the run has no such operation.
  */
-export function forkOf({ run, journal, operationId, id, workerId, nowMs }: ForkInit): Fork {
+export function forkOf({ run, journal, operationId, id, nowMs }: ForkInit): RunCreation {
   const place = placeOf(run.id, journal, operationId);
   const kept = before(journal, place);
   // The draws of its code are the same, so the same journal fits; its calls have keys of their own.
@@ -36,12 +29,12 @@ export function forkOf({ run, journal, operationId, id, workerId, nowMs }: ForkI
   const options = encodeRunOptions({ ...others, forkOf: { runId: run.id, beganAt: beganAt(run) } });
   const from = generationId(run.id, generation?.number);
   return {
-    record: {
+    run: {
       ...run,
       id,
-      workerId,
+      workerId: null,
       options,
-      status: 'RUNNING',
+      status: 'PENDING',
       parentRunId: null,
       parentOperationId: null,
       outcome: null,

@@ -1,4 +1,3 @@
-import type { Codec } from '../codec/codec.js';
 import { UsageError } from '../errors/errors.js';
 import { decodeAttempts } from '../journal/attempt-notes.js';
 import type { InboxMessage, RunRecord } from '../model/records.js';
@@ -6,19 +5,14 @@ import { isEnded, type RunStatus } from '../model/statuses.js';
 import { type CallbackAddress, callbackSecret, invalidToken, readCallbackToken } from '../runtime/messages/callback-token.js';
 import { type CallbackAnswer, callbackMessage, cancelMessage, eventMessage } from '../runtime/messages/messages.js';
 import { isReadable } from '../runtime/outcomes/unreadable-journal.js';
-import type { Store } from '../store/store.js';
+import type { RunGateway } from '../runtime/run-gateway.js';
 import { type ClosedBy, callbackClosed, closedBy, isThat } from './closed-callback.js';
 import { runNotFound } from './queries/run-info.js';
+import type { StoreAccess } from './store-access.js';
 
 interface OutboxOptions {
-  readonly store: Pick<Store, 'send' | 'getRuns' | 'operation' | 'inbox'>;
-  readonly codec: Codec;
-  /** The store is open, and has what was started here before, unless the worker is registering anew. */
-  ready(): Promise<void>;
-  /** It is not. */
-  settled(): Promise<void>;
-  /** Something was sent. */
-  sent(): void;
+  readonly access: StoreAccess;
+  readonly gateway: Pick<RunGateway, 'send'>;
 }
 
 /** What is sent to runs from outside, whoever executes them. */
@@ -35,17 +29,17 @@ export class Outbox {
   }
 
   async event(runId: string, name: string, value: unknown): Promise<void> {
-    const text = this.#options.codec.encode(value, () => `the value for event "${name}" of run ${runId}`);
+    const text = this.#options.access.codec.encode(value, () => `the value for event "${name}" of run ${runId}`);
     await this.#sendToLiving(eventMessage(runId, { name, value: text }));
   }
 
   async complete(caller: string, token: string, value: unknown): Promise<void> {
-    const text = this.#options.codec.encode(value, () => 'the value for a callback');
+    const text = this.#options.access.codec.encode(value, () => 'the value for a callback');
     await this.#answer(caller, token, { status: 'SUCCEEDED', text });
   }
 
   async fail(caller: string, token: string, error: unknown): Promise<void> {
-    await this.#answer(caller, token, { status: 'FAILED', text: this.#options.codec.encodeError(error) });
+    await this.#answer(caller, token, { status: 'FAILED', text: this.#options.access.codec.encodeError(error) });
   }
 
   async heartbeat(caller: string, token: string): Promise<void> {
@@ -67,16 +61,17 @@ export class Outbox {
       // A run that was cancelled meanwhile has taken no answer.
       if (answer !== undefined) ({ status, closed } = (await this.#look(address)) ?? { status, closed });
     }
-    if (closed !== undefined && isThat(closed, answer, this.#options.codec)) return;
+    if (closed !== undefined && isThat(closed, answer, this.#options.access.codec)) return;
     requireLiving(runId, status);
     if (closed !== undefined) throw callbackClosed(caller, address, closed);
   }
 
   /** What is known of a callback by now; `undefined` when there is none of this address. */
   async #look(address: CallbackAddress): Promise<{ readonly status: RunStatus; readonly closed: ClosedBy | undefined } | undefined> {
-    const { store, ready } = this.#options;
+    const { access } = this.#options;
+    const { store } = access;
     const { runId, operationId, secret } = address;
-    await ready();
+    await access.readyToWrite();
     // In this order a message that is taken out of the inbox meanwhile is not missed; and a run that has begun a new generation is another.
     const inbox = await store.inbox(runId);
     // What cannot be read is not known: its run takes the answer when it can be.
@@ -94,11 +89,10 @@ export class Outbox {
   }
 
   async #send(message: InboxMessage): Promise<RunStatus> {
-    const { store, ready, settled, sent } = this.#options;
-    await ready();
-    const status = (await store.send(message)) ?? (await settled().then(() => store.send(message)));
+    const { access, gateway } = this.#options;
+    await access.readyToWrite();
+    const status = await gateway.send(message);
     if (status === undefined) throw runNotFound(message.runId);
-    sent();
     return status;
   }
 }

@@ -41,7 +41,8 @@ export class RootFuture implements FutureOwner {
   readonly #host: RootFutureHost;
   /** It is held, whether anybody waits for it or not. */
   #pinned = true;
-  #codec: Codec;
+  /** What its run's values are read with. */
+  codec: Codec;
   /** Who waits for the start to be recorded; nobody any more once that is settled. */
   #onRecorded: (() => void)[] | undefined = [];
   #recordedError: Error | undefined;
@@ -49,7 +50,7 @@ export class RootFuture implements FutureOwner {
 
   constructor({ runId, name, codec, host }: RootFutureInit) {
     this.runId = runId;
-    this.#codec = codec;
+    this.codec = codec;
     this.#host = host;
     this.future = new AwaitedFuture({ id: runId, name, kind: 'flow', startedAtMs: host.clock.now(), owner: this });
   }
@@ -57,7 +58,7 @@ export class RootFuture implements FutureOwner {
   /** What is known of the run by now. */
   known(name: string, codec: Codec): void {
     this.future.rename(name);
-    this.#codec = codec;
+    this.codec = codec;
   }
 
   /** Whether a caller has asked, or waits, for what becomes of the start or the run. */
@@ -85,7 +86,7 @@ export class RootFuture implements FutureOwner {
   ended({ status, outcome }: EndOfRun): void {
     this.isRecorded();
     if (this.future.done()) return;
-    this.future.settleUnread({ status, text: outcome, codec: this.#codec });
+    this.future.settleUnread({ status, text: outcome, codec: this.codec });
     this.#host.letGo(this);
   }
 

@@ -1,29 +1,18 @@
 import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
 import type { Logger } from '../model/logger.js';
-import type { RunRecord } from '../model/records.js';
+import type { RunCreation, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
 import { runIdTaken } from '../runtime/identity/run-id-taken.js';
 import type { Gateway } from '../worker/gateway.js';
-import type { Worker } from '../worker/worker.js';
 import type { AwaitedRun, LeftAtExit } from './exit-notice.js';
 import { RootFuture, type RootFutureHost } from './root-future.js';
 
 interface RootsOptions {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly gateway: Pick<Gateway, 'whenRoom' | 'followCommitted' | 'waitsFor'>;
+  readonly gateway: Pick<Gateway, 'start' | 'follow' | 'waitsFor'>;
   readonly requestCancel: RootFutureHost['requestCancel'];
-}
-
-/** A start that is durable. */
-export interface Creation {
-  readonly root: RootFuture;
-  readonly worker: Pick<Worker, 'begin'>;
-  readonly record: RunRecord;
-  /** The run that has had the id before. */
-  readonly taken: RunRecord | undefined;
-  readonly codec: Codec;
 }
 
 /** A run, with the futures of it that its start has not made. */
@@ -69,23 +58,19 @@ export class Roots implements LeftAtExit {
     return root;
   }
 
-  created({ root, worker, record, taken, codec }: Creation): void {
-    const error = taken && runIdTaken(record, taken, codec);
-    if (error !== undefined) {
-      root.abandon(error);
-    } else if (taken !== undefined) {
-      this.attached(root, taken);
-    } else {
-      worker.begin(record);
-      this.started(root);
-    }
+  /** Starts a run for this future. */
+  start(root: RootFuture, creation: RunCreation): void {
+    this.#gateway.start(creation, {
+      recorded: (taken) => (taken === undefined ? root.isRecorded() : this.taken(root, creation.run, taken)),
+      ended: (end) => root.hears(end),
+    });
   }
 
-  /** The run has begun for this future. */
-  started(root: RootFuture): void {
-    // Where runs come faster than they go, this holds up the code that starts them.
-    this.#gateway.whenRoom(() => root.isRecorded());
-    this.#gateway.followCommitted(root.runId, (end) => root.hears(end));
+  /** The id belongs to a run that exists: it is that which was asked for, or another. */
+  taken(root: RootFuture, run: RunRecord, taken: RunRecord): void {
+    const error = runIdTaken(run, taken, root.codec);
+    if (error === undefined) this.attached(root, taken);
+    else root.abandon(error);
   }
 
   /** The run exists, started here or elsewhere. */
@@ -118,7 +103,7 @@ export class Roots implements LeftAtExit {
 
   #attachTo(runId: string): AttachedRun {
     const futures = new Set<WeakRef<RootFuture>>();
-    const unfollow = this.#gateway.followCommitted(runId, (end) => {
+    const unfollow = this.#gateway.follow(runId, (end) => {
       this.#attached.delete(runId);
       let awaited = false;
       each(run, (root) => {

@@ -174,7 +174,7 @@ export class TestEngine extends Engine {
   readonly assertReplays = async (): Promise<void> => {
     await this.list();
     const { store, mocks } = this.#kit;
-    const { codec } = this.operationsSource;
+    const { codec } = this.access;
     for (const run of await store.listRuns({ limit: Number.MAX_SAFE_INTEGER })) {
       const definition = registry.find(run.flow, run.version);
       if (definition === undefined || mocks.mocked(definition)) continue;
@@ -216,7 +216,7 @@ export class TestEngine extends Engine {
     try {
       // Rejects when the id is another run's.
       await future.recorded();
-      const { status } = await this.recordOf(future.id, 'run()');
+      const { status } = await this.access.recordOf(future.id, 'run()');
       const error = status === 'BLOCKED' ? undefined : await Promise.race([future.exception(), halted.promise]);
       return await this.report<R>(future.id).catch((cause: unknown) => Promise.reject(error ?? cause));
     } catch (error) {
@@ -251,7 +251,7 @@ export class TestEngine extends Engine {
   }
 
   async #give({ runId, operationId, name }: Question, answer: unknown): Promise<boolean> {
-    const record = await this.recordOf(runId, 'answer()');
+    const record = await this.access.recordOf(runId, 'answer()');
     const asked = await this.#kit.store.operation(runId, operationId);
     // It was cancelled, which nobody tells; or its worker has lost the run, and asks again.
     if (asked?.status !== 'STARTED') return false;
@@ -274,7 +274,7 @@ export class TestEngine extends Engine {
 
   /** What the store has of a run by now. @throws {UsageError} `RUN_NOT_FOUND` */
   async report<R = unknown>(runId: string): Promise<RunReport<R>> {
-    const record = await this.recordOf(runId, 'report(runId)');
+    const record = await this.access.recordOf(runId, 'report(runId)');
     const serdesOf = (...of: [string, string]): Serdes | undefined => this.#kit.mocks.serdesOf(...of);
     return runReport<R>({ ...this.operationsSource, serdesOf }, record);
   }

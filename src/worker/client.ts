@@ -1,5 +1,8 @@
 import type { Clock } from '../clock/clock.js';
+import { UsageError } from '../errors/errors.js';
 import type { Logger } from '../model/logger.js';
+import type { InboxMessage, RunRecord } from '../model/records.js';
+import type { RunStatus } from '../model/statuses.js';
 import type { OnEnd } from '../runtime/run-ports.js';
 import type { Store } from '../store/store.js';
 import { Following } from './following.js';
@@ -8,7 +11,7 @@ import { PeriodicCheck } from './periodic-check.js';
 import { StoreFailures } from './store-failures.js';
 
 interface ClientOptions {
-  readonly store: Pick<Store, 'changedElsewhere' | 'getRuns'>;
+  readonly store: Pick<Store, 'changedElsewhere' | 'getRuns' | 'send'>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** The store is gone. */
@@ -23,6 +26,7 @@ interface ClientOptions {
  *   CL1  All that it does by itself is to read.
  */
 export class Client implements Gateway {
+  readonly executes = false;
   readonly failures: StoreFailures;
   readonly #store: ClientOptions['store'];
   readonly #check: PeriodicCheck;
@@ -47,7 +51,7 @@ export class Client implements Gateway {
     });
   }
 
-  async start(): Promise<void> {
+  async open(): Promise<void> {
     this.failures.opened();
     this.#check.start();
   }
@@ -60,12 +64,21 @@ export class Client implements Gateway {
     this.#check.stop();
   }
 
-  followCommitted(runId: string, onEnd: OnEnd): () => void {
+  start(): never {
+    throw new UsageError('INVALID_OPTION', 'this engine was opened with execute: false; open another without it');
+  }
+
+  follow(runId: string, onEnd: OnEnd): () => void {
     return this.#following.follow(runId, 'committed', onEnd);
   }
 
-  whenRoom(callback: () => void): void {
-    callback();
+  async find(runId: string): Promise<RunRecord | undefined> {
+    return (await this.#store.getRuns([runId]))[0];
+  }
+
+  /** It is for others to find. */
+  send(message: InboxMessage): Promise<RunStatus | undefined> {
+    return this.#store.send(message);
   }
 
   isQueued(): boolean {
@@ -76,13 +89,15 @@ export class Client implements Gateway {
     return undefined;
   }
 
-  // Nothing is started here, and what is sent or unblocked is for others to find.
+  awaitedBy(): undefined {
+    return undefined;
+  }
+
+  // Nothing is started here, and what is unblocked is for others to find.
 
   async flush(): Promise<void> {}
 
   async settled(): Promise<void> {}
-
-  checkInbox(): void {}
 
   async claim(): Promise<void> {}
 

@@ -1,4 +1,3 @@
-import { nanoid } from 'nanoid';
 import { allAround } from '../runtime/attempts/interceptor.js';
 import { Limiter } from '../runtime/attempts/limiter.js';
 import type { RunServices } from '../runtime/run-ports.js';
@@ -22,7 +21,7 @@ export function runServices(options: WorkerOptions, workerId: () => string): Run
     limiter: new Limiter(options.maxConcurrentActions),
     retry,
     gate,
-    newSeed: options.newSeed ?? (() => nanoid()),
+    newSeed: options.newSeed,
     around: allAround(options.interceptors),
     bodyOf: options.bodyOf ?? (({ body }) => body),
   };

@@ -32,8 +32,7 @@ export interface WorkerOptions {
   readonly tidy?: (() => Promise<void>) | undefined;
   /** Default: the definition's own body. */
   readonly bodyOf?: RunServices['bodyOf'] | undefined;
-  /** Default: one that nobody can guess. */
-  readonly newSeed?: RunServices['newSeed'] | undefined;
+  readonly newSeed: RunServices['newSeed'];
   /** Run around the bodies of actions, the first outermost. */
   readonly interceptors?: readonly Interceptor[] | undefined;
   readonly gate?: RunServices['gate'];

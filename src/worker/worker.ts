@@ -1,24 +1,9 @@
-import { nanoid } from 'nanoid';
 import type { Clock } from '../clock/clock.js';
-import { CancelledError } from '../errors/errors.js';
 import { GroupCommit } from '../journal/group-commit.js';
-import type { ReplayMode } from '../journal/journal.js';
-import type { InboxMessage, OperationRecord, RunRecord, RunRestart } from '../model/records.js';
-import { plainError } from '../runtime/notices/plain-value.js';
-import type { Resting } from '../runtime/resting.js';
-import { Run } from '../runtime/run.js';
-import type {
-  Blocking,
-  EndOfRun,
-  IsAwaited,
-  OnEnd,
-  OtherRuns,
-  Resident,
-  RunLife,
-  RunPorts,
-  RunServices,
-  Turns,
-} from '../runtime/run-ports.js';
+import type { InboxMessage, RunCreation, RunRecord } from '../model/records.js';
+import type { RunStatus } from '../model/statuses.js';
+import type { RunListener } from '../runtime/run-gateway.js';
+import type { OnEnd, RunPorts, Turns } from '../runtime/run-ports.js';
 import { Alarms } from '../runtime/turns/alarms.js';
 import { Delivery } from '../runtime/turns/delivery.js';
 import type { Store } from '../store/store.js';
@@ -28,160 +13,169 @@ import { Claims } from './claims.js';
 import { Following } from './following.js';
 import type { Gateway } from './gateway.js';
 import { InboxReader } from './inbox-reader.js';
+import { Membership } from './membership.js';
 import { PeriodicCheck } from './periodic-check.js';
 import { Residency } from './residency.js';
+import { Residents } from './residents.js';
 import { RunLookup } from './run-lookup.js';
 import { runServices } from './run-services.js';
 import { StoreFailures } from './store-failures.js';
 import { cycleNotices } from './wait-cycles.js';
 import { Wakeups } from './wakeups.js';
-import { workerInfo } from './worker-info.js';
-import type { FlowSource, WorkerOptions } from './worker-options.js';
+import type { WorkerOptions } from './worker-options.js';
 
 /**
  * Executes runs: those started here, and those it claims from the dead.
  *
- * Owns: its identity in the store, the runs that are resident in this process, their alarms, and who follows which run. Does not own: the store
- * (the engine opens and closes it), nor the registry.
+ * Puts its parts together, and gives them what they need of each other: the membership (whether it is alive in the store), the residents (the runs in memory),
+ * the claims (how runs get there), the inbox reader (what was sent to them), the attempts under way, and the writer. Owns nothing but the order in which they
+ * begin and end. Does not own: the store (the engine opens and closes it), nor the registry.
  *
- * States: idle → working ⇄ restarting (fenced: it registers anew under another id) → draining → stopped; failed, when the store is lost.
- *
- *   K1  A run is resident only while this worker owns it, or is about to, by a creation that is being written; when the worker is fenced, all its runs
- *       leave before it registers anew.
- *   K2  While draining, actions come to their end and are recorded, but no flow has a turn, unless it is being cancelled.
+ *   WK1  While draining, actions come to their end and are recorded, but no flow has a turn, unless it is being cancelled.
  */
-export class Worker implements RunPorts, Turns, RunLife, OtherRuns, Gateway {
-  readonly services: RunServices;
-  readonly writer: GroupCommit;
-  readonly turns: Turns = this;
-  readonly life: RunLife = this;
-  readonly others: OtherRuns = this;
-  readonly delivery: Delivery;
-  readonly attached: OtherRuns['attached'];
-  readonly #clock: Clock;
-  readonly #store: Store;
-  readonly #flows: FlowSource;
-  readonly #claims: Claims;
+export class Worker implements Gateway {
+  readonly executes = true;
   readonly failures: StoreFailures;
-  readonly #inbox: InboxReader;
-  readonly #leaseMs: number;
-  readonly #onFailure: (error: unknown) => void;
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #ports: RunPorts;
+  readonly #writer: GroupCommit;
+  readonly #delivery: Delivery;
   readonly #alarms: Alarms;
+  readonly #attempts: AttemptsUnderWay;
+  readonly #membership: Membership;
+  readonly #residents: Residents;
+  readonly #residency: Residency;
+  readonly #claims: Claims;
+  readonly #inbox: InboxReader;
   readonly #following: Following;
   readonly #lookup: RunLookup;
-  readonly #residents = new Map<string, Resident>();
-  readonly #check: PeriodicCheck;
-  readonly #residency: Residency;
   readonly #wakeups: Wakeups;
-  readonly #attempts: AttemptsUnderWay;
-  #state: 'idle' | 'working' | 'restarting' | 'draining' | 'stopped' | 'failed' = 'idle';
-  #id = '';
-  #restarting: Promise<void> | undefined;
-  #endPause: (() => void) | undefined;
+  readonly #check: PeriodicCheck;
   /** A look has failed, and others may have written before it. */
   #missed = false;
-  /** Runs that have left memory, until that is durable. */
-  readonly #leaving = new Set<string>();
 
   constructor(options: WorkerOptions) {
-    this.services = runServices(options, () => this.#id);
-    this.#clock = options.clock;
-    this.#store = options.store;
-    this.#flows = options.flows;
-    this.attached = cycleNotices({ store: this.#store, logger: options.logger, awaitedBy: (runId) => this.awaitedBy(runId) });
-    this.#leaseMs = options.leaseMs;
-    this.#onFailure = options.onFailure;
-    this.#alarms = new Alarms(this.#clock);
-    this.#attempts = new AttemptsUnderWay(this.#clock);
-    this.delivery = new Delivery(this.#clock);
+    const { store, clock, logger, leaseMs } = options;
+    this.#store = store;
+    this.#clock = clock;
+    this.#alarms = new Alarms(clock);
+    this.#attempts = new AttemptsUnderWay(clock);
+    this.#delivery = new Delivery(clock);
+    this.#membership = new Membership({
+      ...options,
+      failures: () => this.failures,
+      onAlive: (workerId) => this.#writer.resume(workerId),
+      onGone: (why) => this.#leaveAll(why),
+      onAgain: async () => {
+        await this.claim();
+        await this.#wakeups.look();
+      },
+      onFailure: (error) => {
+        this.#check.stop();
+        this.#wakeups.stop();
+        this.#residency.stop();
+        options.onFailure(error);
+      },
+    });
     this.failures = new StoreFailures({
-      clock: this.#clock,
-      logger: options.logger,
-      onLost: (error) => this.#lost(error),
-      onEnd: (error) => this.#fail(error),
+      clock,
+      logger,
+      onLost: (error) => this.#membership.lost(error),
+      onEnd: (error) => this.#membership.fail(error),
     });
     const writing = this.failures.streak('the write');
-    this.writer = new GroupCommit({
-      log: this.#store,
-      clock: this.#clock,
+    this.#writer = new GroupCommit({
+      log: store,
+      clock,
       onFailure: (error) => this.failures.write(writing, error),
       onRepeated: () => writing.worked(),
     });
     this.#inbox = new InboxReader({
-      store: this.#store,
-      group: this.writer,
+      store,
+      group: this.#writer,
       failures: this.failures,
-      reader: () => (this.#residents.size > 0 && (this.#state === 'working' || this.#state === 'draining') ? this.#id : undefined),
-      give: (message) => this.#residents.get(message.runId)?.receive(message) === true,
+      reader: () => (this.#residents.count > 0 && this.#membership.alive ? this.#membership.id : undefined),
+      give: (message) => this.#residents.give(message),
       onMissed: () => this.#check.keepAlive(),
     });
     this.#claims = new Claims({
-      store: this.#store,
-      clock: this.#clock,
-      flows: this.#flows,
-      group: this.writer,
+      store,
+      clock,
+      flows: options.flows,
+      group: this.#writer,
       alarms: this.#alarms,
       maxRecoveries: options.maxRecoveries,
-      workerId: () => this.#id,
-      may: () => this.#state === 'working',
-      resident: (runId) => this.#runHere(runId),
-      knows: (runId) => this.#residents.has(runId) || this.#leaving.has(runId),
-      begin: (record, loaded, mode) => this.begin(record, loaded, mode),
+      workerId: () => this.#membership.id,
+      may: () => this.#membership.working,
+      resident: (runId) => this.#residents.run(runId),
+      knows: (runId) => this.#residents.knows(runId),
+      begin: (record, loaded, mode) => this.#residents.begin(record, loaded, mode),
       readInbox: () => this.#inbox.read(),
-      refuse: (record, loaded) => refuseToBegin(this, record, loaded),
-      unreadable: (record, error) => blockUnreadable(this, record, error),
-      unregistered: (record) => tellUnregistered(this.services, record),
+      refuse: (record, loaded) => refuseToBegin(this.#ports, record, loaded),
+      unreadable: (record, error) => blockUnreadable(this.#ports, record, error),
+      unregistered: (record) => tellUnregistered(this.#ports.services, record),
       // Who was woken before its time needs no timer any more.
       claimedSome: async () => (this.#wakeups.any ? this.#wakeups.renew() : undefined),
       failures: this.failures,
     });
     this.#check = new PeriodicCheck({
-      clock: this.#clock,
+      clock,
       keepsAlive: () => this.#following.anyElsewhere || this.#inbox.missed,
       look: () => this.#look(),
       liveness: {
-        leaseMs: this.#leaseMs,
-        heartbeat: () => this.#store.heartbeat(this.#id, this.#clock.now()),
+        leaseMs,
+        heartbeat: () => store.heartbeat(this.#membership.id, clock.now()),
         reap: (asOfMs) => this.#reap(asOfMs),
       },
       tidy: options.tidy,
       failures: this.failures,
     });
     this.#following = new Following({
-      store: this.#store,
-      isResident: (runId) => this.#residents.has(runId),
+      store,
+      isResident: (runId) => this.#residents.isResident(runId),
       onElsewhere: () => this.#check.keepAlive(),
       onAsleep: (wakeAt) => this.#wakeups.note(wakeAt),
     });
-    this.#lookup = new RunLookup({ store: this.#store, clock: this.#clock, failures: this.failures });
+    this.#lookup = new RunLookup({ store, clock, failures: this.failures });
     this.#residency = new Residency({
-      clock: this.#clock,
+      clock,
       ...options.residents,
-      count: () => this.#residents.size,
-      working: () => this.#attempts.any || this.writer.busy || this.delivery.busy,
-      runs: () => [...this.#residents.values()].filter((resident) => resident instanceof Run),
-      suspend: (run, wakeAt) => this.#suspend(run, wakeAt),
+      count: () => this.#residents.count,
+      working: () => this.#attempts.any || this.#writer.busy || this.#delivery.busy,
+      runs: () => this.#residents.runs,
+      suspend: (run, wakeAt) => this.#residents.suspend(run, wakeAt),
     });
-    this.#wakeups = new Wakeups({
-      clock: this.#clock,
-      store: this.#store,
-      claim: () => this.claim(),
-      failures: this.failures,
+    this.#wakeups = new Wakeups({ clock, store, claim: () => this.claim(), failures: this.failures });
+    this.#residents = new Residents({
+      flows: options.flows,
+      writer: this.#writer,
+      following: this.#following,
+      lookup: this.#lookup,
+      claims: this.#claims,
+      wakeups: this.#wakeups,
+      residency: this.#residency,
+      attached: cycleNotices({ store, logger, awaitedBy: (runId) => this.awaitedBy(runId) }),
+      ports: () => this.#ports,
+      may: () => this.#membership.working,
+      checkInbox: () => this.#checkInbox(),
     });
+    this.#ports = {
+      services: runServices(options, () => this.#membership.id),
+      writer: this.#writer,
+      turns: this.#turns(),
+      life: this.#residents,
+      others: this.#residents,
+    };
   }
 
   /** Registers, and takes over what the dead have left. */
-  async start(): Promise<void> {
-    await this.#register();
+  async open(): Promise<void> {
+    await this.#membership.register();
     this.#check.start();
     await this.#reap(this.#clock.now());
     await this.#wakeups.look();
     this.failures.opened();
-  }
-
-  /** Takes runs that nobody owns, as far as their flows are registered here. */
-  claim(): Promise<void> {
-    return this.#claims.claim();
   }
 
   /**
@@ -189,212 +183,108 @@ export class Worker implements RunPorts, Turns, RunLife, OtherRuns, Gateway {
    * Actions that run longer than `timeoutMs` are told to stop, and will be run again.
    */
   async stop(timeoutMs: number): Promise<void> {
-    if (this.#state === 'stopped') return;
-    if (this.#state === 'failed') return this.release();
-    const registered = this.#state === 'working';
-    this.#state = 'draining';
+    if (this.#membership.stopped) return;
+    if (this.#membership.failed) return this.release();
     this.failures.limitWrites(this.#clock.now() + timeoutMs);
-    this.services.limiter.close();
-    this.#endPause?.();
-    await this.#restarting;
+    this.#ports.services.limiter.close();
+    const registered = await this.#membership.drain();
     if (registered) this.#check.drain();
     else this.#check.stop();
     this.#wakeups.stop();
     this.#residency.stop();
-    this.delivery.pause();
+    this.#delivery.pause();
     await this.#claims.underWay;
-    this.writer.hurry();
-    await this.writer.settled();
+    this.#writer.hurry();
+    await this.#writer.settled();
     await this.#inbox.check();
     await this.#attempts.none(timeoutMs);
-    await this.writer.settled();
+    await this.#writer.settled();
     this.#check.stop();
     this.#leaveAll('the engine is closed');
-    this.writer.hold();
-    this.#state = 'stopped';
-    if (registered) await this.#store.retireWorker(this.#id);
+    await this.#membership.stop(registered);
   }
 
-  /** Gives back what the store keeps for this worker, as far as it answers: after a failure, so that others need not wait out the lease. */
-  async release(): Promise<void> {
-    if (this.#id !== '') await this.#store.retireWorker(this.#id).catch(() => undefined);
+  release(): Promise<void> {
+    return this.#membership.release();
   }
 
   flush(): Promise<void> {
-    return this.writer.flush();
+    return this.#writer.flush();
   }
 
-  isQueued(runId: string, operationId: string): boolean {
-    return this.services.limiter.waits(runId, operationId);
-  }
-
-  /** Resolves when everything handed in so far is durable or was dropped: after a loss of the worker, when it has registered anew. */
+  /** After a loss of the worker: when it has registered again. */
   async settled(): Promise<void> {
     let restarting: Promise<void> | undefined;
     do {
-      restarting = this.#restarting;
+      ({ restarting } = this.#membership);
       await restarting;
-      await this.writer.settled();
-    } while (restarting !== this.#restarting);
+      await this.#writer.settled();
+    } while (restarting !== this.#membership.restarting);
   }
 
-  /** Follows a run until its end is durable. Returns what calls it off. */
-  followCommitted(runId: string, onEnd: OnEnd): () => void {
-    return this.#following.follow(runId, 'committed', onEnd);
-  }
+  // What calls from outside ask for.
 
-  /** Messages may have been written, for runs of this worker or for such as sleep. */
-  checkInbox(): void {
-    void this.#inbox.check();
-    if (this.#wakeups.any) void this.claim();
-  }
-
-  /** Calls back when there is room for more runs. */
-  whenRoom(callback: () => void): void {
-    this.#residency.whenRoom(callback);
-  }
-
-  // What its runs ask for.
-
-  /** @param loaded - The journal of a run that was claimed; left out for one that was just created. */
-  begin(record: RunRecord, loaded?: readonly OperationRecord[], mode: ReplayMode = 'short'): void {
-    const definition = this.#flows.find(record.flow, record.version);
-    // A creation that was reported as failed may be durable all the same: then the run may have been claimed by now.
-    const known = this.#residents.has(record.id);
-    if (this.#state !== 'working' || definition === undefined || known) {
-      this.caughtUp(record.id);
-      return;
-    }
-    const run = new Run({
-      record,
-      definition,
-      outcomes: this.#claims.trials.journal(record, loaded ?? [], { mode }),
-      recovered: loaded !== undefined,
-      ports: this,
+  start(creation: RunCreation, listener: RunListener): void {
+    const { journal } = creation;
+    const run: RunRecord = { ...creation.run, status: 'RUNNING', workerId: this.#membership.id };
+    this.#writer.create({ ...creation, run }, (taken) => {
+      if (taken !== undefined) {
+        listener.recorded(taken);
+        return;
+      }
+      this.#residents.begin(run, journal);
+      // Where runs come faster than they go, this holds up the code that starts them.
+      this.#residency.whenRoom(() => listener.recorded());
+      this.follow(run.id, listener.ended);
     });
-    this.adopt(record.id, run);
-    this.delivery.wake(run);
-  }
-
-  startOver(record: RunRecord, mode: ReplayMode): void {
-    this.#residents.delete(record.id);
-    this.#claims.startOver(record, mode);
-  }
-
-  adopt(runId: string, resident: Resident): void {
-    this.#residents.set(runId, resident);
-    this.#following.resides(runId);
-    this.#residency.entered();
-  }
-
-  /** The runs that a run waits for, if it is in the memory of this process. */
-  awaitedBy(runId: string): readonly string[] | undefined {
-    return this.#runHere(runId)?.pending.awaitedChildren;
-  }
-
-  waitsFor(runId: string): readonly string[] | undefined {
-    return this.#runHere(runId)?.pending.names;
-  }
-
-  isResident(runId: string): boolean {
-    return this.#residents.has(runId);
-  }
-
-  caughtUp(runId: string): void {
-    this.#claims.caughtUp(runId);
-  }
-
-  setAlarm(dueAtMs: number, ring: () => void): () => void {
-    return this.#alarms.set(dueAtMs, ring);
-  }
-
-  find(runId: string, onFound: (found: RunRecord | undefined) => void): void {
-    this.#lookup.find(runId, onFound);
   }
 
   follow(runId: string, onEnd: OnEnd): () => void {
-    return this.#following.follow(runId, 'gathered', onEnd);
+    return this.#following.follow(runId, 'committed', onEnd);
   }
 
-  end(runId: string, end: EndOfRun, committed?: (awaited: IsAwaited) => void): void {
-    this.writer.end({ runId, ...end }, () => {
-      const awaited = this.#dismiss(runId);
-      committed?.(awaited);
-    });
-    this.#following.ends(runId, end);
+  async find(runId: string): Promise<RunRecord | undefined> {
+    const look = async (): Promise<RunRecord | undefined> => (await this.#store.getRuns([runId]))[0];
+    return (await look()) ?? (await this.settled().then(look));
   }
 
-  continueAsNew(record: RunRecord, { runId, operations, ...change }: RunRestart): void {
-    this.writer.restart({ runId, operations, ...change }, () => {
-      this.#residents.delete(runId);
-      this.#claims.trials.recorded(runId);
-      this.begin({ ...record, ...change }, operations);
-      this.checkInbox();
-    });
+  async send(message: InboxMessage): Promise<RunStatus | undefined> {
+    const status = (await this.#store.send(message)) ?? (await this.settled().then(() => this.#store.send(message)));
+    if (status !== undefined) this.#checkInbox();
+    return status;
   }
 
-  block(runId: string, { code, reason }: Blocking, committed: () => void): void {
-    this.writer.end({ runId, status: 'BLOCKED', outcome: reason, blockedCode: code }, () => {
-      this.#dismiss(runId);
-      committed();
-    });
+  /** Takes runs that have no owner, as far as their flows are registered here. */
+  claim(): Promise<void> {
+    return this.#claims.claim();
   }
 
-  /** The run has ended or is blocked, durably: it is resident no longer. Returns whether anybody waits for its end. */
-  #dismiss(runId: string): IsAwaited {
-    this.#residents.delete(runId);
-    this.caughtUp(runId);
-    const awaited = this.#following.ended(runId);
-    this.#residency.left();
-    // Its end may have woken its parent.
-    if (this.#wakeups.any) void this.claim();
-    return awaited;
+  awaitedBy(runId: string): readonly string[] | undefined {
+    return this.#residents.run(runId)?.pending.awaitedChildren;
   }
 
-  /** The run leaves memory; whoever follows it hears of it when it is here again, or ends elsewhere. */
-  #suspend(run: Resting, wakeAt: number | null): void {
-    const { id: runId, awaitedRuns: children } = run;
-    run.leave(new CancelledError(`run ${runId} has left memory, and goes on when something is due`));
-    this.#residents.delete(runId);
-    this.#leaving.add(runId);
-    this.#following.sleeps(runId);
-    this.writer.suspend({ runId, wakeAt, children }, () => {
-      this.#leaving.delete(runId);
-      this.#wakeups.note(wakeAt);
-      this.#residency.left();
-      // Something may have come for it meanwhile.
-      void this.claim();
-    });
+  waitsFor(runId: string): readonly string[] | undefined {
+    return this.#residents.run(runId)?.pending.names;
   }
 
-  send(message: InboxMessage): void {
-    if (this.#residents.get(message.runId)?.receive(message) !== true) this.writer.message(message, () => this.checkInbox());
-  }
-
-  attemptBegun(): () => void {
-    return this.#attempts.begun();
+  isQueued(runId: string, operationId: string): boolean {
+    return this.#ports.services.limiter.waits(runId, operationId);
   }
 
   // Inner workings.
 
-  #runHere(runId: string): Run | undefined {
-    const resident = this.#residents.get(runId);
-    return resident instanceof Run ? resident : undefined;
+  #turns(): Turns {
+    return {
+      delivery: this.#delivery,
+      setAlarm: (dueAtMs, ring) => this.#alarms.set(dueAtMs, ring),
+      attemptBegun: () => this.#attempts.begun(),
+      caughtUp: (runId) => this.#claims.caughtUp(runId),
+    };
   }
 
-  async #register(): Promise<void> {
-    const id = nanoid();
-    try {
-      await this.#store.registerWorker({ id, nowMs: this.#clock.now(), leaseMs: this.#leaseMs, info: workerInfo() });
-    } catch (error) {
-      // It may be registered all the same, and would look alive.
-      await this.#store.retireWorker(id).catch(() => undefined);
-      throw error;
-    }
-    if (this.#state === 'draining') return this.#store.retireWorker(id);
-    this.#id = id;
-    this.#state = 'working';
-    this.writer.resume(id);
+  #checkInbox(): void {
+    void this.#inbox.check();
+    if (this.#wakeups.any) void this.claim();
   }
 
   async #look(): Promise<void> {
@@ -414,76 +304,21 @@ export class Worker implements RunPorts, Turns, RunLife, OtherRuns, Gateway {
 
   async #reap(asOfMs: number): Promise<void> {
     try {
-      await this.#store.reapWorkers({ workerId: this.#id, nowMs: asOfMs });
+      await this.#store.reapWorkers({ workerId: this.#membership.id, nowMs: asOfMs });
     } finally {
       await this.claim();
     }
   }
 
+  /** All runs leave this process, and nothing is written any more. */
   #leaveAll(why: string): void {
-    const reason = new CancelledError(`the run has left this process: ${why}; it goes on elsewhere or later`);
-    for (const resident of this.#residents.values()) resident.leave(reason);
-    this.#residents.clear();
+    this.#writer.hold();
+    this.#residents.leaveAll(why);
     this.#inbox.forget();
-    this.#leaving.clear();
     this.#lookup.forget();
     this.#alarms.clear();
     this.#claims.allLeft();
     this.#following.allLeft();
     this.#residency.left();
-  }
-
-  #lost(error: unknown): void {
-    if (this.#state !== 'working') return;
-    this.writer.hold();
-    this.#restarting = this.#restart(error);
-  }
-
-  async #restart(error: unknown): Promise<void> {
-    this.#state = 'restarting';
-    const workerId = this.#id;
-    const streak = this.failures.streak('the new registration');
-    this.services.logger.warn(`worker ${workerId} lost its runs and registers anew: ${plainError(error).message}`);
-    this.services.events.emit('engine:fenced', { workerId });
-    this.#leaveAll('its worker was taken for dead');
-    while (this.#state === 'restarting') {
-      try {
-        await this.#store.retireWorker(workerId);
-        await this.#register();
-        streak.worked();
-      } catch (failure) {
-        const againMs = this.failures.write(streak, failure);
-        if (againMs !== undefined) await this.#pause(againMs);
-      }
-    }
-    if (this.#state !== 'working') return;
-    await this.claim();
-    await this.#wakeups.look();
-  }
-
-  /** Some time between two tries, unless the worker is to stop. */
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const callOff = this.#clock.setTimer(ms, resolve);
-      this.#endPause = () => {
-        callOff();
-        resolve();
-      };
-    });
-  }
-
-  #fail(error: unknown): void {
-    if (this.#state === 'draining')
-      this.services.logger.error(`the store failed while the engine was closing: ${plainError(error).message}`);
-    if (this.#state === 'draining' || this.#state === 'stopped' || this.#state === 'failed') return;
-    this.#state = 'failed';
-    this.#check.stop();
-    this.#wakeups.stop();
-    this.#residency.stop();
-    this.writer.hold();
-    this.#leaveAll('its store failed');
-    this.services.logger.error(`the engine has stopped: ${plainError(error).message}`);
-    this.services.events.emit('engine:failed', { error: plainError(error) });
-    this.#onFailure(error);
   }
 }

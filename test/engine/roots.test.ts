@@ -96,7 +96,7 @@ test('a run is followed once, however many futures it has, and no longer when th
     clock: systemClock,
     logger: collectingLogger().logger,
     requestCancel: () => {},
-    gateway: { whenRoom: (callback) => callback(), followCommitted: follow, waitsFor: () => undefined },
+    gateway: { start: () => {}, follow, waitsFor: () => undefined },
   });
   const codec = engineCodec({});
   const run = { id: 'x', status: 'RUNNING', outcome: null } as RunRecord;

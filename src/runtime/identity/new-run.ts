@@ -74,14 +74,14 @@ interface NewRun {
   readonly parent?: { readonly runId: string; readonly operationId: string };
 }
 
-/** The record that creates a run of this worker, now. */
-export function newRun(services: Pick<RunServices, 'workerId' | 'clock' | 'newSeed'>, run: NewRun): RunRecord {
+/** The record that creates a run, now: one of this worker, or one without an owner. */
+export function newRun(services: Pick<RunServices, 'clock' | 'newSeed'> & { readonly workerId: string | null }, run: NewRun): RunRecord {
   const { leaks, idempotencyKey, attempts, timeoutMs = run.definition.timeoutMs } = run;
   return {
     id: run.id,
     flow: run.definition.name,
     version: run.definition.version,
-    status: 'RUNNING',
+    status: services.workerId === null ? 'PENDING' : 'RUNNING',
     input: run.input,
     digest: run.digest,
     seed: services.newSeed(run.id),

@@ -8,6 +8,7 @@ export default defineConfig({
   resolve: { alias: libraryAlias },
   test: {
     include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
+    globalSetup: './test/programs.ts',
     pool: 'forks',
     // By default one processor is left free, which on a machine with two means that nothing is done at once.
     maxWorkers: Math.max(2, availableParallelism() - 1),

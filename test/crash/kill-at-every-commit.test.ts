@@ -1,21 +1,16 @@
-import { beforeAll, describe, expect, test } from 'vitest';
-import { builtChild, CrashPlace } from './children/crash-process.js';
+import { describe, expect, test } from 'vitest';
+import { CrashPlace } from './children/crash-process.js';
 import type { CrashCase } from './crash-case.js';
 import { CASES } from './flows.js';
 import { expectWellFormed } from './well-formed.js';
 
 const RUN_ID = 'run';
-let module = '';
-
-beforeAll(async () => {
-  module = await builtChild();
-});
 
 type Kill = NonNullable<Parameters<CrashPlace['process']>[0]>;
 
 /** Kills a process, lets a fresh one finish its run, and looks at what both have done. Returns whether the first was killed indeed. */
 async function killAndRecover(of: CrashCase, kill: Kill): Promise<boolean> {
-  const place = new CrashPlace(module, of.name);
+  const place = new CrashPlace(of.name);
   try {
     const first = await place.process(kill);
     const last = first.killed ? await place.process() : first;

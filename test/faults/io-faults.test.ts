@@ -6,6 +6,7 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { builtProgram } from '../built-program.js';
 import type { Fault, Round } from './children/io-child.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -39,11 +40,7 @@ describe.skipIf(why !== undefined)(title, { timeout: LIMIT_MS }, () => {
     execFileSync('gcc', ['-shared', '-fPIC', '-O1', '-o', library, SHIM, '-ldl']);
     writeFileSync(steering, Buffer.alloc(20));
     const env = { ...process.env, LD_PRELOAD: library, PERDURE_IO_STORE: prefix, PERDURE_IO_CONTROL: steering };
-    const child = spawn(process.execPath, ['--import', 'tsx', CHILD, prefix, steering], {
-      cwd: ROOT,
-      env,
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
+    const child = spawn(process.execPath, [builtProgram(CHILD), prefix, steering], { cwd: ROOT, env, stdio: ['pipe', 'pipe', 'inherit'] });
     const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
     ask = async (fault) => {
       child.stdin.write(`${JSON.stringify(fault)}\n`);

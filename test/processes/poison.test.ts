@@ -1,13 +1,7 @@
-import { beforeAll, describe, expect, test } from 'vitest';
-import { builtLibrary, type Life, PoisonedPlace } from './poison.js';
+import { describe, expect, test } from 'vitest';
+import { type Life, PoisonedPlace } from './poison.js';
 
-let library = '';
-
-beforeAll(async () => {
-  library = await builtLibrary();
-}, 60_000);
-
-const place = (): PoisonedPlace => new PoisonedPlace(library);
+const place = (): PoisonedPlace => new PoisonedPlace();
 const goodOnes = (count: number): [string, string][] => Array.from({ length: count }, (_, n) => ['good', `good ${n}`]);
 
 describe('a run that ends its process each time is blocked at last, and all others end', { timeout: 120_000 }, () => {

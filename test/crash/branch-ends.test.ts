@@ -1,6 +1,7 @@
 import { action, actionContext, type Engine, flow, memoryStore, open, parallel, type Store, shield } from 'perdure';
 import { expect, onTestFinished, test } from 'vitest';
-import { atRest, nextEvent, unique } from '../replay/generations.js';
+import { unique } from '../api/with-engine.js';
+import { atRest, nextEvent } from '../replay/generations.js';
 import { expectWellFormed } from './well-formed.js';
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };

@@ -11,6 +11,6 @@ const SUITES = [
   'test/worker/store-faults',
   'test/processes/poison',
 ];
-const env = { PERDURE_FAULTS: 'all', ...process.env };
+const env = { PERDURE_FAULTS: 'all', ROW_FUZZ: '400', ...process.env };
 const { status } = spawnSync(process.execPath, [VITEST, 'run', '--project', 'long', ...SUITES], { env, stdio: 'inherit' });
 process.exitCode = status ?? 1;

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { builtProgram } from '../test/built-program.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -41,9 +42,9 @@ export async function killMain(program: Program, isEnough: (line: string) => boo
   return lines;
 }
 
-function start({ main, args = [], env = {} }: Program): ChildProcessByStdio<null, Readable, Readable> {
-  // From the root: that is where tsx finds the name `perdure`.
-  return spawn(process.execPath, ['--import', 'tsx', fileURLToPath(main), ...args], {
+/** Starts the program. */
+export function start({ main, args = [], env = {} }: Program): ChildProcessByStdio<null, Readable, Readable> {
+  return spawn(process.execPath, [builtProgram(fileURLToPath(main)), ...args], {
     cwd: ROOT,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,12 +1,10 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
-import { killMain, type Program, runMain } from '../run-main.js';
+import { killMain, type Program, runMain, start } from '../run-main.js';
 
 const main = new URL('main.ts', import.meta.url);
 
@@ -29,8 +27,7 @@ function tokenIn(line: string): string | undefined {
 }
 
 test('goes on when another process answers', async () => {
-  const cwd = fileURLToPath(new URL('../..', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(main)], { cwd, env: { ...process.env, ...env } });
+  const child = start(program());
   onTestFinished(() => void child.kill('SIGKILL'));
   const stdout = text(child.stdout);
   for await (const line of createInterface({ input: child.stderr })) {

@@ -62,8 +62,8 @@ test('prints the failures and the counts, and the same again when it has finishe
 test('goes on with the same run when killed halfway, and no validated address is validated again', async () => {
   let count = 0;
   const slow = { ...program(), env: { PERDURE_STORE: store, MAIL_SERVICE_MS: '50' } };
-  const log = await killMain(slow, () => {
-    count += 1;
+  const log = await killMain(slow, (line) => {
+    count += asked([line]).length;
     return count === 200;
   });
   const before = asked(log);

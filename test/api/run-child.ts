@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { builtProgram } from '../built-program.js';
@@ -18,7 +19,7 @@ export async function runChild(
   program: string,
   { args = [], env = {} }: { args?: string[]; env?: Record<string, string> } = {},
 ): Promise<ChildResult> {
-  const child = spawn(process.execPath, ['--enable-source-maps', await builtProgram(`${HERE}children/${program}`), ...args], {
+  const child = spawn(process.execPath, ['--enable-source-maps', builtProgram(join(HERE, 'children', program)), ...args], {
     cwd: ROOT,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,13 +1,15 @@
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { readOptions } from '../../bench/options.js';
 import { GROWTH, WORKLOADS } from '../../bench/sections.js';
+import { builtProgram } from '../built-program.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 const PROGRAMS = {
-  bench: ['--import', 'tsx', 'bench/run.ts'],
+  bench: [builtProgram(join(ROOT, 'bench/run.ts'))],
   'bench:peers': ['bench/peers/run.js'],
 };
 

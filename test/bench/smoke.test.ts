@@ -1,13 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { beside } from '../../bench/beside.js';
 import type { Figure } from '../../bench/measure.js';
 import type { Section, Setting } from '../../bench/section.js';
 import { GROWTH, WORKLOADS } from '../../bench/sections.js';
 import { lineOf } from '../../bench/table.js';
+import { builtProgram } from '../built-program.js';
 
+const LIBRARY = fileURLToPath(new URL('../../src/index.ts', import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), 'perdure-bench-test-'));
 let files = 0;
 const setting: Setting = {
@@ -16,7 +19,7 @@ const setting: Setting = {
     files += 1;
     return join(directory, `${files}.db`);
   },
-  children: { module: new URL('../../src/index.ts', import.meta.url).href, nodeArguments: ['--import', 'tsx'] },
+  children: { module: pathToFileURL(builtProgram(LIBRARY)).href, nodeArguments: [] },
 };
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 

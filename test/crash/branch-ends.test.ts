@@ -1,7 +1,8 @@
 import { action, actionContext, type Engine, flow, memoryStore, open, parallel, shield } from 'perdure';
 import type { Store } from 'perdure/store';
 import { expect, onTestFinished, test } from 'vitest';
-import { atRest, nextEvent, unique } from '../replay/generations.js';
+import { unique } from '../api/with-engine.js';
+import { atRest, nextEvent } from '../replay/generations.js';
 import { expectWellFormed } from './well-formed.js';
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };

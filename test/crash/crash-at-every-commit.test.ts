@@ -1,6 +1,7 @@
 import { type Engine, type Logger, memoryStore, open } from 'perdure';
 import type { Store } from 'perdure/store';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { ALL } from '../faults/turns.js';
 import { type CrashCase, cancelThrough, endOf } from './crash-case.js';
 import { type CrashPoint, crashingStore, slowStore, watchedStore } from './crashing-store.js';
 import { CASES } from './flows.js';
@@ -103,7 +104,7 @@ test.each(CASES)('$name comes to its end through crash after crash', async (of) 
 });
 
 /** A crash after a call and one before the next differ little: by turns, unless all are asked for. */
-const STEP = process.env['PERDURE_FAULTS'] === 'all' ? 1 : 2;
+const STEP = ALL ? 1 : 2;
 
 test.each(CASES.flatMap((of) => (['before', 'after'] as const).map((when, index) => ({ ...of, when, from: 1 + (index % STEP) }))))(
   '$name goes on after a crash $when any call of the store, in its first process or in the one that recovers it',

@@ -1,21 +1,17 @@
-import { beforeAll, describe, expect, test } from 'vitest';
-import { builtChild, CrashPlace } from './children/crash-process.js';
+import { describe, expect, test } from 'vitest';
+import { killPoints } from '../faults/turns.js';
+import { CrashPlace } from './children/crash-process.js';
 import type { CrashCase } from './crash-case.js';
 import { CASES } from './flows.js';
 import { expectWellFormed } from './well-formed.js';
 
 const RUN_ID = 'run';
-let module = '';
-
-beforeAll(async () => {
-  module = await builtChild();
-});
 
 type Kill = NonNullable<Parameters<CrashPlace['process']>[0]>;
 
 /** Kills a process, lets a fresh one finish its run, and looks at what both have done. Returns whether the first was killed indeed. */
 async function killAndRecover(of: CrashCase, kill: Kill): Promise<boolean> {
-  const place = new CrashPlace(module, of.name);
+  const place = new CrashPlace(of.name);
   try {
     const first = await place.process(kill);
     const last = first.killed ? await place.process() : first;
@@ -39,30 +35,37 @@ const KILLED = [
 ];
 const KILLED_ANYTIME = ['nested', 'timers', 'closures', 'cancelled', 'mixed-branches', 'two-at-once', 'detached-in-branches'];
 const WHEN = ['before', 'after'] as const;
-/** A kill after a commit and one before the next differ little: by turns, unless all are asked for. */
-const STEP = process.env['PERDURE_FAULTS'] === 'all' ? 1 : 2;
+/** Each commit is one of so many, unless all are asked for: every flow is killed at an early one and at some later ones, on both sides. */
+const STEP = 8;
 
 describe.concurrent('a process that is killed', () => {
   test.each(
-    CASES.filter(({ name }) => KILLED.includes(name)).flatMap((of) =>
-      WHEN.map((when, index) => ({ ...of, when, from: 1 + (index % STEP) })),
+    CASES.filter(({ name }) => KILLED.includes(name)).flatMap((of, index) =>
+      WHEN.map((when, side) => ({ ...of, when, turn: index + side * (STEP / 2) })),
     ),
   )(
     'amid $name, $when any of its commits, leaves a run that the next one finishes',
     { timeout: 120_000 },
-    async ({ when, from, ...of }) => {
-      let number = from - STEP;
-      do number += STEP;
-      while (await killAndRecover(of, { commit: { number, when } }));
-      expect(number).toBeGreaterThan(3);
+    async ({ when, turn, ...of }) => {
+      let last = 0;
+      for (const number of killPoints(STEP, turn)) {
+        last = number;
+        if (!(await killAndRecover(of, { commit: { number, when } }))) break;
+      }
+      expect(last).toBeGreaterThan(3);
     },
   );
 
-  test.each(CASES.filter(({ name }) => KILLED_ANYTIME.includes(name)))(
+  test.each(CASES.filter(({ name }) => KILLED_ANYTIME.includes(name)).map((of, turn) => ({ ...of, turn })))(
     'by another, amid $name, leaves a run that the next one finishes',
     { timeout: 120_000 },
-    async (of) => {
-      for (let announcement = 1; await killAndRecover(of, { announcement }); announcement += 3);
+    async ({ turn, ...of }) => {
+      let kills = 0;
+      for (const announcement of killPoints(STEP, turn)) {
+        if (!(await killAndRecover(of, { announcement }))) break;
+        kills += 1;
+      }
+      expect(kills).toBeGreaterThan(0);
     },
   );
 });

@@ -6,14 +6,13 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { builtProgram } from '../built-program.js';
 import type { Fault, Round } from './children/io-child.js';
+import { ALL, turns } from './turns.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SHIM = fileURLToPath(new URL('failing-io.c', import.meta.url));
 const CHILD = fileURLToPath(new URL('children/io-child.ts', import.meta.url));
-
-/** `all` lets each call fail once; otherwise some are left out. */
-const ALL = process.env['PERDURE_FAULTS'] === 'all';
 
 /** A machine that has more to do takes longer. */
 const LIMIT_MS = ALL ? 1_800_000 : 120_000;
@@ -39,11 +38,7 @@ describe.skipIf(why !== undefined)(title, { timeout: LIMIT_MS }, () => {
     execFileSync('gcc', ['-shared', '-fPIC', '-O1', '-o', library, SHIM, '-ldl']);
     writeFileSync(steering, Buffer.alloc(20));
     const env = { ...process.env, LD_PRELOAD: library, PERDURE_IO_STORE: prefix, PERDURE_IO_CONTROL: steering };
-    const child = spawn(process.execPath, ['--import', 'tsx', CHILD, prefix, steering], {
-      cwd: ROOT,
-      env,
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
+    const child = spawn(process.execPath, [builtProgram(CHILD), prefix, steering], { cwd: ROOT, env, stdio: ['pipe', 'pipe', 'inherit'] });
     const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
     ask = async (fault) => {
       child.stdin.write(`${JSON.stringify(fault)}\n`);
@@ -81,7 +76,7 @@ describe.skipIf(why !== undefined)(title, { timeout: LIMIT_MS }, () => {
     ['an opening, with descriptors that are used up', OPENS, EMFILE, 2, 2],
   ] as const)('%s: every run comes to its end, and nothing acknowledged is lost or done again', async (_, kinds, errno, length, step) => {
     const seen = await count(kinds);
-    for (let first = 1; first <= seen; first += ALL ? 1 : step) {
+    for (const first of turns(step, seen)) {
       const { acknowledged, ended } = await play({ kinds, first, length, errno });
       expect({ first, acknowledged, ended }).toEqual({ first, acknowledged: 3, ended: false });
     }

@@ -69,7 +69,7 @@ test('many processes that open a store to look, and close it, change nothing for
       expect(await worker.ask('result', { runId })).toBe(`${runId} in ${worker.pid}`);
     }
   })();
-  const program = await builtProgram(LOOKS);
+  const program = builtProgram(LOOKS);
   const looks = Array.from({ length: 8 }, () => run(process.execPath, [program, place.store, '15'], { cwd: ROOT }));
   const outputs = await Promise.all(looks).finally(() => {
     over = true;

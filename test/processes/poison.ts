@@ -12,8 +12,7 @@ import { standStill } from './stand-still.js';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 
-/** The library as one plain module. */
-export const builtLibrary = (): Promise<string> => builtProgram(join(HERE, '../../src/index.ts'));
+const LIBRARY = join(HERE, '../../src/index.ts');
 
 /** What a process is told: how its engine is opened, what it starts, and for which runs it waits. */
 export interface Life {
@@ -36,17 +35,15 @@ export interface Lives {
 /** A store, and the processes on it that are ended by their runs. */
 export class PoisonedPlace {
   readonly #directory = mkdtempSync(join(tmpdir(), 'perdure-poison-'));
-  readonly #library: string;
   readonly store: string = join(this.#directory, 'app.db');
   readonly #ledger = join(this.#directory, 'ledger.log');
 
-  constructor(library: string) {
-    this.#library = library;
+  constructor() {
     onTestFinished(() => rmSync(this.#directory, { recursive: true, force: true }));
   }
 
   begin({ execArgv = [], ...life }: Life = {}): PoisonedProcess {
-    const args = [this.#library, this.store, this.#ledger, JSON.stringify(life)];
+    const args = [builtProgram(LIBRARY), this.store, this.#ledger, JSON.stringify(life)];
     const path = join(HERE, 'children/poison.mjs');
     return new PoisonedProcess(fork(path, args, { execArgv: [...execArgv], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] }));
   }

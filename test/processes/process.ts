@@ -83,7 +83,7 @@ export class EngineProcess {
 
   /** Starts a process and waits until its engine is open. */
   static async open(place: Place, options: object = {}): Promise<EngineProcess> {
-    const args = [await builtProgram(CHILD), place.store, place.ledger, JSON.stringify(options)];
+    const args = [builtProgram(CHILD), place.store, place.ledger, JSON.stringify(options)];
     const child = new EngineProcess(spawn(process.execPath, args, { cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] }));
     await child.heard({ event: 'ready' });
     return child;

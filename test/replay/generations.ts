@@ -2,16 +2,10 @@ import { type Engine, type EngineEvents, type EngineOptions, flow, memoryStore, 
 import type { Store } from 'perdure/store';
 import { onTestFinished } from 'vitest';
 import type { OperationRecord } from '../../src/model/records.js';
+import { unique } from '../api/with-engine.js';
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const RUN_ID = 'run';
-let names = 0;
-
-/** A name that no other test of this file uses. */
-export function unique(prefix: string): string {
-  names += 1;
-  return `${prefix}-${names}`;
-}
 
 /** One run of one flow, whose code changes between the engines that execute it, on one store. */
 export class Generations {

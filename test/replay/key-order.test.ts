@@ -2,7 +2,8 @@ import { action, flow, map, parallel, type Serdes, waitForCondition } from 'perd
 import { describe, expect, test } from 'vitest';
 import { sameValue } from '../../src/codec/same-value.js';
 import { createTestEngine } from '../../src/testing.js';
-import { atRest, Generations, unique } from './generations.js';
+import { unique } from '../api/with-engine.js';
+import { atRest, Generations } from './generations.js';
 
 /** Another text for the same value each time, as encryption makes it. */
 let salt = 0;

@@ -1,7 +1,8 @@
 import { action, continueAsNew, event, flow, parallel, patched, shield, sleep } from 'perdure';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { unique } from '../api/with-engine.js';
 import { workerOf } from '../store/records.js';
-import { atRest, Generations, nextEvent, unique } from './generations.js';
+import { atRest, Generations, nextEvent } from './generations.js';
 
 /** The bodies of actions that were called. */
 let calls: string[] = [];

@@ -2,8 +2,9 @@ import { action, flow, memoryStore, open } from 'perdure';
 import type { Store } from 'perdure/store';
 import { expect, onTestFinished, test } from 'vitest';
 import type { RunRecord } from '../../src/model/records.js';
+import { unique } from '../api/with-engine.js';
 import { workerOf } from '../store/records.js';
-import { atRest, nextEvent, unique } from './generations.js';
+import { atRest, nextEvent } from './generations.js';
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 

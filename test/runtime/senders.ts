@@ -51,13 +51,13 @@ export const complete: Action<[token: string, value?: unknown], void> = action('
   engine.complete(token, value),
 );
 
-export const fail: Action<[token: string, reason: string], void> = action('fail', async (token: string, reason: string) =>
+export const fail: Action<[token: string, reason: string], void> = action('failCallback', async (token: string, reason: string) =>
   engine.fail(token, new RangeError(reason)),
 );
 
 export const beat: Action<[token: string], void> = action('beat', async (token: string) => engine.heartbeat(token));
 
-export const cancelRun: Action<[runId: string, reason?: string], boolean> = action('cancelRun', async (runId: string, reason?: string) =>
+export const cancelRun: Action<[runId: string, reason?: string], boolean> = action('cancelOther', async (runId: string, reason?: string) =>
   engine.cancel(runId, reason),
 );
 

@@ -3,25 +3,11 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'vite';
 import { onTestFinished } from 'vitest';
+import { builtProgram } from '../built-program.js';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-
-/** Builds the SQLite store into a directory, so that plain Node processes can load it; returns the module's path. */
-export async function buildStore(directory: string): Promise<string> {
-  await build({
-    configFile: false,
-    logLevel: 'silent',
-    build: {
-      ssr: join(HERE, '../../src/store/sqlite/sqlite-store.ts'),
-      outDir: directory,
-      emptyOutDir: false,
-      rollupOptions: { output: { entryFileNames: 'built-store.mjs' } },
-    },
-  });
-  return join(directory, 'built-store.mjs');
-}
+const LIBRARY = join(HERE, '../../src/index.ts');
 
 /** What a child answers to a task. */
 export interface Answer {
@@ -42,8 +28,8 @@ export class ChildWorker {
     onTestFinished(() => this.kill());
   }
 
-  static async start({ storeModule, path, workerId }: { storeModule: string; path: string; workerId: string }): Promise<ChildWorker> {
-    const child = new ChildWorker(fork(join(HERE, 'children/worker.mjs'), [storeModule, path, workerId], { execArgv: [] }));
+  static async start(path: string, workerId: string): Promise<ChildWorker> {
+    const child = new ChildWorker(fork(join(HERE, 'children/worker.mjs'), [builtProgram(LIBRARY), path, workerId], { execArgv: [] }));
     await child.answer();
     return child;
   }

@@ -5,6 +5,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { builtProgram } from '../built-program.js';
 import { openWorker, READ, REFUSED } from './children/client-calls.js';
 import { filesOf } from './files-of.js';
 import { INSTALLED_DRIVERS } from './installed-drivers.js';
@@ -20,11 +21,7 @@ const AS_SOMEBODY = process.getuid?.() === 0 ? ['--user', '65534'] : [];
 
 /** What a client of a process without the right to write in the directory of the store is told. */
 async function told(path: string, driver: string): Promise<unknown> {
-  const env = { ...process.env, TSX_TSCONFIG_PATH: join(ROOT, 'tsconfig.json') };
-  const { stdout } = await run(process.execPath, ['--import', import.meta.resolve('tsx'), CHILD, path, driver, ...AS_SOMEBODY], {
-    cwd: ROOT,
-    env,
-  });
+  const { stdout } = await run(process.execPath, [builtProgram(CHILD), path, driver, ...AS_SOMEBODY], { cwd: ROOT });
   return JSON.parse(stdout);
 }
 

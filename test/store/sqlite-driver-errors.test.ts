@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { SqliteDatabase, SqliteDriver } from '../../src/store/sqlite/driver.js';
 import { isBusy, resultCode, storageError } from '../../src/store/sqlite/sqlite-errors.js';
+import { builtProgram } from '../built-program.js';
 import { INSTALLED_DRIVERS } from './installed-drivers.js';
 import { tempDirectory } from './temp-directory.js';
 import { WAYS } from './ways-to-run.js';
@@ -146,7 +147,7 @@ describe.each(INSTALLED_DRIVERS)('$name', (driver) => {
     const child = fileURLToPath(new URL('./children/write-beyond-limit.ts', import.meta.url));
     const command = `trap '' XFSZ; ulimit -f 400; exec "$@"`;
     const path = join(tempDirectory(), 'app.db');
-    const seen = execFileSync('sh', ['-c', command, 'sh', process.execPath, '--import', 'tsx', child, driver.name, path], {
+    const seen = execFileSync('sh', ['-c', command, 'sh', process.execPath, builtProgram(child), driver.name, path], {
       encoding: 'utf8',
     });
     expect(JSON.parse(seen)).toEqual(['exec', 'run', 'all'].map((way) => [way, 10, 'STORE_FAILED']));

@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { SqliteDatabase, SqliteDriver } from '../../src/store/sqlite/driver.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
+import { builtProgram } from '../built-program.js';
 import { INSTALLED_DRIVERS } from './installed-drivers.js';
 import { batchOf, endOf, messageTo, outcomeOf, runOf, withRuns, workerOf } from './records.js';
 import { tempDirectory } from './temp-directory.js';
@@ -359,7 +360,7 @@ describe.skipIf(INSTALLED_DRIVERS.length < 2).each(INSTALLED_DRIVERS)('beside an
       const path = join(tempDirectory(), 'app.db');
       const child = fileURLToPath(new URL('./children/end-beside-other-library.ts', import.meta.url));
       const other = INSTALLED_DRIVERS.find(({ name }) => name !== driver.name && name !== 'better-sqlite3') as SqliteDriver;
-      const said = execFileSync(process.execPath, ['--import', 'tsx', child, driver.name, other.name, path, notices], { encoding: 'utf8' });
+      const said = execFileSync(process.execPath, [builtProgram(child), driver.name, other.name, path, notices], { encoding: 'utf8' });
       expect(said).toBe(says);
       expect(integrity(driver, path)).toEqual(['ok']);
       const database = driver.connect(path);

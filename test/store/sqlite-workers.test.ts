@@ -1,23 +1,15 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { findDriver } from '../../src/store/sqlite/find-driver.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
 import { assertWellStored } from '../../src/testing/store-conformance/well-stored.js';
-import { buildStore, ChildWorker } from './child-worker.js';
+import { ChildWorker } from './child-worker.js';
 import { batchOf, theRun, workerOf } from './records.js';
 import { tempDirectory } from './temp-directory.js';
 
 const NOW = { workerId: 'w1', nowMs: 2_000 };
-let storeModule = '';
-
-beforeAll(async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'perdure-built-'));
-  storeModule = await buildStore(directory);
-  return () => rmSync(directory, { recursive: true, force: true });
-});
 
 async function openStore(path: string, workerId?: string): Promise<Store> {
   const store = sqliteStore(path);
@@ -29,7 +21,7 @@ async function openStore(path: string, workerId?: string): Promise<Store> {
 
 test('a worker in another process lives until it is killed, and is found dead at once (S5)', async () => {
   const path = join(tempDirectory(), 'app.db');
-  const child = await ChildWorker.start({ storeModule, path, workerId: 'child' });
+  const child = await ChildWorker.start(path, 'child');
   expect(await child.ask('open')).toEqual({ done: 'open' });
   expect(await child.ask('create')).toEqual({ done: 'create' });
   const store = await openStore(path, 'w1');
@@ -57,7 +49,7 @@ test('a worker that could not be registered leaves no file behind', async () => 
 
 test('a process that stands still keeps its lock, is dead by its lease, and is fenced when it goes on (S3, S5)', async () => {
   const path = join(tempDirectory(), 'app.db');
-  const child = await ChildWorker.start({ storeModule, path, workerId: 'child' });
+  const child = await ChildWorker.start(path, 'child');
   await child.ask('open');
   const store = await openStore(path, 'w1');
   child.signal('SIGSTOP');
@@ -70,7 +62,7 @@ test('a process that stands still keeps its lock, is dead by its lease, and is f
 
 test('a process killed amid its commits leaves whole batches (S2)', async () => {
   const path = join(tempDirectory(), 'app.db');
-  const child = await ChildWorker.start({ storeModule, path, workerId: 'child' });
+  const child = await ChildWorker.start(path, 'child');
   await child.ask('open');
   await child.ask('writeForEver');
   let last = await child.answer();
@@ -87,7 +79,7 @@ test('a process killed amid its commits leaves whole batches (S2)', async () => 
 test('processes may open a new file at the same moment', async () => {
   const path = join(tempDirectory(), 'app.db');
   const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
-  const children = await Promise.all(ids.map((workerId) => ChildWorker.start({ storeModule, path, workerId })));
+  const children = await Promise.all(ids.map((workerId) => ChildWorker.start(path, workerId)));
   expect(await Promise.all(children.map((child) => child.ask('open')))).toEqual(ids.map(() => ({ done: 'open' })));
   expect(await Promise.all(children.map((child) => child.ask('create')))).toEqual(ids.map(() => ({ done: 'create' })));
   const store = await openStore(path, 'w1');

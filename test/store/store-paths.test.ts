@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { chooseStore } from '../../src/engine/choose-store.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import { builtProgram } from '../built-program.js';
 import { workerOf } from './records.js';
 import { tempDirectory } from './temp-directory.js';
 
@@ -18,9 +19,7 @@ const run = promisify(execFile);
 
 /** What a process in `directory` is told. */
 async function told(directory: string, ...args: string[]): Promise<unknown> {
-  const env = { ...process.env, TSX_TSCONFIG_PATH: join(ROOT, 'tsconfig.json') };
-  const tsx = import.meta.resolve('tsx');
-  const { stdout } = await run(process.execPath, ['--import', tsx, CHILD, ...args], { cwd: directory, env });
+  const { stdout } = await run(process.execPath, [builtProgram(CHILD), ...args], { cwd: directory });
   return JSON.parse(stdout);
 }
 

@@ -114,17 +114,17 @@ describe('a flow that leaves a future behind', () => {
     const { status, error } = await engine.run(faulty);
     expect(status).toBe('FAILED');
     expect(error?.message).toMatch(
-      /^flow "leaking-\d+" \(run \S+\) ended with a leak \(unawaited\): nobody took delivery of action "work-1" \(0, /,
+      /^flow "leaking-\d+" \(run \S+\) ended with a leak \(unawaited\): nobody took delivery of action "work-\d+" \(0, /,
     );
     expect(await finding(async () => engine.assertNoLeaks())).toMatch(
-      /^futures were left behind: flow "leaking-\d+" left action "work-1" \((RUNNING|UNOBSERVED)\)$/,
+      /^futures were left behind: flow "leaking-\d+" left action "work-\d+" \((RUNNING|UNOBSERVED)\)$/,
     );
   });
 
   test('is found by explore with an invariant', async () => {
     const message = await finding(() => explore(faulty, [], { seed: 1, invariant: ({ error }) => Promise.reject(error) }));
     expect(message).toMatch(
-      /^flow "leaking-\d+" \(run explored\) ended with a leak \(unawaited\): nobody took delivery of action "work-1"/,
+      /^flow "leaking-\d+" \(run explored\) ended with a leak \(unawaited\): nobody took delivery of action "work-\d+"/,
     );
   });
 
@@ -257,7 +257,7 @@ describe('a store that says a commit is durable before it is written', () => {
   test('is found by crashEverywhere', async () => {
     const main = flow(unique('buffered'), async () => [await work('a'), await work('b')]);
     expect(await finding(() => crashEverywhere(main, [], { store: buffering }))).toMatch(
-      /^after a crash right after commit \d+ of \d+ the run did actions again whose outcome was recorded: action "work-1" \(\d\) of run crashed$/,
+      /^after a crash right after commit \d+ of \d+ the run did actions again whose outcome was recorded: action "work-\d+" \(\d\) of run crashed$/,
     );
   });
 

@@ -1,12 +1,12 @@
-import process from 'node:process';
 import { StorageError } from 'perdure';
 import type { Store } from 'perdure/store';
 import { describe, expect, test } from 'vitest';
 import { wrappedStore } from '../../src/testing/wrapped-store.js';
+import { turns } from '../faults/turns.js';
 import { EXPECTED, type Played, play } from './fault-scenario.js';
 
-/** `all` plays a fault at every call; otherwise some are left out, others with each version. */
-const STEP = process.env['PERDURE_FAULTS'] === 'all' ? 1 : 13;
+/** A fault is played at each call that is one of so many, unless all are asked for. */
+const STEP = 13;
 
 /** What a store can throw that passes. */
 const ERRORS: Readonly<Record<string, () => Error>> = {
@@ -56,7 +56,7 @@ const made = await calls();
 
 describe('an engine goes on, does nothing twice that is recorded, and comes to the same ends', { timeout: 600_000 }, () => {
   test.each(['before', 'after'] as const)('when any one call of the store fails right %s it had its effect', async (when) => {
-    for (let at = 1; at <= made.length; at += STEP) {
+    for (const at of turns(STEP, made.length)) {
       const kind = KINDS[at % KINDS.length] as string;
       const played = await play((store) => faulty(store, ({ number }) => (number === at ? when : undefined), ERRORS[kind] as () => Error));
       expectAllWell(`${kind} right ${when} call ${at}, ${made[at - 1]?.method}`, played);
@@ -64,7 +64,7 @@ describe('an engine goes on, does nothing twice that is recorded, and comes to t
   });
 
   test('when any two calls in a row fail, before and after they had their effects', async () => {
-    for (let at = 2; at <= made.length; at += STEP) {
+    for (const at of turns(STEP, made.length)) {
       const kind = KINDS[at % KINDS.length] as string;
       const fails = ({ number }: Call): 'before' | 'after' | undefined =>
         number === at ? 'after' : number === at + 1 ? 'before' : undefined;

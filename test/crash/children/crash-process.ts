@@ -12,8 +12,7 @@ import { Recorder } from '../recorder.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** The child as one plain module. */
-export const builtChild = (): Promise<string> => builtProgram(fileURLToPath(new URL('crash-child.ts', import.meta.url)));
+const CHILD = fileURLToPath(new URL('crash-child.ts', import.meta.url));
 
 /** How a process ended: by itself, with how its run ended, or killed. */
 export type Ending = { readonly killed: true } | { readonly killed: false; readonly end: string };
@@ -27,7 +26,6 @@ interface Kill {
 
 /** The processes of one run, one after the other, on one file. */
 export class CrashPlace {
-  readonly #module: string;
   readonly #flow: string;
   readonly #directory = mkdtempSync(join(tmpdir(), 'perdure-crash-'));
   readonly #store = join(this.#directory, 'app.db');
@@ -35,14 +33,13 @@ export class CrashPlace {
   #notesRead = 0;
   readonly recorder: Recorder = new Recorder();
 
-  constructor(module: string, flow: string) {
-    this.#module = module;
+  constructor(flow: string) {
     this.#flow = flow;
   }
 
   /** Lets a process run until its end, and takes in what it did and what of that is durable. */
   async process({ commit, announcement }: Kill = {}): Promise<Ending> {
-    const args = [this.#module, this.#store, this.#notes, this.#flow];
+    const args = [builtProgram(CHILD), this.#store, this.#notes, this.#flow];
     if (commit !== undefined) args.push(String(commit.number), commit.when);
     const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
     let end: string | undefined;

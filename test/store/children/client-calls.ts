@@ -5,7 +5,7 @@ type Call = (engine: Engine) => unknown;
 
 export const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-const pay = action('pay', async () => 'paid');
+const pay = action('pay the order', async () => 'paid');
 export const order = flow('order', async () => pay());
 export const waits = flow('waits', async () => event<number>('go'));
 
@@ -31,7 +31,7 @@ export const READS: Readonly<Record<string, Call>> = {
 export const READ = {
   list: ['waits', 'ended'],
   get: 'SUCCEEDED',
-  operations: ['pay SUCCEEDED'],
+  operations: ['pay the order SUCCEEDED'],
   result: 'paid',
   check: { checked: 1, mismatches: [] },
   'get of a run that is not there': 'RUN_NOT_FOUND',

@@ -1,6 +1,6 @@
-// A process of its own that works on a store, as told by its parent. Arguments: the built store, the file, the worker's id.
-const [, , storeModule, path, workerId] = process.argv;
-const { sqliteStore } = await import(storeModule);
+// A process of its own that works on a store, as told by its parent. Arguments: the built library, the file, the worker's id.
+const [, , library, path, workerId] = process.argv;
+const { sqliteStore } = await import(library);
 const store = sqliteStore(path);
 
 const batch = (change) => ({

@@ -16,7 +16,22 @@ const rooms = {
   worker: ['runtime', 'journal', 'futures', 'batch', 'store', 'codec', 'clock', 'options', 'errors', 'realm', 'model'],
   engine: ['worker', 'runtime', 'journal', 'futures', 'batch', 'store', 'codec', 'clock', 'options', 'errors', 'realm', 'model'],
   api: ['engine', 'runtime', 'futures', 'batch', 'codec', 'clock', 'options', 'errors', 'realm', 'model'],
-  testing: ['api', 'engine', 'worker', 'runtime', 'journal', 'futures', 'batch', 'store', 'codec', 'clock', 'options', 'errors', 'realm', 'model'],
+  testing: [
+    'api',
+    'engine',
+    'worker',
+    'runtime',
+    'journal',
+    'futures',
+    'batch',
+    'store',
+    'codec',
+    'clock',
+    'options',
+    'errors',
+    'realm',
+    'model',
+  ],
 };
 
 // The entry points: src/<name>.ts. They re-export from rooms. commonjs.ts holds the other entries together for the CommonJS build; nothing else imports them.

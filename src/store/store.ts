@@ -53,8 +53,9 @@ export interface Store {
    * Takes up to `limit` unfinished runs without a living owner whose flow and version are in `flows`, oldest first: they become `RUNNING` and
    * the worker's own. A run that is `BLOCKED` is taken only if its code is `FLOW_NOT_REGISTERED`, one that is `SUSPENDED` only if its `wakeAt` has come.
    * Beside them it takes those of `unreadable` that are `BLOCKED` with `VALUE_UNREADABLE`.
-   * Other such orphans become `BLOCKED` with that code; `blocked` has those that were not so before. Suspects, against
-   * which at least two crashes count, are not taken but for those of `unreadable`; `suspects` tells whether any could be. Fenced.
+   * Other such orphans become `BLOCKED` with that code, up to `limit` as well; `blocked` has those that were not so before. Suspects, against
+   * which at least two crashes count, are not taken but for those of `unreadable`; `suspects` tells whether any could be. What it costs does not grow with
+   * the number of orphans, so it need not find all there is: `more` tells whether to ask again. Fenced.
    */
   claimRuns(query: ClaimQuery): Promise<Claim>;
 
@@ -165,6 +166,8 @@ export interface Claim {
   readonly blocked: RunRecord[];
   /** Whether there are suspects that it may try. */
   readonly suspects: boolean;
+  /** Whether another claim may find more right away. */
+  readonly more: boolean;
 }
 
 /** Which runs are deleted: one of the two conditions is enough; `null`: it is not asked for. */

@@ -154,7 +154,7 @@ export class Claims {
       for (const record of claim.blocked) unregistered(record);
       any ||= claim.claimed.length > 0;
       if (this.#unread.size > 0) await this.#beginUnread();
-    } while (claim.claimed.length >= CLAIM_LIMIT && may());
+    } while (claim.more && may());
     if (any) await claimedSome();
     if (may()) await this.#tryNext(claim.suspects);
   }
@@ -183,7 +183,8 @@ export class Claims {
     this.trials.claimed(all, claim.suspects);
     for (const record of all) this.#claimed(record);
     await this.#secondTries.tried(unreadable, all);
-    return claim;
+    const tried = new Set(unreadable);
+    return { ...claim, more: claim.more || (tried.size === CLAIM_LIMIT && all.some(({ id }) => tried.has(id))) };
   }
 
   #claimed(record: RunRecord): void {

@@ -163,6 +163,7 @@ test('a store lives in the database of the program', async () => {
     'perdure_meta',
     'perdure_operations',
     'perdure_runs',
+    'perdure_worker_flows',
     'perdure_workers',
     'users',
   ]);

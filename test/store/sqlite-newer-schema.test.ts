@@ -20,7 +20,7 @@ const MIGRATIONS: Readonly<Record<string, string>> = {
   'another version, and a column more': `${ADDED}; ${NEWER}`,
   'another version, and all workers dead': `${NEWER}; ${DEAD}`,
   'a column more under the same version': ADDED,
-  'a column less under the same version': 'ALTER TABLE perdure_runs DROP COLUMN recoveries',
+  'a column less under the same version': 'ALTER TABLE perdure_runs DROP COLUMN waits',
   'another name for a column': 'ALTER TABLE perdure_operations RENAME COLUMN outcome TO result',
   'another name for a table': `ALTER TABLE perdure_operations RENAME TO perdure_entries; ${NEWER}`,
 };

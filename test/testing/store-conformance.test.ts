@@ -135,7 +135,7 @@ const BROKEN: readonly Broken[] = [
         ),
         {
           heartbeat: (workerId, nowMs) => store.heartbeat(workerId, nowMs).catch(() => undefined),
-          claimRuns: (query) => store.claimRuns(query).catch(() => ({ claimed: [], blocked: [], suspects: false })),
+          claimRuns: (query) => store.claimRuns(query).catch(() => ({ claimed: [], blocked: [], suspects: false, more: false })),
         },
       ),
     foundBy: [

@@ -17,6 +17,7 @@ import { Inbox } from './inbox.js';
 import { ROWS_A_PAGE } from './long-read.js';
 import { Pruning } from './pruning.js';
 import { operationOf } from './rows.js';
+import { RunClaims } from './run-claims.js';
 import { journalPage, RunTable } from './run-table.js';
 import { absolutePath } from './store-file.js';
 import { Suspects } from './suspects.js';
@@ -95,6 +96,7 @@ interface Parts {
   readonly connection: Connection;
   readonly workers: WorkerTable;
   readonly suspects: Suspects;
+  readonly claims: RunClaims;
   readonly runs: RunTable;
   readonly inbox: Inbox;
   readonly commits: CommitWriter;
@@ -180,8 +182,8 @@ class SqliteStore implements Store {
   }
 
   async claimRuns(query: ClaimQuery): Promise<Claim> {
-    const { connection, runs } = this.#use();
-    return connection.run('claim runs', () => runs.claim(query));
+    const { connection, claims } = this.#use();
+    return connection.run('claim runs', () => claims.claim(query));
   }
 
   async blockedRuns(code: BlockedCode): Promise<Pick<RunRecord, 'id' | 'flow' | 'version'>[]> {
@@ -190,8 +192,8 @@ class SqliteStore implements Store {
   }
 
   async claimSuspect(query: SuspectQuery): Promise<RunRecord | undefined> {
-    const { connection, runs } = this.#use();
-    return connection.run('claim a suspect', () => runs.claimSuspect(query));
+    const { connection, claims } = this.#use();
+    return connection.run('claim a suspect', () => claims.claimSuspect(query));
   }
 
   async endTrial(trial: { workerId: string; runId: string }): Promise<void> {
@@ -294,7 +296,8 @@ class SqliteStore implements Store {
       suspects,
       inbox,
       workers: new WorkerTable(connection, driver, suspects),
-      runs: new RunTable(connection, suspects),
+      claims: new RunClaims(connection, suspects),
+      runs: new RunTable(connection),
       commits: new CommitWriter(connection, inbox),
     };
     if (client) return parts;

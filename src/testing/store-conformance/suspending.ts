@@ -2,7 +2,7 @@ import type { RunSuspension } from '../../model/records.js';
 import type { Store } from '../../store/store.js';
 import { assertEqual, assertFields, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
-import { batchOf, blockOf, endOf, messageTo, outcomeOf, runOf, startOf, theRun, withRuns, workerOf } from './records.js';
+import { batchOf, blockOf, endOf, messageTo, NOTHING, outcomeOf, runOf, startOf, theRun, withRuns, workerOf } from './records.js';
 
 const ORDER = { flow: 'order', version: 1 };
 
@@ -159,9 +159,9 @@ const wakes: readonly StoreCase[] = area('waking', {
   'a sleeper of a flow that nobody has is blocked when it is due, and not before': async (connect) => {
     const store = await withSleepers(await connect(), { due: 5_000, later: 6_000, called: null });
     const claim = (nowMs: number): ReturnType<Store['claimRuns']> => store.claimRuns({ workerId: 'w1', nowMs, flows: [], limit: 10 });
-    assertEqual(await claim(4_999), { claimed: [], blocked: [], suspects: false });
+    assertEqual(await claim(4_999), NOTHING);
     const blocked = [runOf('due', { status: 'BLOCKED', workerId: null, blockedCode: 'FLOW_NOT_REGISTERED' })];
-    assertEqual(await claim(5_000), { claimed: [], blocked, suspects: false });
+    assertEqual(await claim(5_000), { ...NOTHING, blocked });
     assertEqual(await theRun(store, 'due'), blocked[0]);
     assertEqual(await claimedAt(store, 5_000), ['due']);
     assertFields(await theRun(store, 'later'), { status: 'SUSPENDED', wakeAt: 6_000 });

@@ -20,6 +20,7 @@ import { newRun, newRunId } from '../runtime/new-run.js';
 import { plainError } from '../runtime/plain-value.js';
 import { reservedId } from '../runtime/run-id-errors.js';
 import { unreadableJournal } from '../runtime/unreadable-journal.js';
+import { journalOf } from '../store/journal-of.js';
 import type { Store } from '../store/store.js';
 import type { Gateway } from '../worker/gateway.js';
 import type { Streak } from '../worker/store-failures.js';
@@ -312,7 +313,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       const { name } = requireFlow(flow, 'engine.check(flow)').definition;
       await this.#ready();
       const runs = await this.#store.listRuns({ flow: name, limit: Number.MAX_SAFE_INTEGER });
-      const loadJournal = (runId: string): Promise<OperationRecord[]> => this.#openStore('engine.check()').loadJournal(runId);
+      const loadJournal = (runId: string): Promise<OperationRecord[]> => journalOf(this.#openStore('engine.check()'), runId);
       return checkRuns({ runs, codec: this.#codec, loadJournal });
     });
   }
@@ -470,7 +471,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     const run = await this.recordOf(runId, 'engine.fork()');
     if (registry.find(run.flow, run.version) === undefined) throw flowNotRegistered('engine.fork()', run.flow, run.version);
     const { workerId, group } = worker;
-    const journal = await this.#store.loadJournal(runId);
+    const journal = await journalOf(this.#store, runId);
     const unreadable = await unreadableJournal(run, journal);
     if (unreadable !== undefined) throw unreadable;
     const fork = forkOf({ run, journal, operationId, id: root.runId, workerId, nowMs: this.#clock.now() });

@@ -10,6 +10,7 @@ import { isBatch, isEnded, type OperationKind, type OperationStatus } from '../m
 import { type BatchDecision, decidedResult } from '../runtime/operations/batch-decision.js';
 import { recordedPolicy } from '../runtime/operations/batch-policy.js';
 import { isReadable, unreadableEntry } from '../runtime/unreadable-journal.js';
+import { journalOf } from '../store/journal-of.js';
 import type { Store } from '../store/store.js';
 import { PathOrder } from './path-order.js';
 import { registry } from './registry.js';
@@ -61,7 +62,7 @@ export interface OperationInfo {
 
 /** Where operations are read from, and what with. */
 export interface OperationsSource extends Omit<Surroundings, 'runs'> {
-  readonly store: Pick<Store, 'loadJournal' | 'getRuns'>;
+  readonly store: Pick<Store, 'loadJournals' | 'getRuns'>;
   /** What the values of an action were written with, where that is known: it may have been called by another name. */
   readonly serdesOf?: (runId: string, operationId: string) => Serdes | undefined;
 }
@@ -96,7 +97,7 @@ async function familyOf(store: OperationsSource['store'], root: RunRecord, slice
       if (slices.over) await slices.next();
       const byId = new Map<string, OperationRecord>();
       const damaged: OperationRecord[] = [];
-      await slices.each(await store.loadJournal(run.id), (record) => {
+      await slices.each(await journalOf(store, run.id), (record) => {
         if (!isOperation(record)) return;
         if (!isReadable(record)) {
           damaged.push(record);

@@ -69,7 +69,7 @@ export const RETRY_OPTION: OptionRule = [
   'a strategy: RetryPresets.default(), createRetryStrategy(…), or a function of the error and the attempt',
 ];
 
-const STORE_METHODS = ['open', 'close', 'commit', 'loadJournal', 'claimRuns', 'registerWorker'];
+const STORE_METHODS = ['open', 'close', 'commit', 'loadJournals', 'claimRuns', 'registerWorker'];
 /** Whether something is a store. */
 export const isStore: OptionRule[0] = hasMethods(...STORE_METHODS);
 

@@ -169,14 +169,18 @@ class MemoryStore implements Store {
     return this.#orphans.nextDueAt ?? null;
   }
 
-  async loadJournal(runId: string): Promise<OperationRecord[]> {
+  async loadJournals(runIds: readonly string[]): Promise<ReadonlyMap<string, OperationRecord[]>> {
     this.#checkOpen();
     // An entry is never changed, but replaced: those that are there now are one picture.
-    const entries = [...(this.#journals.get(runId)?.values() ?? [])];
+    const entries = runIds.map((id) => [id, [...(this.#journals.get(id)?.values() ?? [])]] as const);
     const slices = new Slices();
-    const copied: OperationRecord[] = [];
-    await slices.each(entries, (entry) => copied.push({ ...entry }));
-    return inJournalOrder(copied, slices);
+    const journals = new Map<string, OperationRecord[]>();
+    for (const [id, journal] of entries) {
+      const copied: OperationRecord[] = [];
+      await slices.each(journal, (entry) => copied.push({ ...entry }));
+      journals.set(id, await inJournalOrder(copied, slices));
+    }
+    return journals;
   }
 
   async operation(runId: string, operationId: string): Promise<OperationRecord | undefined> {

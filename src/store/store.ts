@@ -12,7 +12,7 @@ import type { BlockedCode, RunStatus } from '../model/statuses.js';
  *   S1  A run id names one run for ever: the first `commit` that creates it wins.
  *   S2  A commit happens whole or not at all.
  *   S3  Only the living owner of a run changes its journal, its status and its outcome; runs without one are changed by claiming and unblocking.
- *   S4  `loadJournal` returns what was committed, each entry once, in its last state.
+ *   S4  `loadJournals` returns what was committed, each entry once, in its last state.
  *   S5  A run belongs to at most one worker, and a worker marked dead never lives again.
  *   S6  An ended run never changes.
  *   S7  A message is read by its run's owner until a commit takes it.
@@ -77,8 +77,11 @@ export interface Store {
   /** When the first `SUSPENDED` run is to go on by itself; `null` when none is. */
   nextWakeAt(): Promise<number | null>;
 
-  /** The whole journal of a run: outcomes in `seq` order first, then entries without `seq` in no order that matters. */
-  loadJournal(runId: string): Promise<OperationRecord[]>;
+  /**
+   * The whole journal of each of these runs: outcomes in `seq` order first, then entries without `seq` in no order that matters. One of which nothing is
+   * recorded has an empty one.
+   */
+  loadJournals(runIds: readonly string[]): Promise<ReadonlyMap<string, OperationRecord[]>>;
 
   /** One entry of a run's journal, in its last state; `undefined` when there is none of this id. */
   operation(runId: string, operationId: string): Promise<OperationRecord | undefined>;

@@ -133,6 +133,8 @@ export class Worker implements RunHost, Gateway {
       group: this.group,
       alarms: this.#alarms,
       maxRecoveries: options.maxRecoveries,
+      hasRoom: () => this.#residency.hasRoom,
+      whenRoom: (callback) => this.#residency.whenRoom(callback),
       workerId: () => this.#id,
       may: () => this.#state === 'working',
       resident: (runId) => this.#runHere(runId),

@@ -1,6 +1,7 @@
 import { type Engine, type EngineEvents, type EngineOptions, flow, memoryStore, open, type Store } from 'perdure';
 import { onTestFinished } from 'vitest';
 import type { OperationRecord } from '../../src/model/records.js';
+import { journalOf } from '../../src/store/journal-of.js';
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const RUN_ID = 'run';
@@ -57,7 +58,7 @@ export class Generations {
   async journal(): Promise<OperationRecord[]> {
     await this.store.open();
     try {
-      return structuredClone(await this.store.loadJournal(RUN_ID));
+      return structuredClone(await journalOf(this.store, RUN_ID));
     } finally {
       await this.store.close();
     }

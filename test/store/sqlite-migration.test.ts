@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { journalOf } from '../../src/store/journal-of.js';
 import type { SqliteDatabase } from '../../src/store/sqlite/driver.js';
 import { findDriver } from '../../src/store/sqlite/find-driver.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
@@ -28,7 +29,7 @@ test.each(['version 1', 'version 3 in part'])('a file of schema %s is brought up
   await store.registerWorker(workerOf('w1'));
   const { claimed } = await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [{ flow: 'order', version: 1 }], limit: 10 });
   expect(claimed).toEqual([runOf('left')]);
-  expect(await store.loadJournal('left')).toEqual([outcomeOf('left', '0', 1)]);
+  expect(await journalOf(store, 'left')).toEqual([outcomeOf('left', '0', 1)]);
   expect(await store.readInbox('w1')).toEqual([{ id: 1, runId: 'left', kind: 'cancel', payload: '{}' }]);
   await store.close();
 });

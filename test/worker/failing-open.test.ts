@@ -28,7 +28,7 @@ function failingStore(failing: 'registerWorker' | 'reapWorkers' | 'claimRuns'): 
     acquit: (...args) => memory.acquit(...args),
     nextWakeAt: () => memory.nextWakeAt(),
     prune: (...args) => memory.prune(...args),
-    loadJournal: (...args) => memory.loadJournal(...args),
+    loadJournals: (...args) => memory.loadJournals(...args),
     operation: (...args) => memory.operation(...args),
     commit: (...args) => memory.commit(...args),
     send: (...args) => memory.send(...args),

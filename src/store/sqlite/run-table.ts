@@ -43,9 +43,9 @@ export class RunTable {
     );
   }
 
-  /** The first entries of a journal by their ids. */
-  journal(runId: string): OperationRecord[] {
-    return journalPage(runId)((sql, values) => this.#rows(sql, values), undefined).map(operationOf);
+  /** The first entries of some journals, run by run and by their ids. */
+  journals(runIds: readonly string[]): OperationRecord[] {
+    return journalPages(runIds)((sql, values) => this.#rows(sql, values), undefined).map(operationOf);
   }
 
   operation(runId: string, operationId: string): OperationRecord | undefined {
@@ -108,10 +108,23 @@ export class RunTable {
   }
 }
 
-/** The entries of a journal that come after one. */
-export function journalPage(runId: string): Page {
-  const select = `SELECT ${SELECTED_OPERATION_COLUMNS.join(', ')} FROM perdure_operations WHERE run_id = ?`;
-  const order = `ORDER BY id LIMIT ${ROWS_A_PAGE}`;
-  return (rows, after) =>
-    after === undefined ? rows(`${select} ${order}`, [runId]) : rows(`${select} AND id > ? ${order}`, [runId, after['id'] as string]);
+/** The entries of some journals that come after one: what is left of its run, then other runs. */
+export function journalPages(runIds: readonly string[]): Page {
+  const select = `SELECT ${SELECTED_OPERATION_COLUMNS.join(', ')} FROM perdure_operations`;
+  const order = 'ORDER BY run_id, id LIMIT ?';
+  const left = new Set(runIds);
+  return (rows, after) => {
+    if (after === undefined) for (const id of runIds) left.add(id);
+    const last = after?.['run_id'] as string;
+    const found =
+      after === undefined ? [] : rows(`${select} WHERE run_id = ? AND id > ? ${order}`, [last, after['id'] as string, ROWS_A_PAGE]);
+    const room = ROWS_A_PAGE - found.length;
+    left.delete(last);
+    if (room > 0 && left.size > 0) {
+      const others = `${select} WHERE run_id IN (SELECT value FROM json_each(?)) ${order}`;
+      for (const row of rows(others, [JSON.stringify([...left]), room])) found.push(row);
+    }
+    for (const row of found) left.delete(row['run_id'] as string);
+    return found;
+  };
 }

@@ -18,7 +18,7 @@ import { ROWS_A_PAGE } from './long-read.js';
 import { Pruning } from './pruning.js';
 import { operationOf } from './rows.js';
 import { RunClaims } from './run-claims.js';
-import { journalPage, RunTable } from './run-table.js';
+import { journalPages, RunTable } from './run-table.js';
 import { absolutePath } from './store-file.js';
 import { Suspects } from './suspects.js';
 import { WorkerTable } from './worker-table.js';
@@ -209,12 +209,12 @@ class SqliteStore implements Store {
     return connection.run('look who sleeps', () => runs.nextWakeAt());
   }
 
-  async loadJournal(runId: string): Promise<OperationRecord[]> {
+  async loadJournals(runIds: readonly string[]): Promise<ReadonlyMap<string, OperationRecord[]>> {
     const { connection, runs } = this.#use();
-    const doing = `load the journal of run ${runId}`;
-    const entries = connection.run(doing, () => runs.journal(runId));
-    const isWhole = entries.length < ROWS_A_PAGE;
-    return inJournalOrder(isWhole ? entries : await connection.runLong(doing, journalPage(runId), operationOf), new Slices());
+    const doing = runIds.length === 1 ? `load the journal of run ${runIds[0]}` : `load the journals of ${runIds.length} runs`;
+    const some = connection.run(doing, () => runs.journals(runIds));
+    const isWhole = some.length < ROWS_A_PAGE;
+    return byRun(runIds, isWhole ? some : await connection.runLong(doing, journalPages(runIds), operationOf));
   }
 
   async operation(runId: string, operationId: string): Promise<OperationRecord | undefined> {
@@ -330,6 +330,15 @@ class SqliteStore implements Store {
       `the store ${this.name} is closed. Open it before it is used, and use it no more once its engine is closed`,
     );
   }
+}
+
+/** The journal of each run. */
+async function byRun(runIds: readonly string[], entries: readonly OperationRecord[]): Promise<ReadonlyMap<string, OperationRecord[]>> {
+  const slices = new Slices();
+  const journals = new Map<string, OperationRecord[]>(runIds.map((id) => [id, []]));
+  await slices.each(entries, (entry) => journals.get(entry.runId)?.push(entry));
+  for (const [id, journal] of journals) journals.set(id, await inJournalOrder(journal, slices));
+  return journals;
 }
 
 /** Deletes what earlier workers have left beside the file. */

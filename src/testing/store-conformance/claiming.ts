@@ -1,3 +1,4 @@
+import { journalOf } from '../../store/journal-of.js';
 import { assertEqual, assertFields } from './assertions.js';
 import { area, type StoreCase } from './case.js';
 import { batchOf, blockOf, endOf, NOTHING, outcomeOf, runOf, theRun, withRuns, workerOf } from './records.js';
@@ -17,7 +18,7 @@ export const claiming: readonly StoreCase[] = area('claiming', {
     assertEqual(claimed, [runOf('a', { workerId: 'w2', crashes: 1 }), runOf('b', { workerId: 'w2', crashes: 1 })]);
     assertEqual(blocked, []);
     assertEqual(await theRun(other, 'a'), claimed[0]);
-    assertEqual(await other.loadJournal('a'), [outcomeOf('a', '1', 1)]);
+    assertEqual(await journalOf(other, 'a'), [outcomeOf('a', '1', 1)]);
   },
   'runs of living workers are not claimed (S5)': async (connect) => {
     const store = await withRuns(await connect(), 'id');

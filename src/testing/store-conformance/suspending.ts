@@ -1,4 +1,5 @@
 import type { RunSuspension } from '../../model/records.js';
+import { journalOf } from '../../store/journal-of.js';
 import type { Store } from '../../store/store.js';
 import { assertEqual, assertFields, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
@@ -38,7 +39,7 @@ const suspends: readonly StoreCase[] = area('suspending', {
   'the journal of a suspended run stays, with what the same batch wrote (S2, S4)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.commit(batchOf({ operations: [outcomeOf('id', '1', 1), startOf('id', '2')], suspends: [suspensionOf('id')] }));
-    assertEqual(await (await connect()).loadJournal('id'), [outcomeOf('id', '1', 1), startOf('id', '2')]);
+    assertEqual(await journalOf(await connect(), 'id'), [outcomeOf('id', '1', 1), startOf('id', '2')]);
   },
   'a run that a message has come for is pending at once (S7)': async (connect) => {
     const store = await withRuns(await connect(), 'called', 'quiet');
@@ -104,7 +105,7 @@ const suspends: readonly StoreCase[] = area('suspending', {
         });
         await assertRefused(store.commit(batch), 'FENCED');
         assertEqual(await (await connect()).listRuns({}), before);
-        assertEqual(await store.loadJournal('mine'), []);
+        assertEqual(await journalOf(store, 'mine'), []);
         assertEqual(await store.readInbox('w1'), []);
       }
     }
@@ -149,7 +150,7 @@ const wakes: readonly StoreCase[] = area('waking', {
     const { claimed } = await other.claimRuns({ workerId: 'w2', nowMs: 5_000, flows: [ORDER], limit: 10 });
     assertEqual(claimed, [runOf('id', { workerId: 'w2' })]);
     assertEqual(await theRun(store, 'id'), claimed[0]);
-    assertEqual(await other.loadJournal('id'), [startOf('id', '1')]);
+    assertEqual(await journalOf(other, 'id'), [startOf('id', '1')]);
   },
   'of sleepers that are due no more are claimed than asked for, and the others by the next claims': async (connect) => {
     const store = await withSleepers(await connect(), { a: 3_000, b: 1_000, c: 2_000 });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type Store, sqliteStore } from 'perdure';
+import { journalOf } from '../../../src/store/journal-of.js';
 import { builtProgram } from '../../built-program.js';
 import { Recorder } from '../recorder.js';
 
@@ -81,7 +82,7 @@ export class CrashPlace {
     }
     this.#notesRead = notes.length;
     const store = await this.openStore();
-    for (const { id } of await store.listRuns({ limit: 1_000 })) this.recorder.committed({ operations: await store.loadJournal(id) });
+    for (const { id } of await store.listRuns({ limit: 1_000 })) this.recorder.committed({ operations: await journalOf(store, id) });
     await store.close();
   }
 }

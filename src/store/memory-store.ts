@@ -164,9 +164,9 @@ class MemoryStore implements Store {
     return this.#orphans.blockedBy(code).map(({ run: { id, flow, version } }) => ({ id, flow, version }));
   }
 
-  async nextWakeAt(): Promise<number | null> {
+  async nextDueAt(): Promise<number | null | undefined> {
     this.#checkOpen();
-    return this.#orphans.nextDueAt ?? null;
+    return this.#orphans.nextDueAt ?? (this.#orphans.asleep > 0 ? null : undefined);
   }
 
   async loadJournals(runIds: readonly string[]): Promise<ReadonlyMap<string, OperationRecord[]>> {

@@ -74,8 +74,8 @@ export interface Store {
   /** Runs that are `BLOCKED` with this code. */
   blockedRuns(code: BlockedCode): Promise<Pick<RunRecord, 'id' | 'flow' | 'version'>[]>;
 
-  /** When the first `SUSPENDED` run is to go on by itself; `null` when none is. */
-  nextWakeAt(): Promise<number | null>;
+  /** When the first `SUSPENDED` run is to go on by itself; `null` when some sleep and none is, `undefined` when none sleeps. */
+  nextDueAt(): Promise<number | null | undefined>;
 
   /**
    * The whole journal of each of these runs: outcomes in `seq` order first, then entries without `seq` in no order that matters. One of which nothing is

@@ -300,7 +300,7 @@ const BROKEN: readonly Broken[] = [
     foundBy: [
       'suspending: a suspended run has no owner and says when it wakes',
       'suspending: the worker that suspended a run owns it no longer (S3, S5)',
-      'waking: a store tells when the first sleeper is due',
+      'waking: a store tells when the first sleeper is due, and whether any sleeps',
     ],
   },
   {
@@ -402,12 +402,17 @@ const BROKEN: readonly Broken[] = [
     what: 'tells when the last sleeper is due',
     breakStore: (store) =>
       instead(store, {
-        nextWakeAt: async () => {
+        nextDueAt: async () => {
           const times = (await store.listRuns({ status: 'SUSPENDED' })).flatMap(({ wakeAt }) => wakeAt ?? []);
-          return times.length === 0 ? null : Math.max(...times);
+          return times.length === 0 ? store.nextDueAt() : Math.max(...times);
         },
       }),
-    foundBy: ['waking: a store tells when the first sleeper is due'],
+    foundBy: ['waking: a store tells when the first sleeper is due, and whether any sleeps'],
+  },
+  {
+    what: 'tells no difference between sleepers that wait for others and none',
+    breakStore: (store) => instead(store, { nextDueAt: async () => (await store.nextDueAt()) ?? null }),
+    foundBy: ['waking: a store tells when the first sleeper is due, and whether any sleeps'],
   },
   {
     what: 'says of a claimed run when it was to wake',

@@ -26,7 +26,7 @@ function failingStore(failing: 'registerWorker' | 'reapWorkers' | 'claimRuns'): 
     claimSuspect: (...args) => memory.claimSuspect(...args),
     endTrial: (...args) => memory.endTrial(...args),
     acquit: (...args) => memory.acquit(...args),
-    nextWakeAt: () => memory.nextWakeAt(),
+    nextDueAt: () => memory.nextDueAt(),
     prune: (...args) => memory.prune(...args),
     loadJournals: (...args) => memory.loadJournals(...args),
     operation: (...args) => memory.operation(...args),

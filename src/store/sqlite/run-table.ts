@@ -35,12 +35,12 @@ export class RunTable {
     return rows.map((row) => ({ id: row['id'] as string, flow: row['flow'] as string, version: row['version'] as number }));
   }
 
-  nextWakeAt(): number | null {
-    return (
-      (this.#rows(`SELECT min(wake_at) AS next FROM perdure_runs WHERE ${ASLEEP} AND wake_at <= ${Number.MAX_SAFE_INTEGER}`, [])[0]?.[
-        'next'
-      ] as number) ?? null
-    );
+  /** Both halves are one step into an index. */
+  nextDueAt(): number | null | undefined {
+    const first = `SELECT min(wake_at) FROM perdure_runs WHERE ${ASLEEP} AND wake_at <= ${Number.MAX_SAFE_INTEGER}`;
+    const any = `EXISTS (SELECT 1 FROM perdure_runs INDEXED BY perdure_runs_asleep WHERE ${ASLEEP})`;
+    const [row] = this.#rows(`SELECT (${first}) AS next, ${any} AS any_asleep`, []);
+    return (row?.['next'] as number | null) ?? (row?.['any_asleep'] === 1 ? null : undefined);
   }
 
   /** The first entries of some journals, run by run and by their ids. */

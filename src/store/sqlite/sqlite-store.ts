@@ -204,9 +204,9 @@ class SqliteStore implements Store {
     this.#use().suspects.acquit(acquittal);
   }
 
-  async nextWakeAt(): Promise<number | null> {
+  async nextDueAt(): Promise<number | null | undefined> {
     const { connection, runs } = this.#use();
-    return connection.run('look who sleeps', () => runs.nextWakeAt());
+    return connection.run('look who sleeps', () => runs.nextDueAt());
   }
 
   async loadJournals(runIds: readonly string[]): Promise<ReadonlyMap<string, OperationRecord[]>> {

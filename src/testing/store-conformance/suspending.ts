@@ -212,28 +212,30 @@ const wakes: readonly StoreCase[] = area('waking', {
     await store.commit(batchOf({ ends: [endOf('of awake'), endOf('of ended')] }));
     assertEqual(await store.getRuns(['awake', 'ended']), before);
   },
-  'a store tells when the first sleeper is due': async (connect) => {
+  'a store tells when the first sleeper is due, and whether any sleeps': async (connect) => {
     const store = await connect();
-    assertEqual(await store.nextWakeAt(), null);
+    assertEqual(await store.nextDueAt(), undefined);
     await withSleepers(store, { b: 7_000, a: 5_000, c: 6_000, called: null });
     const other = await connect();
-    assertEqual(await other.nextWakeAt(), 5_000);
+    assertEqual(await other.nextDueAt(), 5_000);
     assertEqual(await claimedAt(store, 5_000), ['a']);
-    assertEqual(await other.nextWakeAt(), 6_000);
+    assertEqual(await other.nextDueAt(), 6_000);
     await other.send(messageTo('c'));
-    assertEqual(await other.nextWakeAt(), 7_000);
+    assertEqual(await other.nextDueAt(), 7_000);
     await claimedAt(store, 7_000);
-    assertEqual(await other.nextWakeAt(), null);
+    assertEqual(await other.nextDueAt(), null);
+    await other.send(messageTo('called'));
+    assertEqual(await other.nextDueAt(), undefined);
   },
   'a run sleeps again, and until another time': async (connect) => {
     const store = await withSleepers(await connect(), { id: 5_000 });
     await claimedAt(store, 5_000);
     await store.commit(batchOf({ suspends: [suspensionOf('id', 4_000)] }));
-    assertEqual(await store.nextWakeAt(), 4_000);
+    assertEqual(await store.nextDueAt(), 4_000);
     await claimedAt(store, 5_000);
     await store.commit(batchOf({ suspends: [suspensionOf('id', null)] }));
     assertEqual(await theRun(store, 'id'), runOf('id', { status: 'SUSPENDED', workerId: null }));
-    assertEqual(await store.nextWakeAt(), null);
+    assertEqual(await store.nextDueAt(), null);
   },
 });
 

@@ -1,20 +1,13 @@
 import { Slices } from '../clock/slices.js';
 import { StorageError, UsageError } from '../errors/errors.js';
-import {
-  type InboxMessage,
-  isOperation,
-  type OperationRecord,
-  type RunEnd,
-  type RunRecord,
-  type RunRestart,
-  type RunSuspension,
-} from '../model/records.js';
+import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
 import type { BlockedCode, RunStatus } from '../model/statuses.js';
 import { isEnded } from '../model/statuses.js';
 import { inJournalOrder } from './journal-order.js';
+import { checkEnds } from './memory/check-ends.js';
 import { Orphans } from './memory/orphans.js';
 import { prunable } from './memory/pruning.js';
-import type { StoredRun } from './memory/stored-run.js';
+import { lastOutcomeOf, type StoredRun } from './memory/stored-run.js';
 import { Workers } from './memory/workers.js';
 import type { Claim, ClaimQuery, CommitBatch, NewWorker, PruneQuery, RunFilter, Store, SuspectQuery } from './store.js';
 
@@ -192,7 +185,7 @@ class MemoryStore implements Store {
   async commit(batch: CommitBatch): Promise<RunRecord[]> {
     this.#checkOpen();
     this.#workers.checkFence(batch.workerId);
-    this.#checkEnds(batch);
+    checkEnds(this.#runs, batch);
     const taken: RunRecord[] = [];
     for (const run of batch.creates) {
       const stored = this.#runs.get(run.id);
@@ -280,24 +273,6 @@ class MemoryStore implements Store {
     );
   }
 
-  /** Every end, every suspension and every new beginning must be of an unfinished run of this worker's, counting the runs this very batch creates (S2, S3, S6). */
-  #checkEnds({ workerId, creates, ends, restarts, suspends }: CommitBatch): void {
-    if (ends.length + restarts.length + suspends.length === 0) return;
-    const given = new Set<string>();
-    const created = new Map<string, RunRecord>();
-    for (const run of creates) if (!created.has(run.id)) created.set(run.id, run);
-    for (const { runId } of [...restarts, ...suspends, ...ends]) {
-      const run = this.#runs.get(runId)?.run ?? created.get(runId);
-      if (run === undefined || run.workerId !== workerId || isEnded(run.status) || given.has(runId)) {
-        throw new StorageError(
-          'FENCED',
-          `run ${runId} does not belong to worker ${workerId} any more; nothing was written. Drop what this worker knows of it`,
-        );
-      }
-      given.add(runId);
-    }
-  }
-
   #create(run: RunRecord): void {
     this.#created += 1;
     const stored: StoredRun = { n: this.#created, run: { ...run, crashes: 0 }, crashedAfter: undefined };
@@ -382,9 +357,7 @@ class MemoryStore implements Store {
   }
 
   #lastOutcome(runId: string): number {
-    let last = 0;
-    for (const entry of this.#journals.get(runId)?.values() ?? []) if (isOperation(entry)) last = Math.max(last, entry.seq ?? 0);
-    return last;
+    return lastOutcomeOf(this.#journals.get(runId)?.values() ?? []);
   }
 
   #releaseRuns(workerId: string): void {

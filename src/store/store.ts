@@ -79,7 +79,7 @@ export interface Store {
 
   /**
    * The whole journal of each of these runs: outcomes in `seq` order first, then entries without `seq` in no order that matters. One of which nothing is
-   * recorded has an empty one.
+   * recorded has an empty one, also when there is no such run.
    */
   loadJournals(runIds: readonly string[]): Promise<ReadonlyMap<string, OperationRecord[]>>;
 

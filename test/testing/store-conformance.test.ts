@@ -50,6 +50,11 @@ const BROKEN: readonly Broken[] = [
     foundBy: ['journal: outcomes come in the order of seq, starts after them'],
   },
   {
+    what: 'loads the journal of one run at a time',
+    breakStore: (store) => instead(store, { loadJournals: (runIds) => store.loadJournals(runIds.slice(0, 1)) }),
+    foundBy: ['journal: several journals are loaded at once, each with what is its own (S4)'],
+  },
+  {
     what: 'hands outcomes back in the order in which they were written',
     breakStore: (store) => {
       const written: string[] = [];

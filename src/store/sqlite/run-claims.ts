@@ -21,7 +21,7 @@ const HOMELESS_RUNS = `perdure_runs INDEXED BY perdure_runs_homeless WHERE ${HOM
 /** No commit would find a row again whose id is no text: it is never claimed. */
 const NAMED = `typeof(id) = 'text'`;
 /** The flows that a worker has, each with its version. */
-const FLOWS = `SELECT json_extract(value, '$[0]') AS flow, json_extract(value, '$[1]') AS version FROM json_each(?)`;
+const FLOWS = `SELECT json_extract(value, '$[0]') AS own_flow, json_extract(value, '$[1]') AS own_version FROM json_each(?)`;
 
 /** How many crashes may count against a run that is no suspect, each by itself: within one of them the index has the oldest first. */
 const FEW_CRASHES = `SELECT column1 AS crashes FROM (VALUES ${Array.from({ length: SUSPECT_FROM }, (_, crashes) => `(${crashes})`).join(', ')})`;
@@ -30,13 +30,17 @@ const FEW_CRASHES = `SELECT column1 AS crashes FROM (VALUES ${Array.from({ lengt
 const oldest = (
   runs: string,
 ): string => `SELECT taken.n AS n FROM (${FLOWS}) AS own CROSS JOIN (${FEW_CRASHES}) AS few CROSS JOIN perdure_runs AS taken
-  WHERE taken.n IN (SELECT n FROM ${runs} AND flow = own.flow AND version = own.version AND ${CRASHES} = few.crashes AND ${NAMED} ORDER BY n LIMIT ?)`;
+  WHERE taken.n IN (SELECT n FROM ${runs} AND flow = own_flow AND version = own_version AND ${CRASHES} = few.crashes AND ${NAMED} ORDER BY n LIMIT ?)`;
 /** Parameters: flows, limit, flows, limit, limit. */
 const CLAIMABLE = `SELECT n FROM (${oldest(READY_RUNS)} UNION ALL ${oldest(HOMELESS_RUNS)}) ORDER BY n LIMIT ?`;
 
+/** Whether there is any of one sort that a worker may take: cheaper than to find the oldest. Parameter: its flows. */
+const anyOf = (runs: string): string =>
+  `SELECT 1 AS found FROM (${FLOWS}) CROSS JOIN ${runs} AND flow = own_flow AND version = own_version AND ${CRASHES} < ${SUSPECT_FROM} AND ${NAMED} LIMIT 1`;
+
 /** The first suspect of each flow of a worker. Its flows are the first parameter. */
 const suspects = (runs: string): string => `SELECT tried.n AS n, ${CRASHES} AS crashes FROM own CROSS JOIN perdure_runs AS tried
-  WHERE tried.n IN (SELECT n FROM ${runs} AND flow = own.flow AND version = own.version AND ${CRASHES} >= ${SUSPECT_FROM} AND ${NAMED}
+  WHERE tried.n IN (SELECT n FROM ${runs} AND flow = own_flow AND version = own_version AND ${CRASHES} >= ${SUSPECT_FROM} AND ${NAMED}
     ORDER BY ${CRASHES}, n LIMIT 1)`;
 const NEXT_SUSPECT = `WITH own AS MATERIALIZED (${FLOWS})
   SELECT n FROM (${suspects(READY_RUNS)} UNION ALL ${suspects(HOMELESS_RUNS)}) ORDER BY crashes, n LIMIT 1`;
@@ -122,14 +126,13 @@ export class RunClaims {
   }
 
   /** Whether a claim finds anything. */
-  #any({ nowMs, limit, unreadable = [] }: ClaimQuery, flows: string): boolean {
-    const one = Math.min(limit, 1);
+  #any({ nowMs, unreadable = [] }: ClaimQuery, flows: string): boolean {
+    const found = (sql: string, values: readonly SqlValue[]): boolean => this.#rows(sql, values).length > 0;
     return (
-      this.#rows(CLAIMABLE, [flows, one, flows, one, one]).length > 0 ||
-      this.#rows(UNKNOWN, [flows, one]).length > 0 ||
-      DUE.some((due) => this.#rows(`SELECT 1 AS found FROM perdure_runs WHERE ${due} LIMIT 1`, [nowMs]).length > 0) ||
-      (unreadable.length > 0 &&
-        this.#rows(`SELECT 1 AS found FROM perdure_runs WHERE ${UNREADABLE} LIMIT 1`, [JSON.stringify(unreadable)]).length > 0)
+      [READY_RUNS, HOMELESS_RUNS].some((runs) => found(anyOf(runs), [flows])) ||
+      found(UNKNOWN, [flows, 1]) ||
+      DUE.some((due) => found(`SELECT 1 AS found FROM perdure_runs WHERE ${due} LIMIT 1`, [nowMs])) ||
+      (unreadable.length > 0 && found(`SELECT 1 AS found FROM perdure_runs WHERE ${UNREADABLE} LIMIT 1`, [JSON.stringify(unreadable)]))
     );
   }
 

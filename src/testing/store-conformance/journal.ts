@@ -8,6 +8,18 @@ export const journal: readonly StoreCase[] = area('journal', {
     const store = await withRuns(await connect());
     assertEqual(await journalOf(store, 'unknown'), []);
   },
+  'several journals are loaded at once, each with what is its own (S4)': async (connect) => {
+    const ids = ['b', 'a', 'empty', 'c'];
+    const store = await withRuns(await connect(), ...ids);
+    // Ids of operations that look like those of other runs, in an order of writing that is none of reading.
+    const operations = ['c', 'a', 'b'].flatMap((id) => [outcomeOf(id, 'a', 2), startOf(id, 'c'), outcomeOf(id, 'b', 1)]);
+    await store.commit(batchOf({ operations }));
+    const journals = await (await connect()).loadJournals([...ids, 'unknown', 'a']);
+    assertEqual([...journals.keys()].sort(), ['a', 'b', 'c', 'empty', 'unknown']);
+    for (const id of ['a', 'b', 'c']) assertEqual(journals.get(id), [outcomeOf(id, 'b', 1), outcomeOf(id, 'a', 2), startOf(id, 'c')]);
+    for (const id of ['empty', 'unknown']) assertEqual(journals.get(id), []);
+    assertEqual((await store.loadJournals([])).size, 0);
+  },
   'entries come back as they were given (S4)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     const timer = startOf('id', '4.0.2', { kind: 'timer', name: 'sleep', input: null, dueAt: 1_800_000_000_000 });

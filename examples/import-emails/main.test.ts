@@ -36,7 +36,7 @@ async function validated(): Promise<string[]> {
   await file.open();
   try {
     const [run] = await file.listRuns({});
-    const journal = await file.loadJournal(run?.id as string);
+    const journal = (await file.loadJournals([run?.id as string])).get(run?.id as string) ?? [];
     const ended = journal.filter(({ kind, name, seq }) => kind === 'action' && name === 'validateAddress' && seq !== null);
     return ended.map(({ input }) => JSON.parse(input as string)[0].email);
   } finally {

@@ -65,7 +65,7 @@ export interface EngineOptions {
   readonly default?: boolean;
 }
 
-const STORE_METHODS = ['open', 'close', 'commit', 'loadJournal', 'claimRuns', 'registerWorker'];
+const STORE_METHODS = ['open', 'close', 'commit', 'loadJournals', 'claimRuns', 'registerWorker'];
 /** Whether something is a store. */
 export const isStore: OptionRule[0] = hasMethods(...STORE_METHODS);
 

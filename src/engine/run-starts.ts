@@ -7,6 +7,7 @@ import { newRun, newRunId } from '../runtime/identity/new-run.js';
 import { reservedId } from '../runtime/identity/run-id-errors.js';
 import { unreadableJournal } from '../runtime/outcomes/unreadable-journal.js';
 import type { RunServices } from '../runtime/run-ports.js';
+import { journalOf } from '../store/journal-of.js';
 import type { Gateway } from '../worker/gateway.js';
 import type { Streak } from '../worker/store-failures.js';
 import type { Calls } from './calls.js';
@@ -76,7 +77,7 @@ export class RunStarts {
     const { access, roots, clock } = this.#options;
     const run = await access.recordOf(runId, 'engine.fork()');
     if (registry.find(run.flow, run.version) === undefined) throw flowNotRegistered('engine.fork()', run.flow, run.version);
-    const journal = await access.store.loadJournal(runId);
+    const journal = await journalOf(access.store, runId);
     const unreadable = await unreadableJournal(run, journal);
     if (unreadable !== undefined) throw unreadable;
     const fork = forkOf({ run, journal, operationId, id: root.runId, nowMs: clock.now() });

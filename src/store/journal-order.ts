@@ -4,7 +4,7 @@ import type { OperationRecord } from '../model/records.js';
 /** Up to so many are compared with each other: with more that takes too long at once. */
 const FEW = 1_000;
 
-/** A journal as `loadJournal` gives it: outcomes in their order, then the rest. */
+/** A journal as `loadJournals` gives it: outcomes in their order, then the rest. */
 export async function inJournalOrder(entries: OperationRecord[], slices: Slices): Promise<OperationRecord[]> {
   if (entries.length <= FEW) return entries.sort(bySeq);
   const outcomes = new Array<OperationRecord | undefined>(entries.length).fill(undefined);

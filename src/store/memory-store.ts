@@ -1,18 +1,14 @@
 import { Slices } from '../clock/slices.js';
 import { StorageError, UsageError } from '../errors/errors.js';
-import {
-  type InboxMessage,
-  isOperation,
-  type OperationRecord,
-  type RunEnd,
-  type RunRecord,
-  type RunRestart,
-  type RunSuspension,
-} from '../model/records.js';
+import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
 import type { BlockedCode, RunStatus } from '../model/statuses.js';
 import { isEnded } from '../model/statuses.js';
-import { SUSPECT_FROM } from '../model/suspects.js';
 import { inJournalOrder } from './journal-order.js';
+import { checkEnds } from './memory/check-ends.js';
+import { Orphans } from './memory/orphans.js';
+import { prunable } from './memory/pruning.js';
+import { lastOutcomeOf, type StoredRun } from './memory/stored-run.js';
+import { Workers } from './memory/workers.js';
 import type { Claim, ClaimQuery, CommitBatch, NewWorker, PruneQuery, RunFilter, Store, SuspectQuery } from './store.js';
 
 /**
@@ -32,21 +28,8 @@ export function memoryStore(given?: unknown): Store {
   );
 }
 
-/** A run with its place in the order of creation. */
-interface StoredRun {
-  readonly n: number;
-  run: RunRecord;
-  /** The last outcome of an operation that it had at the last crash, if there was one. */
-  crashedAfter: number | undefined;
-}
-
-interface Worker {
-  status: 'ALIVE' | 'DEAD';
-  heartbeatMs: number;
-  readonly leaseMs: number;
-  /** Stands for the lock: false once everyone who had the store open has closed it. */
-  locked: boolean;
-}
+/** Sleepers that a claim wakes. The rest are for the next one. */
+const WOKEN_A_CLAIM = 256;
 
 /**
  * Owns: all data.
@@ -56,15 +39,16 @@ interface Worker {
  *
  * Invariants: S1–S7 of the port, by way of
  *   M1  A method checks everything before it changes anything, and does so without a pause.
- *   M2  `#orphans` has exactly the unfinished runs without an owner, `#owned` those with one, by owner; owners are alive.
+ *   M2  `#orphans` has exactly the unfinished runs without an owner, `#owned` those with one, by owner; owners are alive. So a record changes by `#change`,
+ *       but for one that has an owner before and after.
  */
 class MemoryStore implements Store {
   readonly name: string = 'memory';
   readonly #runs = new Map<string, StoredRun>();
   readonly #journals = new Map<string, Map<string, OperationRecord>>();
   readonly #inbox = new Map<number, InboxMessage>();
-  readonly #workers = new Map<string, Worker>();
-  readonly #orphans = new Set<StoredRun>();
+  readonly #workers = new Workers();
+  readonly #orphans = new Orphans();
   readonly #owned = new Map<string, Set<StoredRun>>();
   /** The run on trial, and the worker that tries it. It may be over. */
   #trial: { readonly runId: string; readonly workerId: string } | undefined;
@@ -82,80 +66,71 @@ class MemoryStore implements Store {
     this.#opened = Math.max(0, this.#opened - 1);
     this.#somebodyLeft = this.#opened > 0;
     if (this.#somebodyLeft) return;
-    for (const worker of this.#workers.values()) worker.locked = false;
+    this.#workers.unlockAll();
   }
 
-  async registerWorker({ id: workerId, nowMs, leaseMs }: NewWorker): Promise<void> {
+  async registerWorker(worker: NewWorker): Promise<void> {
     this.#checkOpen();
-    const known = this.#workers.get(workerId);
-    if (known?.status === 'DEAD') throw fenced(workerId);
-    if (known !== undefined) {
-      throw new StorageError(
-        known.locked ? 'STORE_BUSY' : 'STORE_FAILED',
-        `could not register worker ${workerId} in memory: a worker of this id is registered. Every worker needs an id of its own`,
-      );
-    }
-    this.#workers.set(workerId, { status: 'ALIVE', heartbeatMs: nowMs, leaseMs, locked: true });
+    this.#workers.register(worker);
   }
 
   async retireWorker(workerId: string): Promise<void> {
     this.#checkOpen();
-    if (this.#workers.get(workerId)?.status !== 'ALIVE') return;
-    this.#workers.delete(workerId);
-    this.#releaseRuns(workerId);
+    if (this.#workers.retire(workerId)) this.#releaseRuns(workerId);
   }
 
   async heartbeat(workerId: string, nowMs: number): Promise<void> {
     this.#checkOpen();
-    this.#checkFence(workerId).heartbeatMs = nowMs;
+    this.#workers.heartbeat(workerId, nowMs);
   }
 
   async reapWorkers(query: { workerId: string; nowMs: number }): Promise<string[]> {
     this.#checkOpen();
-    const dead: string[] = [];
-    for (const [id, worker] of this.#workers) {
-      const expired = worker.heartbeatMs < query.nowMs - worker.leaseMs;
-      if (id === query.workerId || worker.status === 'DEAD' || (worker.locked && !expired)) continue;
-      worker.status = 'DEAD';
+    return this.#workers.reap(query, (id) => {
       this.#crashed(id);
       this.#releaseRuns(id);
-      dead.push(id);
-    }
-    return dead;
+    });
   }
 
   async claimRuns(query: ClaimQuery): Promise<Claim> {
     this.#checkOpen();
-    this.#checkFence(query.workerId);
-    const unreadable = new Set(query.unreadable);
-    let again = 0;
+    this.#workers.checkFence(query.workerId);
+    let woken = 0;
+    for (let due = this.#orphans.due(query.nowMs); due !== undefined && woken < WOKEN_A_CLAIM; due = this.#orphans.due(query.nowMs)) {
+      this.#wake(due.run.id);
+      woken += 1;
+    }
+    const { claimed, blocked } = this.#claim(query);
+    const more = woken === WOKEN_A_CLAIM || (query.limit > 0 && (claimed.length === query.limit || blocked.length === query.limit));
+    for (const id of query.unreadable ?? []) {
+      const stored = this.#runs.get(id);
+      if (stored?.run.blockedCode === 'VALUE_UNREADABLE') claimed.push(this.#take(stored, query.workerId));
+    }
+    return { claimed, blocked, suspects: this.#orphans.suspect(query) !== undefined, more };
+  }
+
+  #claim(query: ClaimQuery): Pick<Claim, 'claimed' | 'blocked'> {
     const claimed: RunRecord[] = [];
     const blocked: RunRecord[] = [];
-    let suspects = false;
-    for (const stored of this.#claimable(unreadable)) {
-      const { run } = stored;
-      if (run.status === 'SUSPENDED' && (run.wakeAt ?? Number.POSITIVE_INFINITY) > query.nowMs) continue;
-      if (run.blockedCode === 'VALUE_UNREADABLE') {
-        claimed.push(this.#take(stored, query.workerId));
-        again += 1;
-      } else if (isKnown(run, query)) {
-        if (run.crashes >= SUSPECT_FROM) suspects = true;
-        else if (claimed.length - again < query.limit) claimed.push(this.#take(stored, query.workerId));
-      } else if (run.status !== 'BLOCKED') {
-        this.#change(stored, { status: 'BLOCKED', blockedCode: 'FLOW_NOT_REGISTERED', outcome: null, wakeAt: null });
-        blocked.push({ ...stored.run });
-      }
+    while (blocked.length < query.limit) {
+      const stored = this.#orphans.unknown(query);
+      if (stored === undefined) break;
+      this.#change(stored, { status: 'BLOCKED', blockedCode: 'FLOW_NOT_REGISTERED', outcome: null, wakeAt: null });
+      blocked.push({ ...stored.run });
     }
-    return { claimed, blocked, suspects };
+    while (claimed.length < query.limit) {
+      const stored = this.#orphans.claimable(query);
+      if (stored === undefined) break;
+      claimed.push(this.#take(stored, query.workerId));
+    }
+    return { claimed, blocked };
   }
 
   async claimSuspect(query: SuspectQuery): Promise<RunRecord | undefined> {
     this.#checkOpen();
-    this.#checkFence(query.workerId);
+    this.#workers.checkFence(query.workerId);
     if (this.#trial !== undefined && this.#runs.get(this.#trial.runId)?.run.workerId === this.#trial.workerId) return undefined;
-    const [suspect] = this.#claimable()
-      .filter(({ run }) => isKnown(run, query) && run.crashes >= SUSPECT_FROM)
-      .sort((a, b) => a.run.crashes - b.run.crashes);
+    const suspect = this.#orphans.suspect(query);
     if (suspect === undefined) return undefined;
     this.#trial = { runId: suspect.run.id, workerId: query.workerId };
     return this.#take(suspect, query.workerId);
@@ -163,13 +138,13 @@ class MemoryStore implements Store {
 
   async endTrial({ workerId, runId }: { workerId: string; runId: string }): Promise<void> {
     this.#checkOpen();
-    this.#checkFence(workerId);
+    this.#workers.checkFence(workerId);
     if (this.#trial?.workerId === workerId && this.#trial.runId === runId) this.#trial = undefined;
   }
 
   async acquit({ workerId, runIds }: { workerId: string; runIds: readonly string[] }): Promise<void> {
     this.#checkOpen();
-    this.#checkFence(workerId);
+    this.#workers.checkFence(workerId);
     for (const id of runIds) {
       const stored = this.#runs.get(id);
       if (stored?.run.workerId === workerId) this.#clear(stored);
@@ -179,27 +154,26 @@ class MemoryStore implements Store {
 
   async blockedRuns(code: BlockedCode): Promise<Pick<RunRecord, 'id' | 'flow' | 'version'>[]> {
     this.#checkOpen();
-    const found = [...this.#orphans].filter(({ run }) => run.blockedCode === code);
-    return found.map(({ run: { id, flow, version } }) => ({ id, flow, version }));
+    return this.#orphans.blockedBy(code).map(({ run: { id, flow, version } }) => ({ id, flow, version }));
   }
 
-  async nextWakeAt(): Promise<number | null> {
+  async nextDueAt(): Promise<number | null | undefined> {
     this.#checkOpen();
-    let first: number | null = null;
-    for (const { run } of this.#orphans) {
-      if (run.status === 'SUSPENDED' && run.wakeAt !== null && (first === null || run.wakeAt < first)) first = run.wakeAt;
-    }
-    return first;
+    return this.#orphans.nextDueAt ?? (this.#orphans.asleep > 0 ? null : undefined);
   }
 
-  async loadJournal(runId: string): Promise<OperationRecord[]> {
+  async loadJournals(runIds: readonly string[]): Promise<ReadonlyMap<string, OperationRecord[]>> {
     this.#checkOpen();
     // An entry is never changed, but replaced: those that are there now are one picture.
-    const entries = [...(this.#journals.get(runId)?.values() ?? [])];
+    const entries = runIds.map((id) => [id, [...(this.#journals.get(id)?.values() ?? [])]] as const);
     const slices = new Slices();
-    const copied: OperationRecord[] = [];
-    await slices.each(entries, (entry) => copied.push({ ...entry }));
-    return inJournalOrder(copied, slices);
+    const journals = new Map<string, OperationRecord[]>();
+    for (const [id, journal] of entries) {
+      const copied: OperationRecord[] = [];
+      await slices.each(journal, (entry) => copied.push({ ...entry }));
+      journals.set(id, await inJournalOrder(copied, slices));
+    }
+    return journals;
   }
 
   async operation(runId: string, operationId: string): Promise<OperationRecord | undefined> {
@@ -210,8 +184,8 @@ class MemoryStore implements Store {
 
   async commit(batch: CommitBatch): Promise<RunRecord[]> {
     this.#checkOpen();
-    this.#checkFence(batch.workerId);
-    this.#checkEnds(batch);
+    this.#workers.checkFence(batch.workerId);
+    checkEnds(this.#runs, batch);
     const taken: RunRecord[] = [];
     for (const run of batch.creates) {
       const stored = this.#runs.get(run.id);
@@ -234,7 +208,7 @@ class MemoryStore implements Store {
 
   async readInbox(workerId: string): Promise<InboxMessage[]> {
     this.#checkOpen();
-    this.#checkFence(workerId);
+    this.#workers.checkFence(workerId);
     return copies(this.#inbox.values()).filter(({ runId }) => this.#runs.get(runId)?.run.workerId === workerId);
   }
 
@@ -263,36 +237,14 @@ class MemoryStore implements Store {
     return copies(found);
   }
 
-  async prune({ endedBefore, keep, limit }: PruneQuery): Promise<number> {
+  async prune(query: PruneQuery): Promise<number> {
     this.#checkOpen();
-    const roots = [...this.#runs.values()].filter(
-      ({ run }) => isEnded(run.status) && (run.parentRunId === null || !this.#runs.has(run.parentRunId)),
-    );
-    const beyond = new Set(keep === null ? [] : roots.slice(0, Math.max(0, roots.length - keep)));
-    const old = (run: RunRecord): boolean => endedBefore !== null && (run.finishedAt as number) < endedBefore;
-    const awaited = this.#awaitedRuns();
-    const doomed = roots.filter((stored) => (beyond.has(stored) || old(stored.run)) && !awaited.has(stored.run.id)).slice(0, limit);
-    const gone = new Set(doomed.map(({ run }) => run.id));
-    // Children come after their parents in the order of creation.
-    for (const { run } of this.#runs.values()) {
-      if (isEnded(run.status) && gone.has(run.parentRunId ?? '') && !awaited.has(run.id)) gone.add(run.id);
-    }
+    const gone = prunable(this.#runs, this.#journals, query);
     for (const id of gone) {
       this.#runs.delete(id);
       this.#journals.delete(id);
     }
     return gone.size;
-  }
-
-  /** The runs that unfinished runs wait for. */
-  #awaitedRuns(): Set<string | null> {
-    const awaited = new Set<string | null>();
-    for (const { run } of this.#runs.values()) {
-      if (isEnded(run.status)) continue;
-      for (const { kind, status, childRunId } of this.#journals.get(run.id)?.values() ?? [])
-        if (kind === 'flow' && status === 'STARTED') awaited.add(childRunId);
-    }
-    return awaited;
   }
 
   async unblock(runId: string): Promise<RunStatus | undefined> {
@@ -319,30 +271,6 @@ class MemoryStore implements Store {
       'STORE_CLOSED',
       'the store in memory is closed. Open it before it is used, and use it no more once its engine is closed',
     );
-  }
-
-  #checkFence(workerId: string): Worker {
-    const worker = this.#workers.get(workerId);
-    if (worker?.status !== 'ALIVE') throw fenced(workerId);
-    return worker;
-  }
-
-  /** Every end, every suspension and every new beginning must be of an unfinished run of this worker's, counting the runs this very batch creates (S2, S3, S6). */
-  #checkEnds({ workerId, creates, ends, restarts, suspends }: CommitBatch): void {
-    if (ends.length + restarts.length + suspends.length === 0) return;
-    const given = new Set<string>();
-    const created = new Map<string, RunRecord>();
-    for (const run of creates) if (!created.has(run.id)) created.set(run.id, run);
-    for (const { runId } of [...restarts, ...suspends, ...ends]) {
-      const run = this.#runs.get(runId)?.run ?? created.get(runId);
-      if (run === undefined || run.workerId !== workerId || isEnded(run.status) || given.has(runId)) {
-        throw new StorageError(
-          'FENCED',
-          `run ${runId} does not belong to worker ${workerId} any more; nothing was written. Drop what this worker knows of it`,
-        );
-      }
-      given.add(runId);
-    }
   }
 
   #create(run: RunRecord): void {
@@ -402,15 +330,6 @@ class MemoryStore implements Store {
     return true;
   }
 
-  /** Those without an owner that a worker may take, oldest first. */
-  #claimable(unreadable: ReadonlySet<string> = new Set()): StoredRun[] {
-    const codes: readonly (BlockedCode | null)[] = [null, 'FLOW_NOT_REGISTERED'];
-    const claimable = [...this.#orphans].filter(
-      ({ run: { id, blockedCode } }) => codes.includes(blockedCode) || (blockedCode === 'VALUE_UNREADABLE' && unreadable.has(id)),
-    );
-    return claimable.sort((a, b) => a.n - b.n);
-  }
-
   #take(stored: StoredRun, workerId: string): RunRecord {
     this.#change(stored, { status: 'RUNNING', workerId, blockedCode: null, outcome: null, wakeAt: null });
     return { ...stored.run };
@@ -434,13 +353,11 @@ class MemoryStore implements Store {
   /** No crash counts against the run any more. */
   #clear(stored: StoredRun): void {
     stored.crashedAfter = undefined;
-    stored.run = { ...stored.run, crashes: 0 };
+    if (stored.run.crashes > 0) this.#change(stored, { crashes: 0 });
   }
 
   #lastOutcome(runId: string): number {
-    let last = 0;
-    for (const entry of this.#journals.get(runId)?.values() ?? []) if (isOperation(entry)) last = Math.max(last, entry.seq ?? 0);
-    return last;
+    return lastOutcomeOf(this.#journals.get(runId)?.values() ?? []);
   }
 
   #releaseRuns(workerId: string): void {
@@ -450,7 +367,7 @@ class MemoryStore implements Store {
 
   #change(stored: StoredRun, change: Partial<RunRecord>): void {
     const { workerId } = stored.run;
-    this.#orphans.delete(stored);
+    if (workerId === null) this.#orphans.delete(stored);
     if (workerId !== null) this.#owned.get(workerId)?.delete(stored);
     stored.run = { ...stored.run, ...change };
     this.#file(stored);
@@ -470,19 +387,7 @@ class MemoryStore implements Store {
   }
 }
 
-function isKnown(run: RunRecord, { flows }: SuspectQuery): boolean {
-  return flows.some(({ flow, version }) => flow === run.flow && version === run.version);
-}
-
 /** What is read is the reader's own. */
 function copies<T extends object>(records: Iterable<T>): T[] {
   return Array.from(records, (record) => ({ ...record }));
-}
-
-function fenced(workerId: string): StorageError {
-  return new StorageError(
-    'FENCED',
-    `worker ${workerId} is not alive in memory: it was retired, or marked dead because it stood still for longer than its lease. ` +
-      'Nothing was written. Drop its runs and register a new worker',
-  );
 }

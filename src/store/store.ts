@@ -12,7 +12,7 @@ import type { BlockedCode, RunStatus } from '../model/statuses.js';
  *   S1  A run id names one run for ever: the first `commit` that creates it wins.
  *   S2  A commit happens whole or not at all.
  *   S3  Only the living owner of a run changes its journal, its status and its outcome; runs without one are changed by claiming and unblocking.
- *   S4  `loadJournal` returns what was committed, each entry once, in its last state.
+ *   S4  `loadJournals` returns what was committed, each entry once, in its last state.
  *   S5  A run belongs to at most one worker, and a worker marked dead never lives again.
  *   S6  An ended run never changes.
  *   S7  A message is read by its run's owner until a commit takes it.
@@ -53,8 +53,9 @@ export interface Store {
    * Takes up to `limit` unfinished runs without a living owner whose flow and version are in `flows`, oldest first: they become `RUNNING` and
    * the worker's own. A run that is `BLOCKED` is taken only if its code is `FLOW_NOT_REGISTERED`, one that is `SUSPENDED` only if its `wakeAt` has come.
    * Beside them it takes those of `unreadable` that are `BLOCKED` with `VALUE_UNREADABLE`.
-   * Other such orphans become `BLOCKED` with that code; `blocked` has those that were not so before. Suspects, against
-   * which at least two crashes count, are not taken but for those of `unreadable`; `suspects` tells whether any could be. Fenced.
+   * Other such orphans become `BLOCKED` with that code, up to `limit` as well; `blocked` has those that were not so before. Suspects, against
+   * which at least two crashes count, are not taken but for those of `unreadable`; `suspects` tells whether any could be. What it costs does not grow with
+   * the number of orphans, so it need not find all there is: `more` tells whether to ask again. Fenced.
    */
   claimRuns(query: ClaimQuery): Promise<Claim>;
 
@@ -73,11 +74,14 @@ export interface Store {
   /** Runs that are `BLOCKED` with this code. */
   blockedRuns(code: BlockedCode): Promise<Pick<RunRecord, 'id' | 'flow' | 'version'>[]>;
 
-  /** When the first `SUSPENDED` run is to go on by itself; `null` when none is. */
-  nextWakeAt(): Promise<number | null>;
+  /** When the first `SUSPENDED` run is to go on by itself; `null` when some sleep and none is, `undefined` when none sleeps. */
+  nextDueAt(): Promise<number | null | undefined>;
 
-  /** The whole journal of a run: outcomes in `seq` order first, then entries without `seq` in no order that matters. */
-  loadJournal(runId: string): Promise<OperationRecord[]>;
+  /**
+   * The whole journal of each of these runs: outcomes in `seq` order first, then entries without `seq` in no order that matters. One of which nothing is
+   * recorded has an empty one, also when there is no such run.
+   */
+  loadJournals(runIds: readonly string[]): Promise<ReadonlyMap<string, OperationRecord[]>>;
 
   /** One entry of a run's journal, in its last state; `undefined` when there is none of this id. */
   operation(runId: string, operationId: string): Promise<OperationRecord | undefined>;
@@ -165,6 +169,8 @@ export interface Claim {
   readonly blocked: RunRecord[];
   /** Whether there are suspects that it may try. */
   readonly suspects: boolean;
+  /** Whether another claim may find more right away. */
+  readonly more: boolean;
 }
 
 /** Which runs are deleted: one of the two conditions is enough; `null`: it is not asked for. */

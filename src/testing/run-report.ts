@@ -5,6 +5,7 @@ import { registry } from '../engine/registry.js';
 import { UsageError } from '../errors/errors.js';
 import type { RunRecord } from '../model/records.js';
 import { isBatch, type RunStatus } from '../model/statuses.js';
+import { journalOf } from '../store/journal-of.js';
 import { type RunJournal, runJournal } from './run-journal.js';
 
 /** One operation of a run, as `engine.operations` tells of it. */
@@ -36,7 +37,7 @@ export interface RunReport<R> {
 /** Reads what the store has of a run. */
 export async function runReport<R>(source: OperationsSource, run: RunRecord): Promise<RunReport<R>> {
   const { store, codec } = source;
-  const [journal, operations] = await Promise.all([store.loadJournal(run.id), operationsTree(source, run)]);
+  const [journal, operations] = await Promise.all([journalOf(store, run.id), operationsTree(source, run)]);
   const { id: runId, flow, status, outcome } = run;
   const runCodec = codec.withSerdes(registry.find(flow, run.version)?.serdes);
   const failed = status === 'FAILED' || status === 'CANCELLED' || status === 'BLOCKED';

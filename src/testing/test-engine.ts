@@ -18,6 +18,7 @@ import { refuseMore } from '../options/extra-arguments.js';
 import { DURATION, isBoolean, isText, type OptionRule, type OptionTable, readOptions, TEXT } from '../options/read-options.js';
 import { tokenOf } from '../runtime/messages/callback-token.js';
 import type { EngineEvents } from '../runtime/notices/engine-events.js';
+import { journalOf } from '../store/journal-of.js';
 import { memoryStore } from '../store/memory-store.js';
 import type { Store } from '../store/store.js';
 import { Answers, type Question } from './answers.js';
@@ -178,7 +179,7 @@ export class TestEngine extends Engine {
     for (const run of await store.listRuns({ limit: Number.MAX_SAFE_INTEGER })) {
       const definition = registry.find(run.flow, run.version);
       if (definition === undefined || mocks.mocked(definition)) continue;
-      const problem = await replayProblem({ run, operations: await store.loadJournal(run.id) }, definition, codec);
+      const problem = await replayProblem({ run, operations: await journalOf(store, run.id) }, definition, codec);
       if (problem !== undefined) throw new AssertionError(problem);
     }
   };

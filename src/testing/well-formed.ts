@@ -3,6 +3,7 @@ import { decodeAttempts, lastRunOf } from '../journal/attempt-notes.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { isEnded } from '../model/statuses.js';
 import { runOptions } from '../runtime/identity/new-run.js';
+import { journalOf } from '../store/journal-of.js';
 import type { Store } from '../store/store.js';
 import { BATCH_RULES } from './batch-rules.js';
 import { JOURNAL_RULES, type JournalCase, type JournalRules } from './journal-rules.js';
@@ -71,7 +72,7 @@ function isForked(run: RunRecord): boolean {
 export async function historyOf(store: Store): Promise<History> {
   const runs = await store.listRuns({ limit: 1_000_000 });
   const journals = new Map<string, readonly OperationRecord[]>();
-  for (const { id } of runs) journals.set(id, await store.loadJournal(id));
+  for (const { id } of runs) journals.set(id, await journalOf(store, id));
   return { runs: new Map(runs.map((run) => [run.id, run])), journals };
 }
 

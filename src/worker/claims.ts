@@ -5,6 +5,7 @@ import type { OperationRecord, RunRecord } from '../model/records.js';
 import { unreadableJournal } from '../runtime/outcomes/unreadable-journal.js';
 import type { Resting } from '../runtime/resting.js';
 import type { Alarms } from '../runtime/turns/alarms.js';
+import { journalOf } from '../store/journal-of.js';
 import type { Claim, Store } from '../store/store.js';
 import { rowDamage } from '../store/stored-run.js';
 import { SecondTries } from './second-tries.js';
@@ -12,18 +13,24 @@ import type { StoreFailures, Streak } from './store-failures.js';
 import { Trials } from './trials.js';
 import type { FlowSource } from './worker-options.js';
 
-/** Runs that are claimed in one transaction. */
-const CLAIM_LIMIT = 500;
+/** Runs that are claimed in one transaction. What else there is to do has its turn in between. */
+const CHUNK = 32;
+/** Macrotasks that the runs of a chunk have to come to where they were before the next is claimed. */
+const MOST_TURNS = 100;
 
 interface ClaimsOptions {
   readonly store: Pick<
     Store,
-    'blockedRuns' | 'claimRuns' | 'claimSuspect' | 'endTrial' | 'acquit' | 'getRuns' | 'loadJournal' | 'listRuns'
+    'blockedRuns' | 'claimRuns' | 'claimSuspect' | 'endTrial' | 'acquit' | 'getRuns' | 'loadJournals' | 'listRuns'
   >;
   readonly clock: Clock;
   readonly flows: FlowSource;
   readonly group: Pick<GroupCommit, 'settled'>;
-  readonly alarms: Pick<Alarms, 'hold' | 'release'>;
+  readonly alarms: Pick<Alarms, 'hold' | 'look' | 'release'>;
+  /** Whether more runs may come into memory. */
+  hasRoom(): boolean;
+  /** Calls back when there is room, or when none will come. */
+  whenRoom(callback: () => void): void;
   /** A run against which so many crashes count is not begun. */
   readonly maxRecoveries: number;
   /** Who claims, by now. */
@@ -64,10 +71,12 @@ interface Unread {
  * worker does).
  *
  *   K1  Claims do not overlap.
- *   K2  Alarms wait for the runs that were claimed to come to where they were, so that timers fire in due order across runs; not for one whose journal
- *       cannot be read.
+ *   K2  Alarms wait for the runs that were claimed to come to where they were, so that timers fire in due order across the runs of a chunk; not for one
+ *       whose journal cannot be read.
  *   K3  A claim that fails is made again. It may be durable all the same: then the worker looks for runs that it owns and knows nothing of.
  *   K4  A run of which something cannot be read is blocked, and keeps no other from beginning.
+ *   K5  Runs are claimed in chunks as long as there is room in memory. The next chunk is claimed when that before it has come to where it was; alarms that are
+ *       due ring in between, and what was started meanwhile goes on.
  */
 export class Claims {
   /** Which of those that were claimed ends the process, if any does. */
@@ -81,7 +90,12 @@ export class Claims {
   #callOff: (() => void) | undefined;
   readonly #secondTries: SecondTries;
   #claiming: Promise<void> | undefined;
+  /** What the claim under way takes first, has begun. */
+  #firstBegun: Promise<void> | undefined;
   #again = false;
+  #waitsForRoom = false;
+  /** No room will come unless more runs do. */
+  #letIn = false;
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
@@ -95,25 +109,30 @@ export class Claims {
     return this.#claiming;
   }
 
-  /** Takes runs that have no owner, as far as their flows are registered here. */
+  /** Takes runs that have no owner, as far as their flows are registered here. Resolves when the first of them have begun. */
   async claim(): Promise<void> {
     if (!this.#options.may()) return;
     if (this.#claiming !== undefined) {
       this.#again = true;
-      return this.#claiming;
+      return this.#firstBegun;
     }
     this.#callOff?.();
     this.#callOff = undefined;
-    this.#claiming = this.#claimAll()
+    let begun = (): void => {};
+    this.#firstBegun = new Promise((resolve) => {
+      begun = resolve;
+    });
+    this.#claiming = this.#claimAll(begun)
       .then(
         () => this.#streak.worked(),
         (error: unknown) => this.#failed(error),
       )
       .finally(() => {
+        begun();
         this.#claiming = undefined;
         if (this.#again) void this.claim();
       });
-    return this.#claiming;
+    return this.#firstBegun;
   }
 
   /** Replays a run of this worker from the beginning. */
@@ -133,6 +152,7 @@ export class Claims {
     this.#callOff?.();
     this.#callOff = undefined;
     this.#doubtful = false;
+    this.#letIn = false;
     this.#unread.clear();
     this.#secondTries.forget();
     this.trials.allLeft();
@@ -144,19 +164,50 @@ export class Claims {
     if (this.#catchingUp.delete(runId) && this.#catchingUp.size === 0) this.#options.alarms.release();
   }
 
-  async #claimAll(): Promise<void> {
+  /** @param begun - To be called when the first chunk has begun. */
+  async #claimAll(begun: () => void): Promise<void> {
     const { may, unregistered, claimedSome } = this.#options;
     this.#again = false;
     let any = false;
-    let claim: Claim;
-    do {
-      claim = await this.#claimSome();
+    let suspects = false;
+    for (let more = true; more && may(); ) {
+      const claim = await this.#claimSome();
+      suspects = claim.suspects;
       for (const record of claim.blocked) unregistered(record);
       any ||= claim.claimed.length > 0;
       if (this.#unread.size > 0) await this.#beginUnread();
-    } while (claim.claimed.length >= CLAIM_LIMIT && may());
+      more = claim.more;
+      if (!more) break;
+      begun();
+      await this.#giveWay();
+    }
     if (any) await claimedSome();
-    if (may()) await this.#tryNext(claim.suspects);
+    if (may()) await this.#tryNext(suspects);
+  }
+
+  /** Lets the runs of a chunk come to where they were, and all else in the process have its turn. */
+  async #giveWay(): Promise<void> {
+    const { clock, alarms } = this.#options;
+    for (let turns = 0; turns === 0 || (turns < MOST_TURNS && this.#catchingUp.size > 0); turns += 1) {
+      await new Promise<void>((resolve) => clock.macrotask(resolve));
+    }
+    alarms.look();
+  }
+
+  /** How many runs may be claimed now. */
+  #limit(): number {
+    const { hasRoom, whenRoom } = this.#options;
+    const goesOn = this.#letIn || hasRoom();
+    this.#letIn = false;
+    if (goesOn) return CHUNK;
+    if (this.#waitsForRoom) return 0;
+    this.#waitsForRoom = true;
+    whenRoom(() => {
+      this.#waitsForRoom = false;
+      this.#letIn = true;
+      void this.claim();
+    });
+    return 0;
   }
 
   async #tryNext(suspects: boolean): Promise<void> {
@@ -172,10 +223,12 @@ export class Claims {
     const { store, clock, flows, workerId } = this.#options;
     const owner = workerId();
     const known = flows.all();
-    const unreadable = await this.#secondTries.next(known, CLAIM_LIMIT);
+    const limit = this.#limit();
+    if (limit === 0) return { claimed: [], blocked: [], suspects: false, more: false };
+    const unreadable = await this.#secondTries.next(known, limit);
     const doubtful = this.#doubtful;
     this.#doubtful = true;
-    const claim = await store.claimRuns({ workerId: owner, nowMs: clock.now(), flows: known, limit: CLAIM_LIMIT, unreadable });
+    const claim = await store.claimRuns({ workerId: owner, nowMs: clock.now(), flows: known, limit, unreadable });
     const all = doubtful ? await this.#ownedUnknown(owner) : claim.claimed;
     this.#doubtful = false;
     // What was claimed for a worker that is lost is claimed again.
@@ -183,7 +236,8 @@ export class Claims {
     this.trials.claimed(all, claim.suspects);
     for (const record of all) this.#claimed(record);
     await this.#secondTries.tried(unreadable, all);
-    return claim;
+    const tried = new Set(unreadable);
+    return { ...claim, more: claim.more || (tried.size === limit && all.some(({ id }) => tried.has(id))) };
   }
 
   #claimed(record: RunRecord): void {
@@ -202,23 +256,33 @@ export class Claims {
   /** Lets all begin whose journals can be read. */
   async #beginUnread(): Promise<void> {
     let failure: { readonly error: unknown } | undefined;
-    for (const unread of [...this.#unread.values()]) {
+    const unread = [...this.#unread.values()];
+    const journals = await this.#journalsOf(unread);
+    for (const each of unread) {
       try {
-        await this.#beginOne(unread);
+        await this.#beginOne(each, journals.get(each.record.id));
       } catch (error) {
         failure ??= { error };
-        this.#awaitNoLonger(unread.record.id);
+        this.#awaitNoLonger(each.record.id);
       }
     }
     await this.#options.readInbox();
     if (failure !== undefined) throw failure.error;
   }
 
-  async #beginOne(unread: Unread): Promise<void> {
+  /** The journals that can be read at once. Where that fails each is read by itself: one of them may be the reason. */
+  async #journalsOf(unread: readonly Unread[]): Promise<ReadonlyMap<string, OperationRecord[]>> {
+    const ready = unread.filter(({ record, after }) => after === undefined && rowDamage(record) === undefined);
+    const none = new Map<string, OperationRecord[]>();
+    if (ready.length < 2) return none;
+    return this.#options.store.loadJournals(ready.map(({ record }) => record.id)).catch(() => none);
+  }
+
+  async #beginOne(unread: Unread, journal: OperationRecord[] | undefined): Promise<void> {
     const { store, maxRecoveries, begin, refuse, unreadable } = this.#options;
     const { record, mode, after } = unread;
     await after;
-    const loaded = rowDamage(record) === undefined ? await store.loadJournal(record.id) : [];
+    const loaded = journal ?? (rowDamage(record) === undefined ? await journalOf(store, record.id) : []);
     const error = await unreadableJournal(record, loaded);
     // Its worker may have been lost meanwhile.
     if (this.#unread.get(record.id) !== unread) return;

@@ -49,7 +49,7 @@ export class Residency {
 
   /** Calls back as soon as there are no more runs in memory than there may be. */
   whenRoom(callback: () => void): void {
-    if (this.#excess <= 0) {
+    if (this.hasRoom) {
       callback();
       return;
     }
@@ -68,7 +68,7 @@ export class Residency {
 
   /** A run has left memory. */
   left(): void {
-    if (this.#roomWanted.length > 0 && this.#excess <= 0) this.#letIn();
+    if (this.#roomWanted.length > 0 && this.hasRoom) this.#letIn();
   }
 
   #letIn(): void {
@@ -80,6 +80,11 @@ export class Residency {
   stop(): void {
     this.#callOff?.();
     this.#callOff = undefined;
+  }
+
+  /** Whether new ones may come in. */
+  get hasRoom(): boolean {
+    return this.#excess <= 0;
   }
 
   /** How many too many there are for new ones to come in. */

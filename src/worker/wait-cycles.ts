@@ -4,6 +4,7 @@ import type { Logger } from '../model/logger.js';
 import { isEnded } from '../model/statuses.js';
 import { plainError } from '../runtime/notices/plain-value.js';
 import { readableEntries } from '../runtime/outcomes/unreadable-journal.js';
+import { journalOf } from '../store/journal-of.js';
 import type { Store } from '../store/store.js';
 
 /** How many runs a look goes through at most. */
@@ -15,7 +16,7 @@ const MOST_TOLD = 1_000;
 
 /** Where it is seen which runs wait for which. */
 export interface WaitingRuns {
-  readonly store: Pick<Store, 'getRuns' | 'loadJournal'>;
+  readonly store: Pick<Store, 'getRuns' | 'loadJournals'>;
   /** The runs that a run waits for which is in the memory of this process; `undefined` for any other. */
   readonly awaitedBy: (runId: string) => readonly string[] | undefined;
 }
@@ -51,7 +52,7 @@ export async function waitCycles(
     for (const run of found) {
       if (isEnded(run.status)) continue;
       journals -= 1;
-      const journal = await readableEntries(await source.store.loadJournal(run.id), slices);
+      const journal = await readableEntries(await journalOf(source.store, run.id), slices);
       reach(run.id, awaitedAmong(await pendingRecords(run, journal, slices)));
     }
   }

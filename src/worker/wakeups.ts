@@ -4,7 +4,7 @@ import type { StoreFailures, Streak } from './store-failures.js';
 
 interface WakeupsOptions {
   readonly clock: Clock;
-  readonly store: Pick<Store, 'listRuns' | 'nextWakeAt'>;
+  readonly store: Pick<Store, 'nextDueAt'>;
   /** Claims runs: those that are due are among them. */
   claim(): Promise<void>;
   readonly failures: Pick<StoreFailures, 'look' | 'streak'>;
@@ -50,8 +50,8 @@ export class Wakeups {
   async look(): Promise<void> {
     const { store } = this.#options;
     await this.#ask(async () => {
-      const asleep = await store.listRuns({ status: 'SUSPENDED', limit: 1 });
-      if (asleep.length > 0) this.note(await store.nextWakeAt());
+      const next = await store.nextDueAt();
+      if (next !== undefined) this.note(next);
     });
   }
 
@@ -59,7 +59,7 @@ export class Wakeups {
   async renew(): Promise<void> {
     this.#notedSince = Number.POSITIVE_INFINITY;
     await this.#ask(async () => {
-      const next = await this.#options.store.nextWakeAt();
+      const next = await this.#options.store.nextDueAt();
       const first = Math.min(next ?? Number.POSITIVE_INFINITY, this.#notedSince);
       this.#disarm();
       if (first !== Number.POSITIVE_INFINITY) this.note(first);

@@ -111,6 +111,8 @@ export class Worker implements Gateway {
       resident: (runId) => this.#residents.run(runId),
       knows: (runId) => this.#residents.knows(runId),
       begin: (record, loaded, mode) => this.#residents.begin(record, loaded, mode),
+      hasRoom: () => this.#residency.hasRoom,
+      whenRoom: (callback) => this.#residency.whenRoom(callback),
       readInbox: () => this.#inbox.read(),
       refuse: (record, loaded) => refuseToBegin(this.#ports, record, loaded),
       unreadable: (record, error) => blockUnreadable(this.#ports, record, error),

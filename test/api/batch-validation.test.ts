@@ -1,5 +1,6 @@
 import { action, CompletionConfig, flow, map, memoryStore, parallel, UsageError } from 'perdure';
 import { describe, expect, test } from 'vitest';
+import { journalOf } from '../../src/store/journal-of.js';
 import { inFlow, openEngine, thrownBy, unique } from './with-engine.js';
 
 type Thrown = Error & { readonly code?: string };
@@ -40,7 +41,7 @@ async function refusedWith(kind: 'parallel' | 'map', args: readonly unknown[]): 
     [],
   );
   await future;
-  expect(await store.loadJournal(future.id)).toStrictEqual([]);
+  expect(await journalOf(store, future.id)).toStrictEqual([]);
   expect(begun).toBe(0);
   const [rejected, thrown] = seen;
   if (rejected === undefined || thrown === undefined) throw new Error(`refused ${seen.length} times of 2`);
@@ -261,7 +262,7 @@ test('a refused batch takes no number: what is started next has the first', asyn
     [],
   );
   await future;
-  expect((await store.loadJournal(future.id)).map(({ id, kind }) => [id, kind])).toStrictEqual([['0', 'action']]);
+  expect((await journalOf(store, future.id)).map(({ id, kind }) => [id, kind])).toStrictEqual([['0', 'action']]);
 });
 
 test('options that are undefined count as left out', async () => {

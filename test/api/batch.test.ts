@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type BatchResult, type DurableFuture, memoryStore, sqliteStore } from 'perdure';
 import type { Store } from 'perdure/store';
 import { describe, expect, test } from 'vitest';
+import { journalOf } from '../../src/store/journal-of.js';
 import { tempDirectory } from '../store/temp-directory.js';
 import { batchCases, batchFlow, expectCase, observationsOf } from './batch-cases.js';
 import { besideFailures, openEngine } from './with-engine.js';
@@ -19,7 +20,7 @@ describe.each(stores)('every case of the table on %s', (_name, newStore) => {
     const outcome = (await future.exception()) ?? (await future.result());
     expectCase(batchCase, outcome, observationsOf(future.id));
     expect(besideFailures(lines)).toStrictEqual([]);
-    if (batchCase.expect.throws !== undefined) expect(await store.loadJournal(future.id)).toStrictEqual([]);
+    if (batchCase.expect.throws !== undefined) expect(await journalOf(store, future.id)).toStrictEqual([]);
   });
 });
 

@@ -5,6 +5,7 @@ import { type BatchResult, type Engine, memoryStore, open, sqliteStore } from 'p
 import type { Store } from 'perdure/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { OperationRecord } from '../../src/model/records.js';
+import { journalOf } from '../../src/store/journal-of.js';
 import { type BatchCase, batchCases, batchFlow, expectCase, observationsOf } from '../api/batch-cases.js';
 import { type CrashPoint, crashingStore, watchedStore } from './crashing-store.js';
 import { Recorder } from './recorder.js';
@@ -64,7 +65,7 @@ class CaseRun {
   /** The branches whose outcomes are recorded. */
   async #branches(): Promise<Set<number>> {
     await this.#store.open();
-    const journal = await this.#store.loadJournal(this.#runId);
+    const journal = await journalOf(this.#store, this.#runId);
     await this.#store.close();
     return new Set(journal.filter(isOuterBranch).map(indexOf));
   }

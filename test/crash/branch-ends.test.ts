@@ -1,6 +1,7 @@
 import { action, actionContext, type Engine, flow, memoryStore, open, parallel, shield } from 'perdure';
 import type { Store } from 'perdure/store';
 import { expect, onTestFinished, test } from 'vitest';
+import { journalOf } from '../../src/store/journal-of.js';
 import { unique } from '../api/with-engine.js';
 import { atRest, nextEvent } from '../replay/generations.js';
 import { expectWellFormed } from './well-formed.js';
@@ -106,7 +107,7 @@ test.each(WAYS)('an action that was detached in a branch $way goes on as a run o
     return [await quick(), await quick()];
   });
   expect(await engine.start(of, [], { id: 'run' })).toEqual(['quick', 'quick']);
-  expect((await store.loadJournal('run')).find(({ name }) => name === detached.name)?.childRunId).toBe('run//0.1.0');
+  expect((await journalOf(store, 'run')).find(({ name }) => name === detached.name)?.childRunId).toBe('run//0.1.0');
   release();
   expect(await engine.future('run//0.1.0')).toBe('done');
   await expectWellFormed(store);

@@ -1,5 +1,6 @@
 import { action, actionContext, FIRST_COMPLETED, flow, type Logger, memoryStore, open, wait } from 'perdure';
 import { expect, onTestFinished, test } from 'vitest';
+import { journalOf } from '../../src/store/journal-of.js';
 import { crashingStore } from './crashing-store.js';
 
 const SILENT: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -36,7 +37,7 @@ test.each([
     const last = await open({ store, default: false, logger: SILENT });
     onTestFinished(() => last.close({ timeout: 0 }));
     expect(await last.future('run')).toBe(1);
-    statuses.push((await store.loadJournal('run')).find(({ name }) => name === 'hanging entry')?.status);
+    statuses.push((await journalOf(store, 'run')).find(({ name }) => name === 'hanging entry')?.status);
   }
   expect(statuses).toEqual(['CANCELLED', 'CANCELLED']);
 });

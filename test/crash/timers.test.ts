@@ -2,6 +2,7 @@ import { action, actionContext, asCompleted, type Engine, flow, memoryStore, now
 import type { Store } from 'perdure/store';
 import { expect, onTestFinished, test } from 'vitest';
 import type { OperationRecord } from '../../src/model/records.js';
+import { journalOf } from '../../src/store/journal-of.js';
 import { workerOf } from '../store/records.js';
 import { type History, historyOf } from './well-formed.js';
 
@@ -76,7 +77,7 @@ test('timers that are not due yet stay as they are', async () => {
   const due = (await historyBefore(store)).map(({ dueAt }) => dueAt);
   const engine = await openOn(store);
   await outcomesIn(engine, store, 3);
-  const entries = await store.loadJournal('run');
+  const entries = await journalOf(store, 'run');
   expect(entries.filter(({ seq }) => seq !== null)).toHaveLength(3);
   expect(entries.map(({ dueAt }) => dueAt).sort()).toEqual(due.sort());
 });
@@ -161,7 +162,7 @@ test('timers of several runs fire in due order, however long the runs take to be
 /** The entries of a closed store. */
 async function historyBefore(store: Store): Promise<readonly OperationRecord[]> {
   await store.open();
-  const journal = await store.loadJournal('run');
+  const journal = await journalOf(store, 'run');
   await store.close();
   return journal;
 }
@@ -169,7 +170,7 @@ async function historyBefore(store: Store): Promise<readonly OperationRecord[]> 
 /** Waits until a run has so many outcomes. */
 async function outcomesIn(engine: Engine, store: Store, count: number): Promise<void> {
   for (;;) {
-    if ((await store.loadJournal('run')).filter(({ seq }) => seq !== null).length >= count) return;
+    if ((await journalOf(store, 'run')).filter(({ seq }) => seq !== null).length >= count) return;
     await engine.list();
     await new Promise((resolve) => setImmediate(resolve));
   }

@@ -19,6 +19,7 @@ import {
 } from 'perdure';
 import type { Store } from 'perdure/store';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { journalOf } from '../../src/store/journal-of.js';
 import { flawsOf, historyOf } from '../../src/testing/well-formed.js';
 import { crashingStore, failingStore, reapedStore } from '../../src/testing/wrapped-store.js';
 import type { TestEngine } from '../../src/testing.js';
@@ -603,7 +604,7 @@ describe('refused', () => {
       { id: 'run' },
     );
     await settle();
-    const [[run], operations] = [await made.store.getRuns(['run']), await made.store.loadJournal('run')];
+    const [[run], operations] = [await made.store.getRuns(['run']), await journalOf(made.store, 'run')];
     await made.store.registerWorker(workerOf('gone', 0));
     await made.store.commit({
       workerId: 'gone',

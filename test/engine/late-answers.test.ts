@@ -1,6 +1,7 @@
 import { action, callback, type DurableFuture, type Engine, event, flow, memoryStore, parallel, type Serdes, sleep } from 'perdure';
 import type { Store } from 'perdure/store';
 import { describe, expect, test } from 'vitest';
+import { journalOf } from '../../src/store/journal-of.js';
 import { wrappedStore } from '../../src/testing/wrapped-store.js';
 import { crashEverywhere, createTestEngine, type TestEngine, type TestEngineOptions } from '../../src/testing.js';
 import { nextEvent, settle, unique } from '../api/with-engine.js';
@@ -115,7 +116,7 @@ describe.each(Object.entries(STORES))('over %s', (_, makeStore) => {
     for (const sender of [engine, other]) expect(await said(sender.complete(token, { ...value, by: 'Bob' }))).toBe('CALLBACK_CLOSED');
     expect(await said(other.fail(token, value))).toBe('CALLBACK_CLOSED');
     await store.open();
-    const messages = (await store.loadJournal(future.id)).filter(({ kind }) => kind === 'message');
+    const messages = (await journalOf(store, future.id)).filter(({ kind }) => kind === 'message');
     await store.close();
     expect(messages).toHaveLength(1);
   });

@@ -2,6 +2,7 @@ import { type Engine, type EngineEvents, type EngineOptions, flow, memoryStore, 
 import type { Store } from 'perdure/store';
 import { onTestFinished } from 'vitest';
 import type { OperationRecord } from '../../src/model/records.js';
+import { journalOf } from '../../src/store/journal-of.js';
 import { unique } from '../api/with-engine.js';
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -52,7 +53,7 @@ export class Generations {
   async journal(): Promise<OperationRecord[]> {
     await this.store.open();
     try {
-      return structuredClone(await this.store.loadJournal(RUN_ID));
+      return structuredClone(await journalOf(this.store, RUN_ID));
     } finally {
       await this.store.close();
     }

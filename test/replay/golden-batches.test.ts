@@ -1,6 +1,7 @@
 import { action, actionContext, flow, type Logger, map, memoryStore, open, parallel } from 'perdure';
 import type { OperationRecord, Store } from 'perdure/store';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { journalOf } from '../../src/store/journal-of.js';
 import { workerOf } from '../store/records.js';
 
 const SILENT: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -238,8 +239,8 @@ function rowOf({ id, kind, name, digest, input, status, seq, outcome }: Operatio
   };
 }
 
-async function journalOf(store: Store): Promise<Row[]> {
-  return (await store.loadJournal(RUN_ID)).map(rowOf);
+async function rowsOf(store: Store): Promise<Row[]> {
+  return (await journalOf(store, RUN_ID)).map(rowOf);
 }
 
 test('batches are recorded as they ever were', async () => {
@@ -247,7 +248,7 @@ test('batches are recorded as they ever were', async () => {
   const engine = await open({ store, default: false, logger: SILENT });
   onTestFinished(() => engine.close({ timeout: 0 }));
   expect(await engine.start(batches, [], { id: RUN_ID })).toEqual(RESULT);
-  expect(await journalOf(store)).toEqual(JOURNAL);
+  expect(await rowsOf(store)).toEqual(JOURNAL);
 });
 
 test('a journal of batches that was recorded by an earlier version replays, and nothing of it is done again', async () => {
@@ -288,5 +289,5 @@ test('a journal of batches that was recorded by an earlier version replays, and 
   onTestFinished(() => engine.close({ timeout: 0 }));
   expect(await engine.future(RUN_ID)).toEqual(RESULT);
   expect(begun).toEqual([]);
-  expect(await journalOf(store)).toEqual(JOURNAL);
+  expect(await rowsOf(store)).toEqual(JOURNAL);
 });

@@ -1,5 +1,6 @@
 import { action, actionContext, type BatchResult, CompletionConfig, map, NonDeterminismError, parallel } from 'perdure';
 import { beforeEach, expect, test } from 'vitest';
+import { journalOf } from '../../src/store/journal-of.js';
 import { atRest, Generations } from './generations.js';
 
 /** What bodies of actions and of branches did, and whether the gate lets through. */
@@ -280,7 +281,7 @@ test.each(CHANGES)('a run blocks on $change, keeps its journal, and finishes aft
   expect({ status, blockedCode }).toEqual({ status: 'BLOCKED', blockedCode: 'NON_DETERMINISM' });
   expect(error).toBeInstanceOf(NonDeterminismError);
   for (const words of says) expect((error as Error).message).toMatch(words);
-  expect(await generations.store.loadJournal(generations.runId)).toEqual(journal);
+  expect(await journalOf(generations.store, generations.runId)).toEqual(journal);
   expect(calls).toEqual([]);
   open = true;
   generations.code(recorded);

@@ -1,6 +1,7 @@
 import { action, actionContext, type DurableFuture, type Engine, type EngineEvents, type EngineOptions, flow, memoryStore } from 'perdure';
 import type { Store } from 'perdure/store';
 import type { OperationRecord } from '../../src/model/records.js';
+import { journalOf } from '../../src/store/journal-of.js';
 import { type Deferred, deferred, type LogLine, openEngine, unique } from '../api/with-engine.js';
 
 /** What is left of a run that has ended. */
@@ -25,13 +26,13 @@ export async function runBatch<R>(body: () => Promise<R>, options: EngineOptions
   const future = engine.start(flow(unique('body'), body), []);
   const error = await future.exception();
   const result = error === undefined ? await future.result() : undefined;
-  const journal = await journalOf(store, future.id);
+  const journal = await entriesOf(store, future.id);
   return { engine, lines, runId: future.id, status: future.status, result, error, journal, leaks };
 }
 
 /** The entries of a run, by id. */
-export async function journalOf(store: Store, runId: string): Promise<Map<string, OperationRecord>> {
-  return new Map((await store.loadJournal(runId)).map((record) => [record.id, record]));
+export async function entriesOf(store: Store, runId: string): Promise<Map<string, OperationRecord>> {
+  return new Map((await journalOf(store, runId)).map((record) => [record.id, record]));
 }
 
 /** An action that ends when the test says so: one gate for each key. */

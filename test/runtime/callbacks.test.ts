@@ -588,7 +588,7 @@ test('an action finds its own run by the token it is given, and a flow without a
 function idleStore(store: ReturnType<typeof memoryStore>): ReturnType<typeof memoryStore> {
   return new Proxy(store, {
     get(target, key) {
-      if (key === 'claimRuns') return async () => ({ claimed: [], blocked: [], suspects: false });
+      if (key === 'claimRuns') return async () => ({ claimed: [], blocked: [], suspects: false, more: false });
       const member: unknown = Reflect.get(target, key);
       return typeof member === 'function' ? member.bind(target) : member;
     },

@@ -676,7 +676,7 @@ test('an event that a recovered run asks for has the message that came while nob
 function foreign(store: ReturnType<typeof memoryStore>): ReturnType<typeof memoryStore> {
   return new Proxy(store, {
     get(target, key) {
-      if (key === 'claimRuns') return async () => ({ claimed: [], blocked: [], suspects: false });
+      if (key === 'claimRuns') return async () => ({ claimed: [], blocked: [], suspects: false, more: false });
       const member: unknown = Reflect.get(target, key);
       return typeof member === 'function' ? member.bind(target) : member;
     },

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSy
 import { join } from 'node:path';
 import process from 'node:process';
 import { expect, onTestFinished, test } from 'vitest';
+import { journalOf } from '../../src/store/journal-of.js';
 import type { SqliteDatabase } from '../../src/store/sqlite/driver.js';
 import { findDriver } from '../../src/store/sqlite/find-driver.js';
 import type { SqliteStoreOptions } from '../../src/store/sqlite/sqlite-store.js';
@@ -84,7 +85,7 @@ test('a file cut in half is reported as damaged', async () => {
   const half = `${path}.half`;
   copy(path, half);
   truncateSync(half, Math.floor(statSync(half).size / 2 / 4_096) * 4_096);
-  const reading = (async () => (await opened(half)).loadJournal('id'))();
+  const reading = (async () => journalOf(await opened(half), 'id'))();
   await expect(reading).rejects.toEqual(failure('STORE_CORRUPT', half));
 });
 
@@ -97,7 +98,7 @@ test('pages overwritten with garbage are reported as damaged', async () => {
   copy(path, damaged);
   const content = readFileSync(damaged);
   writeFileSync(damaged, content.fill(0xab, 20 * 4_096));
-  const reading = (async () => (await opened(damaged)).loadJournal('id'))();
+  const reading = (async () => journalOf(await opened(damaged), 'id'))();
   await expect(reading).rejects.toEqual(failure('STORE_CORRUPT', damaged));
 });
 
@@ -115,7 +116,7 @@ test('a log with a torn tail loses the last commit as a whole, and nothing else 
   expect(after).toBeGreaterThan(before);
   const recovered = await opened(torn);
   expect((await recovered.listRuns({})).map((run) => run.id)).toEqual(['first']);
-  expect(await recovered.loadJournal('first')).toEqual([outcomeOf('first', '1', 1)]);
+  expect(await journalOf(recovered, 'first')).toEqual([outcomeOf('first', '1', 1)]);
 });
 
 test('a log that was stretched for later commits holds what was committed, for this process, others and the next', async () => {
@@ -130,10 +131,10 @@ test('a log that was stretched for later commits holds what was committed, for t
   }
   const other = await connect(path);
   expect(other.prepare('PRAGMA integrity_check').all([])).toMatchObject([{ integrity_check: 'ok' }]);
-  for (const store of [...stores, await opened(path)]) expect(await store.loadJournal('id')).toEqual(outcomes);
+  for (const store of [...stores, await opened(path)]) expect(await journalOf(store, 'id')).toEqual(outcomes);
   copy(path, `${path}.crashed`);
   copy(`${path}-wal`, `${path}.crashed-wal`);
-  expect(await (await opened(`${path}.crashed`)).loadJournal('id')).toEqual(outcomes);
+  expect(await journalOf(await opened(`${path}.crashed`), 'id')).toEqual(outcomes);
 });
 
 test('after closing, the file alone holds everything', async () => {
@@ -163,6 +164,7 @@ test('a store lives in the database of the program', async () => {
     'perdure_meta',
     'perdure_operations',
     'perdure_runs',
+    'perdure_worker_flows',
     'perdure_workers',
     'users',
   ]);
@@ -200,7 +202,7 @@ test('a write that SQLite refuses changes nothing and leaves the store usable (S
   });
   await expect(refusing.commit(batch)).rejects.toEqual(failure('STORE_FAILED', path));
   expect(await refusing.getRuns(['new'])).toEqual([]);
-  expect(await refusing.loadJournal('id')).toEqual([]);
+  expect(await journalOf(refusing, 'id')).toEqual([]);
   await refusing.commit(batchOf({ creates: [runOf('new')] }));
 });
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { journalOf } from '../../src/store/journal-of.js';
 import type { SqliteDatabase, SqliteDriver, SqliteStatement } from '../../src/store/sqlite/driver.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
@@ -54,7 +55,7 @@ describe.each(INSTALLED_DRIVERS)('$name', (driver) => {
     await expect(store.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }))).rejects.toEqual(failure('STORE_BUSY', path));
     other.exec('ROLLBACK');
     await store.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }));
-    expect(await store.loadJournal('id')).toHaveLength(1);
+    expect(await journalOf(store, 'id')).toHaveLength(1);
   });
 
   test.each([
@@ -64,13 +65,13 @@ describe.each(INSTALLED_DRIVERS)('$name', (driver) => {
     const { path, store, other } = await storeBesideAnother(driver);
     other.exec('BEGIN IMMEDIATE');
     await expect(write(store)).rejects.toEqual(failure('STORE_BUSY', path));
-    expect(await store.loadJournal('id')).toEqual([]);
+    expect(await journalOf(store, 'id')).toEqual([]);
     await store.changedElsewhere();
     other.exec(`UPDATE perdure_runs SET flow = 'renamed'; COMMIT`);
     expect(await store.changedElsewhere()).toBe(true);
     expect((await store.getRuns(['id']))[0]?.flow).toBe('renamed');
     await write(store);
-    expect(await store.loadJournal('id')).toHaveLength(1);
+    expect(await journalOf(store, 'id')).toHaveLength(1);
   });
 
   test('what another process wrote while a write met a lock counts as changed elsewhere', async () => {
@@ -90,6 +91,6 @@ describe.each(INSTALLED_DRIVERS)('$name', (driver) => {
     await expect(store.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }))).rejects.toEqual(failure('STORE_BUSY', path));
     standing.stand(false);
     await store.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }));
-    expect(await store.loadJournal('id')).toHaveLength(1);
+    expect(await journalOf(store, 'id')).toHaveLength(1);
   });
 });

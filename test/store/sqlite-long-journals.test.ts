@@ -1,6 +1,7 @@
 import { chmodSync, copyFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { journalOf } from '../../src/store/journal-of.js';
 import type { SqliteDatabase, SqliteDriver, SqlRow } from '../../src/store/sqlite/driver.js';
 import { findDriver } from '../../src/store/sqlite/find-driver.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
@@ -55,10 +56,29 @@ test('a long journal is read in pages of one picture, whatever is written meanwh
   const run = runOf('long');
   const operations = Array.from({ length: ENTRIES }, (_, index) => outcomeOf(run.id, String(index), index + 1));
   await store.commit(batchOf({ creates: [run], operations }));
-  const journal = await store.loadJournal(run.id);
+  const journal = await journalOf(store, run.id);
   expect(journal.map(({ seq, outcome }) => [seq, outcome])).toEqual(operations.map(({ seq, outcome }) => [seq, outcome]));
   expect(Math.max(...sizes)).toBeLessThanOrEqual(500);
-  expect(await store.loadJournal(run.id)).toHaveLength(ENTRIES - 5);
+  expect(await journalOf(store, run.id)).toHaveLength(ENTRIES - 5);
+});
+
+test('journals that are long together are read in pages, each whole', async () => {
+  const sizes: number[] = [];
+  const store = sqliteStore(join(tempDirectory(), 'app.db'), { driver: watching((rows) => sizes.push(rows.length)) });
+  await store.open();
+  onTestFinished(() => store.close());
+  await store.registerWorker(workerOf('w1'));
+  // Pages end within a journal, at its end, and before one that is empty.
+  const lengths = { first: 500, second: 1, '\u{1F600} third': 1_234, none: 0, '\uFF5E fourth': 766, last: 3 };
+  for (const [id, length] of Object.entries(lengths)) {
+    const operations = Array.from({ length }, (_, index) => outcomeOf(id, String(index), index + 1));
+    await store.commit(batchOf({ creates: [runOf(id)], operations }));
+  }
+  sizes.length = 0;
+  const journals = await store.loadJournals(Object.keys(lengths));
+  expect(Object.fromEntries(Array.from(journals, ([id, journal]) => [id, journal.length]))).toEqual(lengths);
+  for (const [id, journal] of journals) expect(journal.every(({ runId, seq }, index) => runId === id && seq === index + 1)).toBe(true);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(500);
 });
 
 test('a client reads a long journal of a copy that it cannot write, and makes no file', async () => {
@@ -75,7 +95,7 @@ test('a client reads a long journal of a copy that it cannot write, and makes no
   chmodSync(copy, 0o444);
   const client = sqliteStore(copy);
   await client.open({ client: true });
-  expect(await client.loadJournal('long')).toHaveLength(ENTRIES);
+  expect(await journalOf(client, 'long')).toHaveLength(ENTRIES);
   expect(readdirSync(join(copy, '..'))).toEqual(['copy.db']);
   await client.close();
 });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { action, event, flow, open } from '../../src/index.js';
+import { journalOf } from '../../src/store/journal-of.js';
 import type { SqliteDatabase } from '../../src/store/sqlite/driver.js';
 import { findDriver } from '../../src/store/sqlite/find-driver.js';
 import { SCHEMA_VERSION } from '../../src/store/sqlite/schema.js';
@@ -20,7 +21,7 @@ const MIGRATIONS: Readonly<Record<string, string>> = {
   'another version, and a column more': `${ADDED}; ${NEWER}`,
   'another version, and all workers dead': `${NEWER}; ${DEAD}`,
   'a column more under the same version': ADDED,
-  'a column less under the same version': 'ALTER TABLE perdure_runs DROP COLUMN recoveries',
+  'a column less under the same version': 'ALTER TABLE perdure_runs DROP COLUMN waits',
   'another name for a column': 'ALTER TABLE perdure_operations RENAME COLUMN outcome TO result',
   'another name for a table': `ALTER TABLE perdure_operations RENAME TO perdure_entries; ${NEWER}`,
 };
@@ -106,5 +107,5 @@ test('what a program does to its own tables in the file is no matter of perdure'
   migrate('CREATE TABLE mine (a TEXT); ALTER TABLE mine ADD COLUMN b TEXT; CREATE INDEX perdure_runs_mine ON perdure_runs (flow)');
   await store.commit(batchOf({ operations: [outcomeOf('id', '2', 2)] }));
   await store.commit(batchOf({ operations: [outcomeOf('id', '3', 3)], ends: [endOf('id')] }));
-  expect(await store.loadJournal('id')).toHaveLength(3);
+  expect(await journalOf(store, 'id')).toHaveLength(3);
 });

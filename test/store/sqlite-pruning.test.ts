@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { journalOf } from '../../src/store/journal-of.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
 import { batchOf, endOf, outcomeOf, runOf, workerOf } from './records.js';
@@ -42,7 +43,7 @@ test('a run with many children, one with a long journal, and many runs go in man
   expect(gone).toBe(3_000 + 2 + 4_000 - 100);
   // 3,900 runs, 3,000 children and 5,000 entries, at most 1,000 rows a transaction.
   expect(turns).toBeGreaterThan(10);
-  expect(await store.loadJournal('long')).toEqual([]);
+  expect(await journalOf(store, 'long')).toEqual([]);
   expect(await store.listRuns({ limit: 1_000 })).toHaveLength(101);
   await store.close();
 });
@@ -54,9 +55,9 @@ test('what a pruning that was stopped has left half deleted is deleted by the ne
   await store.commit(batchOf({ ends: [endOf('long', { finishedAt: 1 })] }));
   expect(await store.prune({ endedBefore: 2, keep: null, limit: 1, stopped: () => true })).toBe(0);
   expect((await store.getRuns(['long'])).length).toBe(1);
-  expect((await store.loadJournal('long')).length).toBe(2_000);
+  expect((await journalOf(store, 'long')).length).toBe(2_000);
   expect(await store.prune({ endedBefore: 2, keep: null, limit: 1 })).toBe(1);
-  expect(await store.loadJournal('long')).toEqual([]);
+  expect(await journalOf(store, 'long')).toEqual([]);
   await store.close();
 });
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { journalOf } from '../../src/store/journal-of.js';
 import type { SqliteDatabase, SqliteDriver } from '../../src/store/sqlite/driver.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
@@ -137,7 +138,7 @@ describe.each(INSTALLED_DRIVERS)('$name', (driver) => {
     await store.commit(batchOf({ operations: [outcomeOf('first', '1', 1)] }));
     renameSync(`${path}.moved`, path);
     await create(store, 'second');
-    expect(await store.loadJournal('first')).toHaveLength(1);
+    expect(await journalOf(store, 'first')).toHaveLength(1);
   });
 
   test('a link that leads elsewhere by now is another file', async () => {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { journalOf } from '../../src/store/journal-of.js';
 import { findDriver } from '../../src/store/sqlite/find-driver.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
@@ -30,7 +31,7 @@ test('a worker in another process lives until it is killed, and is found dead at
   expect(await store.reapWorkers(NOW)).toEqual(['child']);
   const { claimed } = await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [{ flow: 'order', version: 1 }], limit: 10 });
   expect(claimed.map((run) => run.id)).toEqual(['run of child']);
-  expect(await store.loadJournal('run of child')).toHaveLength(1);
+  expect(await journalOf(store, 'run of child')).toHaveLength(1);
   expect(existsSync(`${path}-worker-child`)).toBe(false);
 });
 
@@ -71,7 +72,7 @@ test('a process killed amid its commits leaves whole batches (S2)', async () => 
   const store = await openStore(path, 'w1');
   const runs = await store.listRuns({ limit: 1_000_000 });
   expect(runs.length).toBeGreaterThan(last.written ?? Number.POSITIVE_INFINITY);
-  for (const run of runs) expect(await store.loadJournal(run.id)).toHaveLength(25);
+  for (const run of runs) expect(await journalOf(store, run.id)).toHaveLength(25);
   expect(await store.reapWorkers(NOW)).toEqual(['child']);
   await assertWellStored(store);
 });

@@ -384,7 +384,7 @@ test('bad options are refused', async () => {
     { invariant: false },
     { store: memoryStore() },
     { store: () => ({}) },
-    { store: () => ({ commit: () => {}, loadJournal: () => {} }) },
+    { store: () => ({ commit: () => {}, loadJournals: () => {} }) },
     { store: () => undefined },
     { faults: 5 },
     { faults: null },

@@ -1,9 +1,11 @@
 import { action, actionContext, flow, map, memoryStore, now, random, sleep } from 'perdure';
 import type { OperationRecord, Store } from 'perdure/store';
 import { describe, expect, test } from 'vitest';
+import { journalOf } from '../../src/store/journal-of.js';
 import { withCommit } from '../../src/testing/wrapped-store.js';
 import { assertReplays, crashEverywhere, explore, type StoreCase, storeConformance } from '../../src/testing.js';
 import { thrownBy, unique } from '../api/with-engine.js';
+import { journalsBy } from './journals-by.js';
 import { testEngine } from './with-test-engine.js';
 
 /** What an assertion of the kit says; fails when it says nothing, or throws something else. */
@@ -213,7 +215,7 @@ describe('a store that reorders outcomes', () => {
   const reordering = (): Store => {
     const store = memoryStore();
     const byId = (a: OperationRecord, b: OperationRecord): number => a.id.localeCompare(b.id, 'en', { numeric: true });
-    return instead(store, { loadJournal: async (runId) => (await store.loadJournal(runId)).sort(byId) });
+    return instead(store, { loadJournals: journalsBy(async (runId) => (await journalOf(store, runId)).sort(byId)) });
   };
 
   test('is found by crashEverywhere', async () => {

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { OperationRecord, RunRecord } from '../../src/model/records.js';
+import { journalOf } from '../../src/store/journal-of.js';
 import { memoryStore } from '../../src/store/memory-store.js';
 import type { Store } from '../../src/store/store.js';
 import { storeConformance } from '../../src/testing/store-conformance.js';
 import { withCommit, wrappedStore } from '../../src/testing/wrapped-store.js';
 import { workerOf } from '../store/records.js';
+import { journalsBy } from './journals-by.js';
 
 /** A store with some methods of its own. */
 function instead(store: Store, methods: Partial<Store>): Store {
@@ -44,8 +46,13 @@ interface Broken {
 const BROKEN: readonly Broken[] = [
   {
     what: 'hands outcomes back in another order than that of seq',
-    breakStore: (store) => instead(store, { loadJournal: async (runId) => (await store.loadJournal(runId)).reverse() }),
+    breakStore: (store) => instead(store, { loadJournals: journalsBy(async (runId) => (await journalOf(store, runId)).reverse()) }),
     foundBy: ['journal: outcomes come in the order of seq, starts after them'],
+  },
+  {
+    what: 'loads the journal of one run at a time',
+    breakStore: (store) => instead(store, { loadJournals: (runIds) => store.loadJournals(runIds.slice(0, 1)) }),
+    foundBy: ['journal: several journals are loaded at once, each with what is its own (S4)'],
   },
   {
     what: 'hands outcomes back in the order in which they were written',
@@ -57,7 +64,7 @@ const BROKEN: readonly Broken[] = [
       });
       const place = (runId: string, id: string): number => written.indexOf(`${runId} ${id}`) >>> 0;
       return instead(noting, {
-        loadJournal: async (runId) => (await store.loadJournal(runId)).sort((a, b) => place(runId, a.id) - place(runId, b.id)),
+        loadJournals: journalsBy(async (runId) => (await journalOf(store, runId)).sort((a, b) => place(runId, a.id) - place(runId, b.id))),
       });
     },
     foundBy: ['journal: outcomes come in the order of seq, starts after them'],
@@ -135,7 +142,7 @@ const BROKEN: readonly Broken[] = [
         ),
         {
           heartbeat: (workerId, nowMs) => store.heartbeat(workerId, nowMs).catch(() => undefined),
-          claimRuns: (query) => store.claimRuns(query).catch(() => ({ claimed: [], blocked: [], suspects: false })),
+          claimRuns: (query) => store.claimRuns(query).catch(() => ({ claimed: [], blocked: [], suspects: false, more: false })),
         },
       ),
     foundBy: [
@@ -280,7 +287,7 @@ const BROKEN: readonly Broken[] = [
     what: 'hands out the entries that it holds',
     breakStore: (store) => {
       const handedOut = new Map();
-      return instead(store, { loadJournal: async (runId) => shared(handedOut, await store.loadJournal(runId)) });
+      return instead(store, { loadJournals: journalsBy(async (runId) => shared(handedOut, await journalOf(store, runId))) });
     },
     foundBy: ['copies of records: changing entries that were read changes none that is stored'],
   },
@@ -298,7 +305,7 @@ const BROKEN: readonly Broken[] = [
     foundBy: [
       'suspending: a suspended run has no owner and says when it wakes',
       'suspending: the worker that suspended a run owns it no longer (S3, S5)',
-      'waking: a store tells when the first sleeper is due',
+      'waking: a store tells when the first sleeper is due, and whether any sleeps',
     ],
   },
   {
@@ -400,12 +407,17 @@ const BROKEN: readonly Broken[] = [
     what: 'tells when the last sleeper is due',
     breakStore: (store) =>
       instead(store, {
-        nextWakeAt: async () => {
+        nextDueAt: async () => {
           const times = (await store.listRuns({ status: 'SUSPENDED' })).flatMap(({ wakeAt }) => wakeAt ?? []);
-          return times.length === 0 ? null : Math.max(...times);
+          return times.length === 0 ? store.nextDueAt() : Math.max(...times);
         },
       }),
-    foundBy: ['waking: a store tells when the first sleeper is due'],
+    foundBy: ['waking: a store tells when the first sleeper is due, and whether any sleeps'],
+  },
+  {
+    what: 'tells no difference between sleepers that wait for others and none',
+    breakStore: (store) => instead(store, { nextDueAt: async () => (await store.nextDueAt()) ?? null }),
+    foundBy: ['waking: a store tells when the first sleeper is due, and whether any sleeps'],
   },
   {
     what: 'says of a claimed run when it was to wake',
@@ -424,7 +436,7 @@ const BROKEN: readonly Broken[] = [
       withCommit(store, async (batch, commit) => {
         const restarts = batch.restarts.map(async (restart) => ({
           ...restart,
-          operations: [...(await store.loadJournal(restart.runId)), ...restart.operations],
+          operations: [...(await journalOf(store, restart.runId)), ...restart.operations],
         }));
         return commit({ ...batch, restarts: await Promise.all(restarts) });
       }),
@@ -488,13 +500,13 @@ const BROKEN: readonly Broken[] = [
       const behind = new Map<string, OperationRecord[]>();
       return instead(store, {
         prune: async (query) => {
-          for (const { id } of await store.listRuns({})) behind.set(id, await store.loadJournal(id));
+          for (const { id } of await store.listRuns({})) behind.set(id, await journalOf(store, id));
           return store.prune(query);
         },
-        loadJournal: async (runId) => {
-          const journal = await store.loadJournal(runId);
+        loadJournals: journalsBy(async (runId) => {
+          const journal = await journalOf(store, runId);
           return journal.length > 0 ? journal : (behind.get(runId) ?? []);
-        },
+        }),
       });
     },
     foundBy: [
@@ -600,7 +612,7 @@ describe('storeConformance', () => {
 
   test.each([
     ['passes', soundStore()],
-    ['fails', instead(soundStore(), { loadJournal: async () => [] })],
+    ['fails', instead(soundStore(), { loadJournals: async () => new Map() })],
   ])('closes what it opened when the case %s', async (_outcome, store) => {
     const one = storeConformance.find(({ name }) => name === 'another process sees what was committed (S4)');
     let open = 0;

@@ -640,7 +640,7 @@ describe('bad options', () => {
     ['a start time', { startTime: '2025-01-01' }],
     ['a size', { maxValueBytes: 0 }],
     ['a retention', { retention: { days: 3 } }],
-    ['half a store', { store: { commit: () => {}, loadJournal: () => {} } }],
+    ['half a store', { store: { commit: () => {}, loadJournals: () => {} } }],
     ['null', null],
   ])('are refused in the name of createTestEngine(): %s', async (_what, options) => {
     const { message } = await thrownBy(() => createTestEngine(options as never));

@@ -1,7 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { Wakeups } from '../../src/worker/wakeups.js';
 import { deferred } from '../api/with-engine.js';
-import { runOf } from '../store/records.js';
 import { ManualClock, microtasks } from './manual-clock.js';
 import { RecordedFailures } from './recorded-failures.js';
 
@@ -15,7 +14,7 @@ interface World {
   readonly failures: RecordedFailures;
 }
 
-function world(options: { claim?: () => Promise<void>; nextWakeAt?: () => Promise<number | null> } = {}): World {
+function world(options: { claim?: () => Promise<void>; nextDueAt?: () => Promise<number | null | undefined> } = {}): World {
   const clock = new ManualClock(0);
   const asleep: number[] = [];
   const claims: (readonly [number, readonly number[]])[] = [];
@@ -23,8 +22,7 @@ function world(options: { claim?: () => Promise<void>; nextWakeAt?: () => Promis
   const wakeups = new Wakeups({
     clock,
     store: {
-      listRuns: async () => asleep.map((wakeAt) => runOf('asleep', { status: 'SUSPENDED', workerId: null, wakeAt })),
-      nextWakeAt: options.nextWakeAt ?? (async () => (asleep.length === 0 ? null : Math.min(...asleep))),
+      nextDueAt: options.nextDueAt ?? (async () => (asleep.length === 0 ? undefined : Math.min(...asleep))),
     },
     claim: async () => {
       await options.claim?.();
@@ -131,7 +129,7 @@ test('a clock that is put back while the timer rings wakes nobody too soon, and 
 test('a store that cannot be asked is asked again, and nobody is forgotten (K2)', async () => {
   let asked = 0;
   const { clock, wakeups, asleep, claims, failures } = world({
-    nextWakeAt: async () => {
+    nextDueAt: async () => {
       asked += 1;
       if (asked <= 4) throw new Error('lost');
       return Math.min(...asleep);
@@ -152,7 +150,7 @@ test('a store that cannot be asked is asked again, and nobody is forgotten (K2)'
 test('those who slept before this process are found although the store cannot be asked at first (K2)', async () => {
   let asked = 0;
   const { clock, wakeups, asleep, claims } = world({
-    nextWakeAt: async () => {
+    nextDueAt: async () => {
       asked += 1;
       if (asked === 1) throw new Error('lost');
       return Math.min(...asleep);

@@ -9,6 +9,7 @@ import { defaultItemName } from '../../model/item-name.js';
 import { isOperation, type OperationRecord, type RunRecord } from '../../model/records.js';
 import { isBatch, isEnded, type OperationKind, type OperationStatus } from '../../model/statuses.js';
 import { isReadable, unreadableEntry } from '../../runtime/outcomes/unreadable-journal.js';
+import { journalOf } from '../../store/journal-of.js';
 import type { Store } from '../../store/store.js';
 import { registry } from '../registry.js';
 import { PathOrder } from './path-order.js';
@@ -60,7 +61,7 @@ export interface OperationInfo {
 
 /** Where operations are read from, and what with. */
 export interface OperationsSource extends Omit<Surroundings, 'runs'> {
-  readonly store: Pick<Store, 'loadJournal' | 'getRuns'>;
+  readonly store: Pick<Store, 'loadJournals' | 'getRuns'>;
   /** What the values of an action were written with, where that is known: it may have been called by another name. */
   readonly serdesOf?: (runId: string, operationId: string) => Serdes | undefined;
 }
@@ -95,7 +96,7 @@ async function familyOf(store: OperationsSource['store'], root: RunRecord, slice
       if (slices.over) await slices.next();
       const byId = new Map<string, OperationRecord>();
       const damaged: OperationRecord[] = [];
-      await slices.each(await store.loadJournal(run.id), (record) => {
+      await slices.each(await journalOf(store, run.id), (record) => {
         if (!isOperation(record)) return;
         if (!isReadable(record)) {
           damaged.push(record);

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock/clock.js';
 import type { OperationRecord } from '../../model/records.js';
+import { journalOf } from '../../store/journal-of.js';
 import type { Store } from '../../store/store.js';
 import type { Gateway } from '../../worker/gateway.js';
 import { type CheckReport, checkRuns } from '../check.js';
@@ -55,7 +56,7 @@ export class Queries {
     const { access, openStore } = this.#options;
     await access.ready();
     const runs = await access.store.listRuns({ flow, limit: Number.MAX_SAFE_INTEGER });
-    const loadJournal = (runId: string): Promise<OperationRecord[]> => openStore('engine.check()').loadJournal(runId);
+    const loadJournal = (runId: string): Promise<OperationRecord[]> => journalOf(openStore('engine.check()'), runId);
     return checkRuns({ runs, codec: access.codec, loadJournal });
   }
 }

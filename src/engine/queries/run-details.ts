@@ -5,6 +5,7 @@ import type { OperationRecord, RunRecord } from '../../model/records.js';
 import { isEnded } from '../../model/statuses.js';
 import { SUSPECT_FROM } from '../../model/suspects.js';
 import { readableEntries } from '../../runtime/outcomes/unreadable-journal.js';
+import { journalOf } from '../../store/journal-of.js';
 import { type WaitingRuns, waitCycles } from '../../worker/wait-cycles.js';
 import type { OperationsSource } from './operations-tree.js';
 import { type RunInfo, runInfo } from './run-info.js';
@@ -29,7 +30,7 @@ export async function runDetails(run: RunRecord, source: Omit<OperationsSource, 
   // What an ended run has waited for is history: its journal need not be read, unless that tells of its cancellation.
   const slices = new Slices();
   const history = isEnded(run.status) && run.status !== 'CANCELLED';
-  const journal = history ? [] : await readableEntries(await store.loadJournal(run.id), slices);
+  const journal = history ? [] : await readableEntries(await journalOf(store, run.id), slices);
   const found = await pendingIn(run, journal, slices);
   const runs = await runsById(store, runsOf(found.records), slices);
   const waits = source.awaitedBy(run.id) ?? awaitedAmong(found.records);

@@ -2,6 +2,7 @@ import type { ExecutionError } from '../../errors/errors.js';
 import type { InboxMessage, OperationRecord, RunEnd, RunRecord } from '../../model/records.js';
 import { type RunRow, rowDamage, storedRun } from '../stored-run.js';
 import type { SqlRow } from './driver.js';
+import { CRASHES } from './recoveries.js';
 
 /** What each column of a run holds that is written with its creation. */
 const RUN: Readonly<Record<string, keyof RunRecord>> = {
@@ -45,8 +46,6 @@ const OPERATION: Readonly<Record<string, keyof OperationRecord>> = {
 };
 
 export const RUN_COLUMNS: readonly string[] = Object.keys(RUN);
-/** How many crashes count against a run. What cannot be read counts as none: it is to harm no other run. */
-export const CRASHES: string = `coalesce(CASE WHEN ${noted('count')} THEN json_extract(recoveries, '$.count') END, 0)`;
 /** What is read of a run. */
 export const SELECTED_COLUMNS: readonly string[] = [...selected(RUN_COLUMNS), `${CRASHES} AS crashes`];
 /** In the order of {@link RUN_COLUMNS}. */
@@ -68,12 +67,6 @@ export const END_FIELDS: readonly (keyof RunEnd)[] = ['runId', 'status', 'outcom
 export function safeNumber(column: string): string {
   return `CASE WHEN typeof(${column}) = 'integer' AND ${column} NOT BETWEEN ${Number.MIN_SAFE_INTEGER} AND ${Number.MAX_SAFE_INTEGER}
     THEN CAST(${column} AS TEXT) ELSE ${column} END`;
-}
-
-/** Whether the notes of a run's crashes have a number under this name. */
-export function noted(name: 'count' | 'seq'): string {
-  const number = `json_extract(recoveries, '$.${name}') BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}`;
-  return `coalesce(json_valid(recoveries), 0) AND json_type(recoveries, '$.${name}') = 'integer' AND ${number}`;
 }
 
 function selected(columns: readonly string[]): string[] {

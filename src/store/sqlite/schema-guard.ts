@@ -2,7 +2,7 @@ import { StorageError } from '../../errors/errors.js';
 import type { SqliteDatabase } from './driver.js';
 import { SCHEMA_VERSION } from './schema.js';
 
-const TABLES = ['perdure_runs', 'perdure_operations', 'perdure_inbox', 'perdure_workers'];
+const TABLES = ['perdure_runs', 'perdure_operations', 'perdure_inbox', 'perdure_workers', 'perdure_worker_flows'];
 
 /**
  * Keeps a process that has a file open from writing with old statements once a newer version of perdure has changed the tables.

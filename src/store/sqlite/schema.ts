@@ -1,5 +1,6 @@
 import { StorageError } from '../../errors/errors.js';
 import type { SqliteDatabase } from './driver.js';
+import { CRASHES } from './recoveries.js';
 
 // Kept in one place: SQLite uses a partial index only where a query repeats its condition word for word.
 
@@ -9,7 +10,13 @@ export const ASLEEP = `status = 'SUSPENDED'`;
 /** What becomes of a run that something has come for. */
 export const WOKEN = `status = 'PENDING', wake_at = NULL, worker_id = NULL`;
 
-const AWAKE_INDEX = `CREATE INDEX perdure_runs_awake ON perdure_runs (worker_id) WHERE ${AWAKE}`;
+/** Waits to be claimed. */
+export const READY = `status = 'PENDING' AND worker_id IS NULL AND held IS NULL`;
+/** Waits for its flow to be registered. */
+export const HOMELESS = `status = 'BLOCKED' AND blocked_code = 'FLOW_NOT_REGISTERED'`;
+export const BLOCKED = `status = 'BLOCKED'`;
+export const UNSUCCESSFUL = `status IN ('FAILED', 'CANCELLED')`;
+
 const ASLEEP_INDEX = `CREATE INDEX perdure_runs_asleep ON perdure_runs (wake_at) WHERE ${ASLEEP}`;
 const PARENT_INDEX = 'CREATE INDEX perdure_runs_parent ON perdure_runs (parent_run_id) WHERE parent_run_id IS NOT NULL';
 /** An operation that may wait for a run which is pruned without it: all but those that wait for the child which the engine made for them. */
@@ -19,6 +26,27 @@ export const ENDED_WITHOUT_PARENT = 'finished_at IS NOT NULL AND parent_run_id I
 const FINISHED_INDEX = `CREATE INDEX perdure_runs_finished ON perdure_runs (finished_at)
   WHERE ${ENDED_WITHOUT_PARENT}`;
 
+/** Within a flow and version, those against which fewer crashes count come first, and of these the oldest: SQLite appends `n` to each index. */
+const READY_INDEX = `CREATE INDEX perdure_runs_ready ON perdure_runs (flow, version, ${CRASHES}) WHERE ${READY}`;
+const HOMELESS_INDEX = `CREATE INDEX perdure_runs_homeless ON perdure_runs (flow, version, ${CRASHES}) WHERE ${HOMELESS}`;
+const OWNED_INDEX = 'CREATE INDEX perdure_runs_owned ON perdure_runs (worker_id) WHERE worker_id IS NOT NULL';
+const SINGLETON_INDEX = `CREATE UNIQUE INDEX perdure_runs_singleton ON perdure_runs (flow, singleton) WHERE singleton IS NOT NULL AND finished_at IS NULL`;
+const UNSUCCESSFUL_INDEX = `CREATE INDEX perdure_runs_failed ON perdure_runs (status) WHERE ${UNSUCCESSFUL}`;
+const BLOCKED_INDEX = `CREATE INDEX perdure_runs_blocked ON perdure_runs (n) WHERE ${BLOCKED}`;
+const FLOW_INDEX = 'CREATE INDEX perdure_runs_flow ON perdure_runs (flow)';
+const INDEXES_OF_RUNS = [READY_INDEX, HOMELESS_INDEX, OWNED_INDEX, SINGLETON_INDEX, UNSUCCESSFUL_INDEX, BLOCKED_INDEX, FLOW_INDEX].join(
+  ';',
+);
+
+const WORKER_FLOWS = `CREATE TABLE perdure_worker_flows (
+    flow TEXT,
+    version INTEGER,
+    worker_id TEXT,
+    queue TEXT,
+    timeout_ms INTEGER,
+    PRIMARY KEY (flow, version, worker_id)
+  ) WITHOUT ROWID`;
+
 /** Version 2 does not look at the schema again before it registers a worker again. It cannot say what it has to say from version 3 on. */
 const LEASE_TRIGGER = `CREATE TRIGGER perdure_workers_lease BEFORE INSERT ON perdure_workers WHEN NEW.lease_ms IS NULL
   BEGIN SELECT RAISE(ABORT, 'this file was migrated by a newer version of perdure: upgrade this process as well'); END`;
@@ -26,8 +54,8 @@ const LEASE_TRIGGER = `CREATE TRIGGER perdure_workers_lease BEFORE INSERT ON per
 /**
  * All of the newest version, for a new file.
  *
- * Small columns come first, so that reading them does not walk through long texts. `n` is the order of creation. Indexes are few because each costs
- * every write: ids, the runs that are awake by owner, those asleep by when they wake, children by parent, roots by when they ended, and runs that others wait for.
+ * Small columns come first, so that reading them does not walk through long texts. `n` is the order of creation. Indexes cost every write. All but those of
+ * ids and of flows have few rows of a store where all goes well: those that wait to be claimed, those of living workers, those that sleep.
  */
 const NEW_FILE = `
   CREATE TABLE perdure_runs (
@@ -39,21 +67,28 @@ const NEW_FILE = `
     worker_id TEXT,
     blocked_code TEXT,
     created_at INTEGER NOT NULL,
+    began_at INTEGER,
     finished_at INTEGER,
     wake_at INTEGER,
+    after_seq INTEGER,
+    held INTEGER,
+    queue TEXT,
+    singleton TEXT,
     parent_run_id TEXT,
     parent_operation_id TEXT,
     recoveries TEXT,
+    waits TEXT,
+    tags TEXT,
     digest TEXT NOT NULL,
     seed TEXT NOT NULL,
     options TEXT,
     input TEXT NOT NULL,
     outcome TEXT
   );
-  ${AWAKE_INDEX};
   ${ASLEEP_INDEX};
   ${PARENT_INDEX};
   ${FINISHED_INDEX};
+  ${INDEXES_OF_RUNS};
   CREATE TABLE perdure_operations (
     run_id TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -62,8 +97,10 @@ const NEW_FILE = `
     kind TEXT NOT NULL,
     name TEXT NOT NULL,
     started_at INTEGER NOT NULL,
+    began_at INTEGER,
     finished_at INTEGER,
     due_at INTEGER,
+    after_seq INTEGER,
     child_run_id TEXT,
     digest TEXT NOT NULL,
     attempts TEXT,
@@ -76,6 +113,7 @@ const NEW_FILE = `
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     run_id TEXT NOT NULL,
     kind TEXT NOT NULL,
+    key TEXT,
     payload TEXT NOT NULL
   );
   CREATE INDEX perdure_inbox_run ON perdure_inbox (run_id);
@@ -87,6 +125,7 @@ const NEW_FILE = `
     lease_ms INTEGER,
     info TEXT
   ) WITHOUT ROWID;
+  ${WORKER_FLOWS};
   ${LEASE_TRIGGER};`;
 
 /**
@@ -97,7 +136,7 @@ const STEPS: readonly string[] = [
   `ALTER TABLE perdure_operations ADD COLUMN attempts TEXT;
    ALTER TABLE perdure_runs ADD COLUMN wake_at INTEGER;
    DROP INDEX perdure_runs_unfinished;
-   ${AWAKE_INDEX};
+   CREATE INDEX perdure_runs_awake ON perdure_runs (worker_id) WHERE ${AWAKE};
    ${ASLEEP_INDEX};
    ${PARENT_INDEX};`,
   // Processes of an older version may have the file open: none of their workers lives on, so that the fence stops them.
@@ -111,6 +150,25 @@ const STEPS: readonly string[] = [
    ${LEASE_TRIGGER};`,
 ];
 
+/**
+ * The rest of version 3. It came later than the last step above, so there may be files with that step alone: {@link isWhole} tells.
+ * With the next step this becomes part of that one before it.
+ */
+const REST_OF_VERSION_3 = `
+  ALTER TABLE perdure_runs ADD COLUMN began_at INTEGER;
+  ALTER TABLE perdure_runs ADD COLUMN after_seq INTEGER;
+  ALTER TABLE perdure_runs ADD COLUMN held INTEGER;
+  ALTER TABLE perdure_runs ADD COLUMN queue TEXT;
+  ALTER TABLE perdure_runs ADD COLUMN singleton TEXT;
+  ALTER TABLE perdure_runs ADD COLUMN waits TEXT;
+  ALTER TABLE perdure_runs ADD COLUMN tags TEXT;
+  DROP INDEX perdure_runs_awake;
+  ${INDEXES_OF_RUNS};
+  ALTER TABLE perdure_operations ADD COLUMN began_at INTEGER;
+  ALTER TABLE perdure_operations ADD COLUMN after_seq INTEGER;
+  ALTER TABLE perdure_inbox ADD COLUMN key TEXT;
+  ${WORKER_FLOWS};`;
+
 /** The schema version this code reads and writes. */
 export const SCHEMA_VERSION: number = STEPS.length + 1;
 
@@ -120,13 +178,16 @@ export const SCHEMA_VERSION: number = STEPS.length + 1;
  * @throws {StorageError} `STORE_TOO_NEW` when the file was written by a newer version.
  */
 export function migrate(database: SqliteDatabase, path: string): void {
-  if (versionOf(database, path) === SCHEMA_VERSION) return;
+  if (versionOf(database, path) === SCHEMA_VERSION && isWhole(database)) return;
   database.exec('BEGIN IMMEDIATE');
   try {
     const version = versionOf(database, path);
     database.exec('CREATE TABLE IF NOT EXISTS perdure_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID');
     if (version === 0) database.exec(NEW_FILE);
-    else for (const step of STEPS.slice(version - 1)) database.exec(step);
+    else {
+      for (const step of STEPS.slice(version - 1)) database.exec(step);
+      if (!isWhole(database)) database.exec(REST_OF_VERSION_3);
+    }
     database.exec(`INSERT OR REPLACE INTO perdure_meta (key, value) VALUES ('schema_version', '${SCHEMA_VERSION}')`);
     database.exec('COMMIT');
   } catch (error) {
@@ -142,7 +203,7 @@ export function migrate(database: SqliteDatabase, path: string): void {
  */
 export function requireSchema(database: SqliteDatabase, path: string): void {
   const version = versionOf(database, path);
-  if (version === SCHEMA_VERSION) return;
+  if (version === SCHEMA_VERSION && isWhole(database)) return;
   if (version === 0) {
     throw new StorageError(
       'STORE_NOT_FOUND',
@@ -152,7 +213,7 @@ export function requireSchema(database: SqliteDatabase, path: string): void {
   }
   throw new StorageError(
     'STORE_TOO_OLD',
-    `could not open the store ${path}: it has schema version ${version}, this version of perdure needs ${SCHEMA_VERSION}, and an engine with execute: false ` +
+    `could not open the store ${path}: it has schema version ${version === SCHEMA_VERSION ? `${version} in part` : version}, this version of perdure needs ${SCHEMA_VERSION}, and an engine with execute: false ` +
       'changes none; the file was left as it is. Open it once with an engine of this version that executes runs, or use the version of perdure that wrote it',
   );
 }
@@ -164,6 +225,11 @@ export function rollback(database: SqliteDatabase): void {
   } catch {
     // No transaction is open any more.
   }
+}
+
+/** Whether a file of this version has all of it. */
+function isWhole(database: SqliteDatabase): boolean {
+  return database.prepare(`SELECT 1 AS whole FROM sqlite_master WHERE name = 'perdure_runs_ready'`).all([]).length > 0;
 }
 
 function versionOf(database: SqliteDatabase, path: string): number {

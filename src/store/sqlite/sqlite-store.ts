@@ -17,7 +17,8 @@ import { Inbox } from './inbox.js';
 import { ROWS_A_PAGE } from './long-read.js';
 import { Pruning } from './pruning.js';
 import { operationOf } from './rows.js';
-import { journalPage, RunTable } from './run-table.js';
+import { RunClaims } from './run-claims.js';
+import { journalPages, RunTable } from './run-table.js';
 import { absolutePath } from './store-file.js';
 import { Suspects } from './suspects.js';
 import { WorkerTable } from './worker-table.js';
@@ -95,6 +96,7 @@ interface Parts {
   readonly connection: Connection;
   readonly workers: WorkerTable;
   readonly suspects: Suspects;
+  readonly claims: RunClaims;
   readonly runs: RunTable;
   readonly inbox: Inbox;
   readonly commits: CommitWriter;
@@ -180,8 +182,8 @@ class SqliteStore implements Store {
   }
 
   async claimRuns(query: ClaimQuery): Promise<Claim> {
-    const { connection, runs } = this.#use();
-    return connection.run('claim runs', () => runs.claim(query));
+    const { connection, claims } = this.#use();
+    return connection.run('claim runs', () => claims.claim(query));
   }
 
   async blockedRuns(code: BlockedCode): Promise<Pick<RunRecord, 'id' | 'flow' | 'version'>[]> {
@@ -190,8 +192,8 @@ class SqliteStore implements Store {
   }
 
   async claimSuspect(query: SuspectQuery): Promise<RunRecord | undefined> {
-    const { connection, runs } = this.#use();
-    return connection.run('claim a suspect', () => runs.claimSuspect(query));
+    const { connection, claims } = this.#use();
+    return connection.run('claim a suspect', () => claims.claimSuspect(query));
   }
 
   async endTrial(trial: { workerId: string; runId: string }): Promise<void> {
@@ -202,17 +204,17 @@ class SqliteStore implements Store {
     this.#use().suspects.acquit(acquittal);
   }
 
-  async nextWakeAt(): Promise<number | null> {
+  async nextDueAt(): Promise<number | null | undefined> {
     const { connection, runs } = this.#use();
-    return connection.run('look who sleeps', () => runs.nextWakeAt());
+    return connection.run('look who sleeps', () => runs.nextDueAt());
   }
 
-  async loadJournal(runId: string): Promise<OperationRecord[]> {
+  async loadJournals(runIds: readonly string[]): Promise<ReadonlyMap<string, OperationRecord[]>> {
     const { connection, runs } = this.#use();
-    const doing = `load the journal of run ${runId}`;
-    const entries = connection.run(doing, () => runs.journal(runId));
-    const isWhole = entries.length < ROWS_A_PAGE;
-    return inJournalOrder(isWhole ? entries : await connection.runLong(doing, journalPage(runId), operationOf), new Slices());
+    const doing = runIds.length === 1 ? `load the journal of run ${runIds[0]}` : `load the journals of ${runIds.length} runs`;
+    const some = connection.run(doing, () => runs.journals(runIds));
+    const isWhole = some.length < ROWS_A_PAGE;
+    return byRun(runIds, isWhole ? some : await connection.runLong(doing, journalPages(runIds), operationOf));
   }
 
   async operation(runId: string, operationId: string): Promise<OperationRecord | undefined> {
@@ -294,7 +296,8 @@ class SqliteStore implements Store {
       suspects,
       inbox,
       workers: new WorkerTable(connection, driver, suspects),
-      runs: new RunTable(connection, suspects),
+      claims: new RunClaims(connection, suspects),
+      runs: new RunTable(connection),
       commits: new CommitWriter(connection, inbox),
     };
     if (client) return parts;
@@ -327,6 +330,15 @@ class SqliteStore implements Store {
       `the store ${this.name} is closed. Open it before it is used, and use it no more once its engine is closed`,
     );
   }
+}
+
+/** The journal of each run. */
+async function byRun(runIds: readonly string[], entries: readonly OperationRecord[]): Promise<ReadonlyMap<string, OperationRecord[]>> {
+  const slices = new Slices();
+  const journals = new Map<string, OperationRecord[]>(runIds.map((id) => [id, []]));
+  await slices.each(entries, (entry) => journals.get(entry.runId)?.push(entry));
+  for (const [id, journal] of journals) journals.set(id, await inJournalOrder(journal, slices));
+  return journals;
 }
 
 /** Deletes what earlier workers have left beside the file. */

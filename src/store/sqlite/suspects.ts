@@ -1,14 +1,11 @@
 import type { RunRecord } from '../../model/records.js';
-import { SUSPECT_FROM } from '../../model/suspects.js';
 import type { Connection } from './connection.js';
 import { checkFence } from './fence.js';
-import { CRASHES, claimedBy, noted, SELECTED_COLUMNS, safeNumber } from './rows.js';
+import { CRASHES, noted } from './recoveries.js';
+import { claimedBy, SELECTED_COLUMNS, safeNumber } from './rows.js';
 import { AWAKE } from './schema.js';
 
-/**
- * `recoveries` of a run is `{ count, seq }`: how many crashes count against it, and the last outcome of an operation that it had at the last of them. What
- * comes in from outside is none: the sender of a message would hide that it ends its process each time.
- */
+/** What comes in from outside is no outcome: the sender of a message would hide that it ends its process each time. */
 const LAST_OUTCOME = `(SELECT coalesce(max(seq), 0) FROM perdure_operations
    WHERE run_id = perdure_runs.id AND kind NOT IN ('cancel', 'message', 'patch'))`;
 const COUNTED = `CASE
@@ -24,8 +21,6 @@ const RELEASE_AND_COUNT = `UPDATE perdure_runs
 /** Whether the run on trial is still that, and has recorded nothing since the crash before. */
 const ON_TRIAL = `SELECT id FROM perdure_runs
    WHERE id = ? AND worker_id = ? AND ${AWAKE} AND ${LAST_OUTCOME} <= coalesce(CASE WHEN ${noted('seq')} THEN json_extract(recoveries, '$.seq') END, 0)`;
-
-export const SUSPECTED: string = `${CRASHES} >= ${SUSPECT_FROM}`;
 
 interface Trial {
   readonly runId: string;
@@ -54,18 +49,15 @@ export class Suspects {
     this.#connection.statement(RELEASE_AND_COUNT).run([tried === undefined ? '' : own, workerId]);
   }
 
-  /** Takes the one that is to be tried next, among those of a condition with one parameter. */
-  claim(workerId: string, { condition, flows }: { condition: string; flows: string }): RunRecord | undefined {
+  /** Takes the one that is to be tried next, and opens its trial. @param next - Asks for its `n`, with one value. */
+  claim(workerId: string, next: { readonly sql: string; readonly flows: string }): RunRecord | undefined {
     if (this.#isOpen()) return undefined;
     return this.#connection.transaction('claim a suspect', () => {
       checkFence(this.#connection, workerId);
       if (this.#isOpen()) return undefined;
       const row = this.#connection
-        .statement(
-          `SELECT ${safeNumber('n')} AS n, ${SELECTED_COLUMNS.join(', ')} FROM perdure_runs WHERE ${condition} AND ${SUSPECTED}
-           ORDER BY ${CRASHES}, perdure_runs.n LIMIT 1`,
-        )
-        .get([flows]);
+        .statement(`SELECT ${safeNumber('n')} AS n, ${SELECTED_COLUMNS.join(', ')} FROM perdure_runs WHERE n = (${next.sql})`)
+        .get([next.flows]);
       if (row === undefined) return undefined;
       this.#connection
         .statement(`UPDATE perdure_runs SET status = 'RUNNING', worker_id = ?, blocked_code = NULL, outcome = NULL WHERE n = ?`)

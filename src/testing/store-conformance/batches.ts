@@ -1,4 +1,5 @@
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
+import { journalOf } from '../../store/journal-of.js';
 import type { Store } from '../../store/store.js';
 import { assertEqual, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
@@ -15,7 +16,7 @@ interface Contents {
 /** Everything there is, with what these workers have to read. */
 async function contentsOf(store: Store, ...workerIds: string[]): Promise<Contents> {
   const runs = await store.listRuns({});
-  const journals = await Promise.all(runs.map((run) => store.loadJournal(run.id)));
+  const journals = await Promise.all(runs.map((run) => journalOf(store, run.id)));
   const inboxes = await Promise.all(workerIds.map((workerId) => store.readInbox(workerId)));
   return { runs, journals, inboxes };
 }
@@ -35,7 +36,7 @@ export const batches: readonly StoreCase[] = area('batches', {
     for (let seq = 1; seq <= 20; seq += 1) {
       const run = runOf(`${seq}`, { workerId: null, status: 'PENDING' });
       await store.commit(batchOf({ creates: [run], operations: [outcomeOf('id', `${seq}`, seq)], messages: [messageTo('id')] }));
-      const [read, entries, messages] = await Promise.all([theRun(other, run.id), other.loadJournal('id'), store.readInbox('w1')]);
+      const [read, entries, messages] = await Promise.all([theRun(other, run.id), journalOf(other, 'id'), store.readInbox('w1')]);
       assertEqual({ read, seq: entries.at(-1)?.seq, messages: messages.length }, { read: run, seq, messages: seq });
     }
   },
@@ -57,7 +58,7 @@ export const batches: readonly StoreCase[] = area('batches', {
     });
     await assertRefused(store.commit(batch), 'FENCED');
     assertEqual(await contentsOf(other, 'w2'), before);
-    assertEqual(await other.loadJournal('new'), []);
+    assertEqual(await journalOf(other, 'new'), []);
   },
   'a batch with one end that is refused changes nothing, wherever that stands (S2, S3)': async (connect) => {
     const store = await connect();
@@ -78,7 +79,7 @@ export const batches: readonly StoreCase[] = area('batches', {
       });
       await assertRefused(store.commit(batch), 'FENCED');
       assertEqual(await contentsOf(await connect(), 'w1', 'w2'), before);
-      assertEqual(await store.loadJournal('new'), []);
+      assertEqual(await journalOf(store, 'new'), []);
     }
   },
   'a store goes on after a batch was refused (S2)': async (connect) => {
@@ -88,6 +89,6 @@ export const batches: readonly StoreCase[] = area('batches', {
     await assertRefused(store.commit({ ...batch, ends: [endOf('unknown')] }), 'FENCED');
     assertEqual(await store.commit(batch), []);
     assertEqual(await theRun(other, 'new'), runOf('new'));
-    assertEqual(await other.loadJournal('id'), [outcomeOf('id', '1', 1)]);
+    assertEqual(await journalOf(other, 'id'), [outcomeOf('id', '1', 1)]);
   },
 });

@@ -1,6 +1,7 @@
+import { journalOf } from '../../store/journal-of.js';
 import { assertEqual, assertFields } from './assertions.js';
 import { area, type StoreCase } from './case.js';
-import { batchOf, blockOf, endOf, outcomeOf, runOf, theRun, withRuns, workerOf } from './records.js';
+import { batchOf, blockOf, endOf, NOTHING, outcomeOf, runOf, theRun, withRuns, workerOf } from './records.js';
 
 const UNREADABLE = 'VALUE_UNREADABLE';
 const ORDER = { flow: 'order', version: 1 };
@@ -17,16 +18,12 @@ export const claiming: readonly StoreCase[] = area('claiming', {
     assertEqual(claimed, [runOf('a', { workerId: 'w2', crashes: 1 }), runOf('b', { workerId: 'w2', crashes: 1 })]);
     assertEqual(blocked, []);
     assertEqual(await theRun(other, 'a'), claimed[0]);
-    assertEqual(await other.loadJournal('a'), [outcomeOf('a', '1', 1)]);
+    assertEqual(await journalOf(other, 'a'), [outcomeOf('a', '1', 1)]);
   },
   'runs of living workers are not claimed (S5)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.registerWorker(workerOf('w2'));
-    assertEqual(await store.claimRuns({ workerId: 'w2', nowMs: 2_000, flows: [ORDER], limit: 10 }), {
-      claimed: [],
-      blocked: [],
-      suspects: false,
-    });
+    assertEqual(await store.claimRuns({ workerId: 'w2', nowMs: 2_000, flows: [ORDER], limit: 10 }), NOTHING);
   },
   'a run is claimed by one worker only (S5)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
@@ -53,11 +50,7 @@ export const claiming: readonly StoreCase[] = area('claiming', {
   'ended runs are not claimed (S6)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.commit(batchOf({ ends: [endOf('id')] }));
-    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), {
-      claimed: [],
-      blocked: [],
-      suspects: false,
-    });
+    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), NOTHING);
   },
   'orphans of unknown flows and versions are blocked, once': async (connect) => {
     const store = await withRuns(await connect());
@@ -74,11 +67,7 @@ export const claiming: readonly StoreCase[] = area('claiming', {
       runOf('other', { workerId: null, status: 'BLOCKED', flow: 'other', blockedCode: 'FLOW_NOT_REGISTERED' }),
     ]);
     assertEqual(await theRun(store, 'v2'), first.blocked[0]);
-    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), {
-      claimed: [],
-      blocked: [],
-      suspects: false,
-    });
+    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), NOTHING);
   },
   'orphans beyond the limit are not blocked': async (connect) => {
     const store = await withRuns(await connect());
@@ -87,6 +76,37 @@ export const claiming: readonly StoreCase[] = area('claiming', {
     const { claimed, blocked } = await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 1 });
     assertEqual([claimed.length, blocked.length], [1, 0]);
     assertEqual((await theRun(store, 'c'))?.status, 'PENDING');
+  },
+  'no more orphans of unknown flows are blocked than asked for, and a claim says whether there may be more': async (connect) => {
+    const store = await withRuns(await connect());
+    const orphans = (flow: string, ...ids: string[]) => ids.map((id) => runOf(id, { flow, workerId: null, status: 'PENDING' }));
+    await store.commit(
+      batchOf({ creates: [...orphans('x', '1', '2', '3'), ...orphans('order', '4', '5', '6'), ...orphans('y', '7', '8')] }),
+    );
+    const claimed: string[] = [];
+    const blocked: string[] = [];
+    for (let more = true; more; ) {
+      const claim = await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 2 });
+      assertEqual([claim.claimed.length <= 2, claim.blocked.length <= 2], [true, true]);
+      claimed.push(...claim.claimed.map(({ id }) => id));
+      blocked.push(...claim.blocked.map(({ id }) => id));
+      more = claim.more;
+    }
+    assertEqual(claimed, ['4', '5', '6']);
+    assertEqual(blocked.sort(), ['1', '2', '3', '7', '8']);
+    for (const id of blocked) assertFields(await theRun(store, id), { status: 'BLOCKED', blockedCode: 'FLOW_NOT_REGISTERED' });
+    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 2 }), NOTHING);
+  },
+  'the oldest are claimed first across flows and versions, those that were blocked for want of them among them': async (connect) => {
+    const store = await withRuns(await connect(), 'c');
+    const orphan = { workerId: null, status: 'PENDING' } as const;
+    const creates = [runOf('b', { ...orphan, flow: 'x' }), runOf('z', { ...orphan, version: 2 }), runOf('a', orphan)];
+    await store.commit(batchOf({ creates, ends: [blockOf('c', 'FLOW_NOT_REGISTERED')] }));
+    const flows = [ORDER, { flow: 'order', version: 2 }, { flow: 'x', version: 1 }, { flow: 'y', version: 1 }];
+    const query = { workerId: 'w1', nowMs: 2_000, flows, limit: 3 };
+    const ids: string[][] = [];
+    for (const { claimed } of [await store.claimRuns(query), await store.claimRuns(query)]) ids.push(claimed.map(({ id }) => id));
+    assertEqual(ids, [['c', 'b', 'z'], ['a']]);
   },
   'a worker without flows blocks what nobody runs': async (connect) => {
     const store = await withRuns(await connect());
@@ -107,16 +127,8 @@ export const claiming: readonly StoreCase[] = area('claiming', {
   'a run blocked by non-determinism is neither claimed nor blocked anew': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.commit(batchOf({ ends: [blockOf('id', 'NON_DETERMINISM')] }));
-    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), {
-      claimed: [],
-      blocked: [],
-      suspects: false,
-    });
-    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [], limit: 10 }), {
-      claimed: [],
-      blocked: [],
-      suspects: false,
-    });
+    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), NOTHING);
+    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [], limit: 10 }), NOTHING);
     assertFields(await theRun(store, 'id'), {
       status: 'BLOCKED',
       blockedCode: 'NON_DETERMINISM',
@@ -127,11 +139,7 @@ export const claiming: readonly StoreCase[] = area('claiming', {
   'a run that could not be read is claimed only by its id': async (connect) => {
     const store = await withRuns(await connect(), 'other', 'again', 'left');
     await store.commit(batchOf({ ends: [blockOf('other', 'NON_DETERMINISM'), ...['again', 'left'].map((id) => blockOf(id, UNREADABLE))] }));
-    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), {
-      claimed: [],
-      blocked: [],
-      suspects: false,
-    });
+    assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), NOTHING);
     assertEqual(await store.blockedRuns(UNREADABLE), [
       { id: 'again', ...ORDER },
       { id: 'left', ...ORDER },

@@ -1,3 +1,4 @@
+import { journalOf } from '../../store/journal-of.js';
 import { assertEqual, assertFields } from './assertions.js';
 import { area, type StoreCase } from './case.js';
 import { batchOf, endOf, messageTo, outcomeOf, runOf, theRun, withRuns } from './records.js';
@@ -24,7 +25,7 @@ export const copies: readonly StoreCase[] = area('copies of records', {
     for (const records of [batch.creates, batch.operations, batch.ends, batch.messages]) scribbleOn(records);
     await committing;
     assertEqual(await theRun(store, 'new'), runOf('new'));
-    assertEqual(await store.loadJournal('id'), [outcomeOf('id', '1', 1)]);
+    assertEqual(await journalOf(store, 'id'), [outcomeOf('id', '1', 1)]);
     assertFields(await theRun(store, 'ending'), { status: 'SUCCEEDED', outcome: '"done"' });
     const [message] = await store.readInbox('w1');
     assertFields(message, { runId: 'id', payload: '"sent"' });
@@ -47,8 +48,8 @@ export const copies: readonly StoreCase[] = area('copies of records', {
   'changing entries that were read changes none that is stored': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }));
-    scribbleOn(await store.loadJournal('id'));
-    assertEqual(await store.loadJournal('id'), [outcomeOf('id', '1', 1)]);
+    scribbleOn(await journalOf(store, 'id'));
+    assertEqual(await journalOf(store, 'id'), [outcomeOf('id', '1', 1)]);
   },
   'changing messages that were read changes none that is stored': async (connect) => {
     const store = await withRuns(await connect(), 'id');

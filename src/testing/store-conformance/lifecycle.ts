@@ -1,3 +1,4 @@
+import { journalOf } from '../../store/journal-of.js';
 import { assertEqual, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
 import { batchOf, messageTo, runOf, withRuns, workerOf } from './records.js';
@@ -20,7 +21,7 @@ export const lifecycle: readonly StoreCase[] = area('opening and closing', {
       () => store.claimSuspect({ workerId: 'w', flows: [] }),
       () => store.endTrial({ workerId: 'w', runId: 'r' }),
       () => store.acquit({ workerId: 'w', runIds: ['r'] }),
-      () => store.loadJournal('r'),
+      () => journalOf(store, 'r'),
       () => store.commit(batchOf()),
       () => store.send(messageTo('r')),
       () => store.readInbox('w'),

@@ -1,3 +1,4 @@
+import { journalOf } from '../../store/journal-of.js';
 import { assertEqual, assertFields, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
 import { batchOf, blockOf, endOf, messageTo, outcomeOf, runOf, theRun, withRuns, workerOf } from './records.js';
@@ -23,7 +24,7 @@ export const ownership: readonly StoreCase[] = area('fence and ownership', {
     await assertRefused(store.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] })), 'FENCED');
     await assertRefused(store.heartbeat('w1', 100_000), 'FENCED');
     await assertRefused(store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [], limit: 1 }), 'FENCED');
-    assertEqual(await store.loadJournal('id'), []);
+    assertEqual(await journalOf(store, 'id'), []);
   },
   'a worker marked dead reads no messages any more, also not when nobody has taken its runs (S3, S7)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
@@ -124,7 +125,7 @@ export const ownership: readonly StoreCase[] = area('fence and ownership', {
     });
     await assertRefused(store.commit(batch), 'FENCED');
     assertEqual(await store.getRuns(['new']), []);
-    assertEqual(await store.loadJournal('new'), []);
+    assertEqual(await journalOf(store, 'new'), []);
     assertEqual(await theRun(store, 'mine'), runOf('mine'));
   },
   'an end for an unknown run is refused': async (connect) => {

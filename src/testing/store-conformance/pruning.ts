@@ -1,4 +1,5 @@
 import type { RunRecord } from '../../model/records.js';
+import { journalOf } from '../../store/journal-of.js';
 import type { Store } from '../../store/store.js';
 import { assertEqual } from './assertions.js';
 import { area, type StoreCase } from './case.js';
@@ -78,8 +79,8 @@ export const pruning: readonly StoreCase[] = area('pruning', {
     assertEqual(await left(store), ['child', 'grandchild']);
     assertEqual(await store.prune(ALL), 0);
     assertEqual(await theRun(store, 'child'), childOf('parent', 'child'));
-    assertEqual(await store.loadJournal('child'), [outcomeOf('child', '1', 1)]);
-    assertEqual(await store.loadJournal('grandchild'), [outcomeOf('grandchild', '1', 1)]);
+    assertEqual(await journalOf(store, 'child'), [outcomeOf('child', '1', 1)]);
+    assertEqual(await journalOf(store, 'grandchild'), [outcomeOf('grandchild', '1', 1)]);
     await endAt(store, { child: 200 });
     assertEqual(await store.prune({ endedBefore: 150, keep: null, limit: 10 }), 0);
     assertEqual(await store.prune({ endedBefore: 201, keep: null, limit: 10 }), 2);
@@ -118,7 +119,7 @@ export const pruning: readonly StoreCase[] = area('pruning', {
     assertEqual(before.map(({ status }) => status).sort(), ['BLOCKED', 'PENDING', 'RUNNING', 'SUSPENDED']);
     assertEqual(await store.prune({ endedBefore: Number.MAX_SAFE_INTEGER, keep: 0, limit: 100 }), 0);
     assertEqual(await store.listRuns({}), before);
-    assertEqual(await store.loadJournal('asleep'), [startOf('asleep', '1')]);
+    assertEqual(await journalOf(store, 'asleep'), [startOf('asleep', '1')]);
     await store.claimRuns({ workerId: 'w1', nowMs: 1, flows: [{ flow: 'order', version: 1 }], limit: 10 });
     assertEqual((await store.readInbox('w1')).length, 1);
   },
@@ -129,8 +130,8 @@ export const pruning: readonly StoreCase[] = area('pruning', {
     await store.commit(batchOf({ operations: ids.flatMap((id) => [outcomeOf(id, '1', 1), startOf(id, '2')]) }));
     await endAt(store, { gone: 100, child: 100, kept: 300 });
     assertEqual(await store.prune({ endedBefore: 200, keep: null, limit: 10 }), 2);
-    for (const id of ['gone', 'child']) assertEqual(await store.loadJournal(id), []);
-    for (const id of ['kept', 'live']) assertEqual(await store.loadJournal(id), [outcomeOf(id, '1', 1), startOf(id, '2')]);
+    for (const id of ['gone', 'child']) assertEqual(await journalOf(store, id), []);
+    for (const id of ['kept', 'live']) assertEqual(await journalOf(store, id), [outcomeOf(id, '1', 1), startOf(id, '2')]);
   },
   'an id whose run is gone is as good as new (S1)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
@@ -141,6 +142,6 @@ export const pruning: readonly StoreCase[] = area('pruning', {
     assertEqual(await store.send(messageTo('id')), undefined);
     assertEqual(await store.commit(batchOf({ creates: [runOf('id', { input: '["other"]' })] })), []);
     assertEqual(await theRun(store, 'id'), runOf('id', { input: '["other"]' }));
-    assertEqual(await store.loadJournal('id'), []);
+    assertEqual(await journalOf(store, 'id'), []);
   },
 });

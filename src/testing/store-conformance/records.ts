@@ -1,11 +1,14 @@
 import type { OperationRecord, RunRecord } from '../../model/records.js';
 import type { BlockedCode } from '../../model/statuses.js';
-import type { CommitBatch, NewWorker, Store } from '../../store/store.js';
+import type { Claim, CommitBatch, NewWorker, Store } from '../../store/store.js';
 
 /** A worker that may be 30 s without a heartbeat. */
 export function workerOf(id: string, nowMs = 1_000, leaseMs = 30_000): NewWorker {
   return { id, nowMs, leaseMs, info: { pid: 1, host: 'here', node: process.versions.node } };
 }
+
+/** What a claim gives that finds nothing. */
+export const NOTHING: Claim = { claimed: [], blocked: [], suspects: false, more: false };
 
 /** A run of worker `w1` that has just begun. */
 export function runOf(id: string, change: Partial<RunRecord> = {}): RunRecord {

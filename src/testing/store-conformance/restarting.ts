@@ -1,4 +1,5 @@
 import type { RunRestart } from '../../model/records.js';
+import { journalOf } from '../../store/journal-of.js';
 import { assertEqual, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
 import { batchOf, blockOf, endOf, messageTo, outcomeOf, runOf, startOf, theRun, withRuns, workerOf } from './records.js';
@@ -15,23 +16,23 @@ export const restarting: readonly StoreCase[] = area('beginning anew', {
     await store.commit(batchOf({ restarts: [restartOf('id')] }));
     const other = await connect();
     assertEqual(await theRun(other, 'id'), runOf('id', { input: '["next"]', seed: 'another', options: '{"generation":2}' }));
-    assertEqual(await other.loadJournal('id'), []);
-    assertEqual(await other.loadJournal('other'), [outcomeOf('other', '1', 1)]);
+    assertEqual(await journalOf(other, 'id'), []);
+    assertEqual(await journalOf(other, 'other'), [outcomeOf('other', '1', 1)]);
   },
   'its journal is what the restart gives, and what later batches add (S4)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.commit(batchOf({ operations: [outcomeOf('id', '1', 7), outcomeOf('id', '2', 8)] }));
     const given = outcomeOf('id', 'm1', 1, { kind: 'message', input: null });
     await store.commit(batchOf({ restarts: [restartOf('id', { operations: [given] })] }));
-    assertEqual(await store.loadJournal('id'), [given]);
+    assertEqual(await journalOf(store, 'id'), [given]);
     await store.commit(batchOf({ operations: [startOf('id', '1')] }));
     await store.commit(batchOf({ operations: [outcomeOf('id', '1', 2)] }));
-    assertEqual(await store.loadJournal('id'), [given, outcomeOf('id', '1', 2)]);
+    assertEqual(await journalOf(store, 'id'), [given, outcomeOf('id', '1', 2)]);
   },
   'what the same batch writes belongs to what ends, and is dropped': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.commit(batchOf({ operations: [outcomeOf('id', '1', 1), startOf('id', '2')], restarts: [restartOf('id')] }));
-    assertEqual(await store.loadJournal('id'), []);
+    assertEqual(await journalOf(store, 'id'), []);
   },
   'messages in its inbox stay for the next generation (S7)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
@@ -49,7 +50,7 @@ export const restarting: readonly StoreCase[] = area('beginning anew', {
     await store.commit(batchOf({ operations: [outcomeOf('id', '1', 1)], ends: [endOf('id')] }));
     const ended = { status: 'SUCCEEDED', workerId: null, outcome: '"done"', finishedAt: 1_700_000_000_009 } as const;
     assertEqual(await theRun(store, 'id'), runOf('id', { ...ended, input: '["next"]', seed: '4' }));
-    assertEqual(await store.loadJournal('id'), [outcomeOf('id', '1', 1)]);
+    assertEqual(await journalOf(store, 'id'), [outcomeOf('id', '1', 1)]);
   },
   'a restart of a run that is not the worker’s is refused whole (S2, S3, S6)': async (connect) => {
     const store = await withRuns(await connect(), 'mine', 'ended', 'blocked', 'asleep');
@@ -68,11 +69,11 @@ export const restarting: readonly StoreCase[] = area('beginning anew', {
         const restarts = order.map((id) => restartOf(id, { operations: [startOf(id, '9')] }));
         await assertRefused(store.commit(batchOf({ creates: [runOf('new')], restarts, messages: [messageTo('mine')] })), 'FENCED');
         assertEqual(await (await connect()).listRuns({}), before);
-        for (const id of ids) assertEqual(await store.loadJournal(id), [outcomeOf(id, '1', 1)]);
+        for (const id of ids) assertEqual(await journalOf(store, id), [outcomeOf(id, '1', 1)]);
         assertEqual(await store.readInbox('w1'), []);
       }
     }
-    assertEqual(await store.loadJournal('unknown'), []);
+    assertEqual(await journalOf(store, 'unknown'), []);
   },
   'a worker marked dead begins nothing anew (S3)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
@@ -80,6 +81,6 @@ export const restarting: readonly StoreCase[] = area('beginning anew', {
     await (await connect()).reapWorkers({ workerId: 'w2', nowMs: 100_000 });
     await assertRefused(store.commit(batchOf({ restarts: [restartOf('id')] })), 'FENCED');
     assertEqual(await theRun(store, 'id'), runOf('id', { status: 'PENDING', workerId: null, crashes: 1 }));
-    assertEqual(await store.loadJournal('id'), [outcomeOf('id', '1', 1)]);
+    assertEqual(await journalOf(store, 'id'), [outcomeOf('id', '1', 1)]);
   },
 });

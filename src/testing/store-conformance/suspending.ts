@@ -1,8 +1,9 @@
 import type { RunSuspension } from '../../model/records.js';
+import { journalOf } from '../../store/journal-of.js';
 import type { Store } from '../../store/store.js';
 import { assertEqual, assertFields, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
-import { batchOf, blockOf, endOf, messageTo, outcomeOf, runOf, startOf, theRun, withRuns, workerOf } from './records.js';
+import { batchOf, blockOf, endOf, messageTo, NOTHING, outcomeOf, runOf, startOf, theRun, withRuns, workerOf } from './records.js';
 
 const ORDER = { flow: 'order', version: 1 };
 
@@ -38,7 +39,7 @@ const suspends: readonly StoreCase[] = area('suspending', {
   'the journal of a suspended run stays, with what the same batch wrote (S2, S4)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.commit(batchOf({ operations: [outcomeOf('id', '1', 1), startOf('id', '2')], suspends: [suspensionOf('id')] }));
-    assertEqual(await (await connect()).loadJournal('id'), [outcomeOf('id', '1', 1), startOf('id', '2')]);
+    assertEqual(await journalOf(await connect(), 'id'), [outcomeOf('id', '1', 1), startOf('id', '2')]);
   },
   'a run that a message has come for is pending at once (S7)': async (connect) => {
     const store = await withRuns(await connect(), 'called', 'quiet');
@@ -104,7 +105,7 @@ const suspends: readonly StoreCase[] = area('suspending', {
         });
         await assertRefused(store.commit(batch), 'FENCED');
         assertEqual(await (await connect()).listRuns({}), before);
-        assertEqual(await store.loadJournal('mine'), []);
+        assertEqual(await journalOf(store, 'mine'), []);
         assertEqual(await store.readInbox('w1'), []);
       }
     }
@@ -149,7 +150,7 @@ const wakes: readonly StoreCase[] = area('waking', {
     const { claimed } = await other.claimRuns({ workerId: 'w2', nowMs: 5_000, flows: [ORDER], limit: 10 });
     assertEqual(claimed, [runOf('id', { workerId: 'w2' })]);
     assertEqual(await theRun(store, 'id'), claimed[0]);
-    assertEqual(await other.loadJournal('id'), [startOf('id', '1')]);
+    assertEqual(await journalOf(other, 'id'), [startOf('id', '1')]);
   },
   'of sleepers that are due no more are claimed than asked for, and the others by the next claims': async (connect) => {
     const store = await withSleepers(await connect(), { a: 3_000, b: 1_000, c: 2_000 });
@@ -159,9 +160,9 @@ const wakes: readonly StoreCase[] = area('waking', {
   'a sleeper of a flow that nobody has is blocked when it is due, and not before': async (connect) => {
     const store = await withSleepers(await connect(), { due: 5_000, later: 6_000, called: null });
     const claim = (nowMs: number): ReturnType<Store['claimRuns']> => store.claimRuns({ workerId: 'w1', nowMs, flows: [], limit: 10 });
-    assertEqual(await claim(4_999), { claimed: [], blocked: [], suspects: false });
+    assertEqual(await claim(4_999), NOTHING);
     const blocked = [runOf('due', { status: 'BLOCKED', workerId: null, blockedCode: 'FLOW_NOT_REGISTERED' })];
-    assertEqual(await claim(5_000), { claimed: [], blocked, suspects: false });
+    assertEqual(await claim(5_000), { ...NOTHING, blocked });
     assertEqual(await theRun(store, 'due'), blocked[0]);
     assertEqual(await claimedAt(store, 5_000), ['due']);
     assertFields(await theRun(store, 'later'), { status: 'SUSPENDED', wakeAt: 6_000 });
@@ -211,28 +212,30 @@ const wakes: readonly StoreCase[] = area('waking', {
     await store.commit(batchOf({ ends: [endOf('of awake'), endOf('of ended')] }));
     assertEqual(await store.getRuns(['awake', 'ended']), before);
   },
-  'a store tells when the first sleeper is due': async (connect) => {
+  'a store tells when the first sleeper is due, and whether any sleeps': async (connect) => {
     const store = await connect();
-    assertEqual(await store.nextWakeAt(), null);
+    assertEqual(await store.nextDueAt(), undefined);
     await withSleepers(store, { b: 7_000, a: 5_000, c: 6_000, called: null });
     const other = await connect();
-    assertEqual(await other.nextWakeAt(), 5_000);
+    assertEqual(await other.nextDueAt(), 5_000);
     assertEqual(await claimedAt(store, 5_000), ['a']);
-    assertEqual(await other.nextWakeAt(), 6_000);
+    assertEqual(await other.nextDueAt(), 6_000);
     await other.send(messageTo('c'));
-    assertEqual(await other.nextWakeAt(), 7_000);
+    assertEqual(await other.nextDueAt(), 7_000);
     await claimedAt(store, 7_000);
-    assertEqual(await other.nextWakeAt(), null);
+    assertEqual(await other.nextDueAt(), null);
+    await other.send(messageTo('called'));
+    assertEqual(await other.nextDueAt(), undefined);
   },
   'a run sleeps again, and until another time': async (connect) => {
     const store = await withSleepers(await connect(), { id: 5_000 });
     await claimedAt(store, 5_000);
     await store.commit(batchOf({ suspends: [suspensionOf('id', 4_000)] }));
-    assertEqual(await store.nextWakeAt(), 4_000);
+    assertEqual(await store.nextDueAt(), 4_000);
     await claimedAt(store, 5_000);
     await store.commit(batchOf({ suspends: [suspensionOf('id', null)] }));
     assertEqual(await theRun(store, 'id'), runOf('id', { status: 'SUSPENDED', workerId: null }));
-    assertEqual(await store.nextWakeAt(), null);
+    assertEqual(await store.nextDueAt(), null);
   },
 });
 

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { sqliteStore } from 'perdure';
 import type { Store } from 'perdure/store';
+import { journalOf } from '../../../src/store/journal-of.js';
 import { builtProgram } from '../../built-program.js';
 import { Recorder } from '../recorder.js';
 
@@ -79,7 +80,7 @@ export class CrashPlace {
     }
     this.#notesRead = notes.length;
     const store = await this.openStore();
-    for (const { id } of await store.listRuns({ limit: 1_000 })) this.recorder.committed({ operations: await store.loadJournal(id) });
+    for (const { id } of await store.listRuns({ limit: 1_000 })) this.recorder.committed({ operations: await journalOf(store, id) });
     await store.close();
   }
 }

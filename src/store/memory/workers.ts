@@ -1,0 +1,77 @@
+import { StorageError } from '../../errors/errors.js';
+import type { NewWorker } from '../store.js';
+
+interface Worker {
+  status: 'ALIVE' | 'DEAD';
+  heartbeatMs: number;
+  readonly leaseMs: number;
+  /** Stands for the lock: false once all who had the store open have closed it. */
+  locked: boolean;
+}
+
+/**
+ * Who lives.
+ *
+ * States of a worker: (unknown) → ALIVE → DEAD, or → (unknown) again when it retires. The id of one that is dead never lives again (S5).
+ */
+export class Workers {
+  readonly #workers = new Map<string, Worker>();
+
+  /** Those of which anything is known. */
+  get size(): number {
+    return this.#workers.size;
+  }
+
+  register({ id, nowMs, leaseMs }: NewWorker): void {
+    const known = this.#workers.get(id);
+    if (known?.status === 'DEAD') throw fenced(id);
+    if (known !== undefined) {
+      throw new StorageError(
+        known.locked ? 'STORE_BUSY' : 'STORE_FAILED',
+        `could not register worker ${id} in memory: a worker of this id is registered. Every worker needs an id of its own`,
+      );
+    }
+    this.#workers.set(id, { status: 'ALIVE', heartbeatMs: nowMs, leaseMs, locked: true });
+  }
+
+  /** Returns whether it was alive. */
+  retire(id: string): boolean {
+    return this.#workers.get(id)?.status === 'ALIVE' && this.#workers.delete(id);
+  }
+
+  heartbeat(id: string, nowMs: number): void {
+    this.checkFence(id).heartbeatMs = nowMs;
+  }
+
+  /** Marks dead all others that have no lock, or whose heartbeat is older than their lease; calls with each of them. */
+  reap({ workerId, nowMs }: { workerId: string; nowMs: number }, onDead: (id: string) => void): string[] {
+    const dead: string[] = [];
+    for (const [id, worker] of this.#workers) {
+      const expired = worker.heartbeatMs < nowMs - worker.leaseMs;
+      if (id === workerId || worker.status === 'DEAD' || (worker.locked && !expired)) continue;
+      worker.status = 'DEAD';
+      onDead(id);
+      dead.push(id);
+    }
+    return dead;
+  }
+
+  /** The last user of the store has closed it. */
+  unlockAll(): void {
+    for (const worker of this.#workers.values()) worker.locked = false;
+  }
+
+  checkFence(id: string): Worker {
+    const worker = this.#workers.get(id);
+    if (worker?.status !== 'ALIVE') throw fenced(id);
+    return worker;
+  }
+}
+
+function fenced(workerId: string): StorageError {
+  return new StorageError(
+    'FENCED',
+    `worker ${workerId} is not alive in memory: it was retired, or marked dead because it stood still for longer than its lease. ` +
+      'Nothing was written. Drop its runs and register a new worker',
+  );
+}

@@ -31,7 +31,8 @@ export default defineConfig({
       // To load the library takes longer than most of these files: it is loaded once for many.
       { extends: true, test: { name: 'rooms', include: ['test/**/*.test.ts'], exclude: [...LONG, ...ALONE], isolate: false } },
       { extends: true, test: { name: 'alone', include: ALONE } },
-      { extends: true, test: { name: 'long', include: LONG } },
+      // Some play through dozens of crashes: on a machine that has other things to do, that takes longer than other tests may.
+      { extends: true, test: { name: 'long', include: LONG, testTimeout: 60_000 } },
       {
         extends: true,
         test: {

@@ -42,9 +42,9 @@ const QUIET_TURNS = 3;
  *
  * Owns: the time and the timers. Does not own: what goes on beside it (`busy` tells).
  *
- *   T1  Timers are called in due order, those of one time in the order in which they were set.
- *   T2  Time stands still while a macrotask is asked for, or something is under way and `patienceMs` have not passed.
- *   T3  A background timer moves no time: it is called when the time has come to it for other reasons, once however long that jump was.
+ *   VC1  Timers are called in due order, those of one time in the order in which they were set.
+ *   VC2  Time stands still while a macrotask is asked for, or something is under way and `patienceMs` have not passed.
+ *   VC3  A background timer moves no time: it is called when the time has come to it for other reasons, once however long that jump was.
  */
 export class VirtualClock implements Clock {
   readonly #options: VirtualClockOptions;

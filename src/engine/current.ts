@@ -15,10 +15,10 @@ export interface CurrentEngine {
 /**
  * Who takes the calls of flows that are made outside of any flow.
  *
- *   K1  `holder` is undefined until an engine is opened. Once the program has called `open()` itself, none is opened for it.
- *   K2  The engine that was opened last holds the place, from the call of `open()` on. When it closes or fails, what stands in its place refuses the calls
+ *   CE1  `holder` is undefined until an engine is opened. Once the program has called `open()` itself, none is opened for it.
+ *   CE2  The engine that was opened last holds the place, from the call of `open()` on. When it closes or fails, what stands in its place refuses the calls
  *       with its error, until another is opened: they go to no other store.
- *   K3  Engines of the testing kit stand in front while they are open, and leave the place as it was.
+ *   CE3  Engines of the testing kit stand in front while they are open, and leave the place as it was.
  */
 interface Place {
   holder: CurrentEngine | undefined;

@@ -22,8 +22,8 @@ const NAMED = 3;
 /**
  * Says what code waits for in vain, when Node has nothing left to do and ends the process: the code would just stop there.
  *
- *   X1  One line a process, whatever else is done at its end.
- *   X2  Node is listened to only while engines are open.
+ *   EX1  One line a process, whatever else is done at its end.
+ *   EX2  Node is listened to only while engines are open.
  */
 class ExitNotice {
   readonly #engines = new Set<LeftAtExit>();

@@ -10,9 +10,9 @@ import type { FlowSource } from '../worker/worker-options.js';
 /**
  * The flows and actions of this process, by name; flows by version as well.
  *
- *   Y1  A name (and version) belongs to one function, unless the later one says `replace`, or the process `PERDURE_HOT_RELOAD=1`. What was made of the former
+ *   RG1  A name (and version) belongs to one function, unless the later one says `replace`, or the process `PERDURE_HOT_RELOAD=1`. What was made of the former
  *       function starts the later one from then on.
- *   Y2  Flows and actions have separate names.
+ *   RG2  Flows and actions have separate names.
  */
 export class Registry implements FlowSource {
   readonly #flows = new Map<string, Map<number, FlowDefinition>>();

@@ -27,9 +27,9 @@ interface AttachedRun {
  *
  * Owns: which there are, and who follows their runs. Does not own: the runs.
  *
- *   R1  A future is held while its run is being started or looked for, as the one that its start has made, and while anybody waits for it.
- *   R2  Any other is the program's alone: it settles as long as that holds it, and costs nothing any more when it does not.
- *   R3  However many futures a run has that its start has not made, it is followed once for them.
+ *   RT1  A future is held while its run is being started or looked for, as the one that its start has made, and while anybody waits for it.
+ *   RT2  Any other is the program's alone: it settles as long as that holds it, and costs nothing any more when it does not.
+ *   RT3  However many futures a run has that its start has not made, it is followed once for them.
  */
 export class Roots implements LeftAtExit {
   readonly logger: Logger;

@@ -23,9 +23,9 @@ const isOpen = ({ future }: Started): boolean => !future.accountedFor;
  *
  * Owns: the open futures of the scope, and where the first of them were started. Does not own: what becomes of them (the run cancels them).
  *
- *   L1  A future is open from its start until it is cancelled, detached, or both delivered and observed; a timer until it is waited for.
- *   L2  That a future is observed may be known before it is started.
- *   L3  Call sites are captured for the first starts only, for plain calls only where that is asked for, and turned into text only for a report.
+ *   LL1  A future is open from its start until it is cancelled, detached, or both delivered and observed; a timer until it is waited for.
+ *   LL2  That a future is observed may be known before it is started.
+ *   LL3  Call sites are captured for the first starts only, for plain calls only where that is asked for, and turned into text only for a report.
  */
 export class LeakLedger {
   readonly #open = new Roll<Started>(isOpen);

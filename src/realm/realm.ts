@@ -12,9 +12,9 @@ export interface Copy {
  * What all copies of the library in a realm (a global object) have in common. There may be many: two packages that install it, `import` beside a
  * bundle, a development server that evaluates a program again after each edit.
  *
- *   R1  Copies of one version share their slots, from the time they are loaded.
- *   R2  One version is used in a realm: the first that is. Loading another does nothing; using it is refused.
- *   R3  What lies under the symbol is read by all versions, so its shape stays as it is.
+ *   RE1  Copies of one version share their slots, from the time they are loaded.
+ *   RE2  One version is used in a realm: the first that is. Loading another does nothing; using it is refused.
+ *   RE3  What lies under the symbol is read by all versions, so its shape stays as it is.
  */
 interface Realm {
   readonly slotsByVersion: Map<string, Map<string, unknown>>;

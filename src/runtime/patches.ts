@@ -15,8 +15,8 @@ interface PatchesInit {
 /**
  * The changes of code that a run has and has not.
  *
- *   H1  A run has a change if that is recorded, or if nothing that is recorded lies ahead when it is first asked for: then that is recorded.
- *   H2  What was answered once in an execution stays. That it was «no» in a branch is recorded: a later execution may not run the branch's body again, and
+ *   PA1  A run has a change if that is recorded, or if nothing that is recorded lies ahead when it is first asked for: then that is recorded.
+ *   PA2  What was answered once in an execution stays. That it was «no» in a branch is recorded: a later execution may not run the branch's body again, and
  *       ask elsewhere first.
  */
 export class Patches {

@@ -38,8 +38,8 @@ const WOKEN_A_CLAIM = 256;
  * States: closed ⇄ open (counted).
  *
  * Invariants: S1–S7 of the port, by way of
- *   M1  A method checks everything before it changes anything, and does so without a pause.
- *   M2  `#orphans` has exactly the unfinished runs without an owner, `#owned` those with one, by owner; owners are alive. So a record changes by `#change`,
+ *   MS1  A method checks everything before it changes anything, and does so without a pause.
+ *   MS2  `#orphans` has exactly the unfinished runs without an owner, `#owned` those with one, by owner; owners are alive. So a record changes by `#change`,
  *       but for one that has an owner before and after.
  */
 class MemoryStore implements Store {
@@ -373,7 +373,7 @@ class MemoryStore implements Store {
     this.#file(stored);
   }
 
-  /** Keeps M2. */
+  /** Keeps MS2. */
   #file(stored: StoredRun): void {
     const { status, workerId } = stored.run;
     if (isEnded(status)) return;

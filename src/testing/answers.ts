@@ -11,7 +11,7 @@ export type Give = (question: Question, answer: unknown) => Promise<boolean>;
 /**
  * The events and callbacks of one engine that nobody has answered, and the answers that nobody has asked for, by name.
  *
- *   N1  Questions and answers of one name meet in the order in which they came up.
+ *   AN1  Questions and answers of one name meet in the order in which they came up.
  */
 export class Answers {
   readonly #give: Give;

@@ -91,7 +91,7 @@ interface MocksHost {
 /**
  * What stands in for flows and actions in one engine, and what they were called with.
  *
- *   M1  Calls are recorded whether anything stands in or not: those of actions each time their body is begun, those of flows too.
+ *   MK1  Calls are recorded whether anything stands in or not: those of actions each time their body is begun, those of flows too.
  */
 export class Mocks {
   readonly #host: MocksHost;

@@ -87,7 +87,7 @@ export interface TestHooks {
  *
  * Owns: the clock, the mocks and the store.
  *
- *   W1  The time goes to the next timer when nothing else can happen, and never while an action that is not mocked makes progress.
+ *   TE1  The time goes to the next timer when nothing else can happen, and never while an action that is not mocked makes progress.
  */
 export class TestEngine extends Engine {
   readonly #kit: Kit;

@@ -70,12 +70,12 @@ interface Unread {
  * Owns: the claim under way, whose journals are to be read, and which of the claimed runs have not come to where they were. Does not own: the runs (the
  * worker does).
  *
- *   K1  Claims do not overlap.
- *   K2  Alarms wait for the runs that were claimed to come to where they were, so that timers fire in due order across the runs of a chunk; not for one
+ *   CM1  Claims do not overlap.
+ *   CM2  Alarms wait for the runs that were claimed to come to where they were, so that timers fire in due order across the runs of a chunk; not for one
  *       whose journal cannot be read.
- *   K3  A claim that fails is made again. It may be durable all the same: then the worker looks for runs that it owns and knows nothing of.
- *   K4  A run of which something cannot be read is blocked, and keeps no other from beginning.
- *   K5  Runs are claimed in chunks as long as there is room in memory. The next chunk is claimed when that before it has come to where it was; alarms that are
+ *   CM3  A claim that fails is made again. It may be durable all the same: then the worker looks for runs that it owns and knows nothing of.
+ *   CM4  A run of which something cannot be read is blocked, and keeps no other from beginning.
+ *   CM5  Runs are claimed in chunks as long as there is room in memory. The next chunk is claimed when that before it has come to where it was; alarms that are
  *       due ring in between, and what was started meanwhile goes on.
  */
 export class Claims {

@@ -5,7 +5,7 @@ import type { EndOfRun, IsAwaited, OnEnd } from '../runtime/run-ports.js';
  *
  * Owns: the followers of each run. Does not own: how an end becomes known.
  *
- *   W1  A follower is called once. Those that want it `gathered` are called while the end can still be joined by what follows from it, or, if they come
+ *   FO1  A follower is called once. Those that want it `gathered` are called while the end can still be joined by what follows from it, or, if they come
  *       after that, when it is durable; those that want it `committed` when it is durable. An end that was found in the store is both.
  */
 export class Followers {

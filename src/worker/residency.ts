@@ -35,8 +35,8 @@ const SLACK = 0.1;
  *
  * Owns: the limit, and who waits for room. Does not own: the runs (the worker does).
  *
- *   T1  A run leaves only while nothing of it is under way in this process.
- *   T2  Whoever waits for room waits as long as anything may make it, and no longer.
+ *   RY1  A run leaves only while nothing of it is under way in this process.
+ *   RY2  Whoever waits for room waits as long as anything may make it, and no longer.
  */
 export class Residency {
   readonly #options: ResidencyOptions;

@@ -47,8 +47,8 @@ interface StoreFailuresOptions {
  * A look is what only finds something out, or what another try makes good: a heartbeat, a search for the dead, a claim. Until the engine is open, every
  * failure ends it: the code that opens it is to hear of it.
  *
- *   F1  What goes on failing is logged once, and once more when it works again.
- *   F2  The first new try comes at once, later ones after growing delays.
+ *   FA1  What goes on failing is logged once, and once more when it works again.
+ *   FA2  The first new try comes at once, later ones after growing delays.
  */
 export class StoreFailures {
   readonly #options: StoreFailuresOptions;

@@ -13,9 +13,9 @@ interface WakeupsOptions {
 /**
  * Wakes runs that have left memory, when they are due. One timer stands for all of them.
  *
- *   K1  The timer is set for the first that is known; after it has rung the store is asked for the next.
- *   K2  Where the store cannot be asked, it is asked again.
- *   K3  After a stop no timer is set any more, whatever is still being written or looked up then.
+ *   WU1  The timer is set for the first that is known; after it has rung the store is asked for the next.
+ *   WU2  Where the store cannot be asked, it is asked again.
+ *   WU3  After a stop no timer is set any more, whatever is still being written or looked up then.
  */
 export class Wakeups {
   readonly #options: WakeupsOptions;

@@ -10,21 +10,21 @@ function alarms(): { clock: ManualClock; alarms: Alarms; rung: string[]; set(due
   return { clock, alarms: each, rung, set: (dueAtMs, name = String(dueAtMs)) => each.set(dueAtMs, () => rung.push(name)) };
 }
 
-test('alarms ring in due order, whatever the order in which they were set (T1)', async () => {
+test('alarms ring in due order, whatever the order in which they were set (AM1)', async () => {
   const { clock, rung, set } = alarms();
   for (const due of [30, 10, 50, 20, 40]) set(due);
   await clock.advance(100);
   expect(rung).toEqual(['10', '20', '30', '40', '50']);
 });
 
-test('alarms that are due together ring in the order in which they were set (T1)', async () => {
+test('alarms that are due together ring in the order in which they were set (AM1)', async () => {
   const { clock, rung, set } = alarms();
   for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) set(5, name);
   await clock.advance(5);
   expect(rung).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
 });
 
-test('an alarm that is due already does not ring while it is being set (T1)', async () => {
+test('an alarm that is due already does not ring while it is being set (AM1)', async () => {
   const { clock, rung, set } = alarms();
   clock.jump(100);
   set(50);
@@ -45,7 +45,7 @@ test('a look rings what is due by a clock that was set forward, in due order, on
   expect(rung).toEqual(['10', '30', '50']);
 });
 
-test('a look rings nothing while alarms are held (T3)', async () => {
+test('a look rings nothing while alarms are held (AM3)', async () => {
   const { clock, alarms: each, rung, set } = alarms();
   set(10);
   each.hold();
@@ -57,7 +57,7 @@ test('a look rings nothing while alarms are held (T3)', async () => {
   expect(rung).toEqual(['10']);
 });
 
-test('alarms that are overdue together ring in due order (T1)', async () => {
+test('alarms that are overdue together ring in due order (AM1)', async () => {
   const { clock, rung, set } = alarms();
   clock.jump(100);
   for (const due of [90, 10, 50]) set(due);
@@ -65,7 +65,7 @@ test('alarms that are overdue together ring in due order (T1)', async () => {
   expect(rung).toEqual(['10', '50', '90']);
 });
 
-test('an alarm that is set by one that rings, and is due before the next, rings before it (T1)', async () => {
+test('an alarm that is set by one that rings, and is due before the next, rings before it (AM1)', async () => {
   const { clock, alarms: each, rung, set } = alarms();
   each.set(10, () => {
     rung.push('10');
@@ -77,7 +77,7 @@ test('an alarm that is set by one that rings, and is due before the next, rings 
   expect(rung).toEqual(['10', '15', '20']);
 });
 
-test('an alarm rings once, and calling it off afterwards does nothing (T2)', async () => {
+test('an alarm rings once, and calling it off afterwards does nothing (AM2)', async () => {
   const { clock, rung, set } = alarms();
   const callOff = set(10);
   await clock.advance(10);
@@ -87,7 +87,7 @@ test('an alarm rings once, and calling it off afterwards does nothing (T2)', asy
   expect(rung).toEqual(['10', '20']);
 });
 
-test('an alarm that was called off never rings, not even by one that rings with it (T2)', async () => {
+test('an alarm that was called off never rings, not even by one that rings with it (AM2)', async () => {
   const { clock, alarms: each, rung, set } = alarms();
   const callOffs: (() => void)[] = [];
   each.set(10, () => {
@@ -140,7 +140,7 @@ test('a timer that fires early leaves alarms that are not due', async () => {
   expect(rung).toEqual(['10']);
 });
 
-test('many alarms that are called off leave the others in order (T2)', async () => {
+test('many alarms that are called off leave the others in order (AM2)', async () => {
   const { clock, rung, set } = alarms();
   const kept: number[] = [];
   for (let index = 0; index < 1_000; index += 1) {
@@ -164,7 +164,7 @@ const commands: fc.Arbitrary<Command[]> = fc.array(
   { maxLength: 200, size: 'max' },
 );
 
-test('alarms do what a sorted list would (T1, T2)', async () => {
+test('alarms do what a sorted list would (AM1, AM2)', async () => {
   const property = fc.asyncProperty(commands, async (all) => {
     const { clock, rung, set } = alarms();
     const model: { readonly dueMs: number; readonly name: string }[] = [];

@@ -6,7 +6,7 @@ import { Gates, runBatch } from './batch-runs.js';
 const noop = action(unique('noop'), async (value: unknown) => value);
 
 describe('maxConcurrency', () => {
-  test('begins so many branches, in index order, and one more whenever one is done (B1)', async () => {
+  test('begins so many branches, in index order, and one more whenever one is done (BA1)', async () => {
     const gates = new Gates();
     const log: string[] = [];
     const { future } = await startFlow(async () => {
@@ -160,7 +160,7 @@ describe('maxConcurrency', () => {
     expect(most).toBe(4);
   });
 
-  test('no branch begins after the decision (B2)', async () => {
+  test('no branch begins after the decision (BA2)', async () => {
     const begun: number[] = [];
     const { result } = await runBatch(async () =>
       map(

@@ -95,7 +95,7 @@ describe('the ids', () => {
 });
 
 describe('the outcomes in the journal', () => {
-  test("have a branch's sequence number right before that of the batch it decides (B2)", async () => {
+  test("have a branch's sequence number right before that of the batch it decides (BA2)", async () => {
     const { journal } = await runBatch(async () => {
       await parallel([() => noop(), () => noop()]);
     });
@@ -103,7 +103,7 @@ describe('the outcomes in the journal', () => {
     expect(journal.get('0')?.seq).toBe(last + 1);
   });
 
-  test('hold the values once, with the branches (B4)', async () => {
+  test('hold the values once, with the branches (BA4)', async () => {
     const { journal } = await runBatch(async () => void (await map(['needle'], (item) => `${item} in hay`)));
     const holding = [...journal.values()].filter(({ outcome }) => outcome?.includes('needle in hay'));
     expect(holding.map(({ id }) => id)).toStrictEqual(['0.0']);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { holdRejections } from '../../src/runtime/scopes/held-rejections.js';
 import { runChild } from '../api/run-child.js';
 
-describe("a flow's rejection (J1)", () => {
+describe("a flow's rejection (HR1)", () => {
   test('is not told to the listeners of the program, handled late or never', async () => {
     const { code, stdout, stderr } = await runChild('held-beside-listeners.ts');
     expect([code, stderr]).toStrictEqual([0, '']);
@@ -10,7 +10,7 @@ describe("a flow's rejection (J1)", () => {
   });
 });
 
-describe('any other rejection (J2)', () => {
+describe('any other rejection (HR2)', () => {
   test('is told as without an engine, whatever rejects in the same turn', async () => {
     const [without, beside] = await Promise.all([
       runChild('rejections-of-one-turn.ts', { args: ['without'] }),

@@ -58,7 +58,7 @@ describe.each(GATES)('the places $gate', ({ limits }) => {
     expect(requests.granted).toEqual(['a', 'b']);
   });
 
-  test('are held until they are given back (L1), then go to the oldest request', () => {
+  test('are held until they are given back (LI1), then go to the oldest request', () => {
     const requests = new Requests(limits);
     for (const name of ['a', 'b', 'c', 'd']) requests.ask(name);
     requests.release('b');
@@ -76,7 +76,7 @@ describe.each(GATES)('the places $gate', ({ limits }) => {
     expect(requests.granted).toEqual(['a', 'b', 'c']);
   });
 
-  test('go to runs in turn, each its oldest request (L2)', () => {
+  test('go to runs in turn, each its oldest request (LI2)', () => {
     const requests = new Requests(limits);
     requests.ask('held-1');
     requests.ask('held-2');

@@ -15,7 +15,7 @@ function followers(): { each: Followers; heard: string[]; follow(runId: string, 
   return { each, heard, follow };
 }
 
-test('a follower hears of an end when it is gathered, or when it is committed, as it wants (W1)', () => {
+test('a follower hears of an end when it is gathered, or when it is committed, as it wants (FO1)', () => {
   const { each, heard, follow } = followers();
   follow('run', 'gathered');
   follow('run', 'committed');
@@ -25,7 +25,7 @@ test('a follower hears of an end when it is gathered, or when it is committed, a
   expect(heard).toEqual(['run gathered SUCCEEDED 1', 'run committed SUCCEEDED 1']);
 });
 
-test('a follower that comes between the gathering of an end and its commit hears of it from the commit (W1)', () => {
+test('a follower that comes between the gathering of an end and its commit hears of it from the commit (FO1)', () => {
   const { each, heard, follow } = followers();
   each.gathered('run', END);
   follow('run', 'gathered');
@@ -35,7 +35,7 @@ test('a follower that comes between the gathering of an end and its commit hears
   expect(heard).toEqual(['run gathered SUCCEEDED 1', 'run committed SUCCEEDED 1']);
 });
 
-test('a follower is called once (W1)', () => {
+test('a follower is called once (FO1)', () => {
   const { each, heard, follow } = followers();
   follow('run', 'gathered');
   follow('run', 'committed');
@@ -48,7 +48,7 @@ test('a follower is called once (W1)', () => {
   expect(each.has('run')).toBe(false);
 });
 
-test('an end that was found in the store is both gathered and committed (W1)', () => {
+test('an end that was found in the store is both gathered and committed (FO1)', () => {
   const { each, heard, follow } = followers();
   follow('run', 'committed');
   follow('run', 'gathered');

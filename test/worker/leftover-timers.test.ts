@@ -78,7 +78,7 @@ test('an engine that is closed leaves no timer behind for the runs it has put to
   expect([...clock.timers]).toEqual([]);
 });
 
-test('an engine that is closed while it puts runs to sleep leaves no timer behind (K3)', async () => {
+test('an engine that is closed while it puts runs to sleep leaves no timer behind (WU3)', async () => {
   const { store, reached, may } = holding();
   const { engine, clock } = await openOn(store);
   for (const id of ['a', 'b']) engine.start(sleeper, [], { id });

@@ -87,7 +87,7 @@ test('many that enter at once share one sweep', async () => {
   expect(clock.pending).toHaveLength(1);
 });
 
-test('a run of which something is under way stays, one that waits for others only may leave (T1)', async () => {
+test('a run of which something is under way stays, one that waits for others only may leave (RY1)', async () => {
   const { clock, enter, suspended, runs } = world(1);
   enter('working', undefined, 0);
   enter('waiting', null, 1);

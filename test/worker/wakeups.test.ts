@@ -36,14 +36,14 @@ function world(options: { claim?: () => Promise<void>; nextDueAt?: () => Promise
   return { clock, wakeups, asleep, claims, failures };
 }
 
-test('one timer stands for all that sleep, and is set for the first (K1)', () => {
+test('one timer stands for all that sleep, and is set for the first (WU1)', () => {
   const { clock, wakeups } = world();
   for (const wakeAt of [5_000, 3_000, 9_000, 3_000]) wakeups.note(wakeAt);
   expect(clock.pending).toEqual([3_000]);
   expect(clock.keepsAlive).toBe(true);
 });
 
-test('runs are claimed when they are due, those of one time at once, and after each ring the store tells the next (K1)', async () => {
+test('runs are claimed when they are due, those of one time at once, and after each ring the store tells the next (WU1)', async () => {
   const { clock, wakeups, asleep, claims } = world();
   asleep.push(5_000, 3_000, 9_000, 3_000);
   wakeups.note(3_000);
@@ -126,7 +126,7 @@ test('a clock that is put back while the timer rings wakes nobody too soon, and 
   ]);
 });
 
-test('a store that cannot be asked is asked again, and nobody is forgotten (K2)', async () => {
+test('a store that cannot be asked is asked again, and nobody is forgotten (WU2)', async () => {
   let asked = 0;
   const { clock, wakeups, asleep, claims, failures } = world({
     nextDueAt: async () => {
@@ -147,7 +147,7 @@ test('a store that cannot be asked is asked again, and nobody is forgotten (K2)'
   expect(failures.ended).toEqual([]);
 });
 
-test('those who slept before this process are found although the store cannot be asked at first (K2)', async () => {
+test('those who slept before this process are found although the store cannot be asked at first (WU2)', async () => {
   let asked = 0;
   const { clock, wakeups, asleep, claims } = world({
     nextDueAt: async () => {
@@ -162,7 +162,7 @@ test('those who slept before this process are found although the store cannot be
   expect([claims.at(-1), wakeups.any]).toEqual([[5_000, [5_000]], true]);
 });
 
-test('nothing is timed after a stop, not even for what is noted then (K3)', async () => {
+test('nothing is timed after a stop, not even for what is noted then (WU3)', async () => {
   const { clock, wakeups, asleep, claims } = world();
   asleep.push(3_000);
   wakeups.note(3_000);
@@ -175,7 +175,7 @@ test('nothing is timed after a stop, not even for what is noted then (K3)', asyn
   expect(claims).toEqual([]);
 });
 
-test('a stop while runs are being claimed leaves no timer behind (K3)', async () => {
+test('a stop while runs are being claimed leaves no timer behind (WU3)', async () => {
   const claiming = deferred();
   const { clock, wakeups, asleep } = world({ claim: () => claiming.promise });
   asleep.push(3_000, 9_000);

@@ -55,13 +55,13 @@ const nothing = (): void => {};
  *
  * States: waiting (for a place, a commit, or the end of a back-off) ⇄ trying → over.
  *
- *   B1  At most one attempt counts at a time; what one comes to that was given up changes nothing, but it holds its place until it has ended.
- *   B2  Another attempt is made only after the failure of the last one, its number and the time of the next are on their way to the journal.
- *   B3  At most once: a body is begun only when that is durable, and a beginning that is found without an end is a failure.
+ *   AL1  At most one attempt counts at a time; what one comes to that was given up changes nothing, but it holds its place until it has ended.
+ *   AL2  Another attempt is made only after the failure of the last one, its number and the time of the next are on their way to the journal.
+ *   AL3  At most once: a body is begun only when that is durable, and a beginning that is found without an end is a failure.
  *       While the engine closes none is begun: one that has just become durable is taken back.
- *   B4  The limit over all attempts is an alarm, also where it ran out while no process was there: it comes in due order among the others, and no
+ *   AL4  The limit over all attempts is an alarm, also where it ran out while no process was there: it comes in due order among the others, and no
  *       attempt is begun before it.
- *   B5  What an attempt says of its progress is on its way to the journal within a second, and told to listeners, as long as the attempt counts.
+ *   AL5  What an attempt says of its progress is on its way to the journal within a second, and told to listeners, as long as the attempt counts.
  */
 export class AttemptLoop {
   readonly #of: Tried;

@@ -26,7 +26,7 @@ interface AttemptOwner {
 /**
  * One try of an action: where its body stands, and its context, made only when the body asks for it.
  *
- *   A1  The signal fires at most once; a body that asks for it afterwards finds it fired.
+ *   AT1  The signal fires at most once; a body that asks for it afterwards finds it fired.
  */
 export class Attempt implements ActionPlace {
   readonly kind = 'action';

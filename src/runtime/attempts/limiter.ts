@@ -17,8 +17,8 @@ const nothing = (): void => {};
 /**
  * How many bodies of actions run at once in an engine: of each action, and of all together.
  *
- *   L1  A place is held until the body has really ended.
- *   L2  Runs that wait get places in turn, each its oldest request: one run with many actions does not keep out the others.
+ *   LI1  A place is held until the body has really ended.
+ *   LI2  Runs that wait get places in turn, each its oldest request: one run with many actions does not keep out the others.
  */
 export class Limiter {
   readonly #all: Gate | undefined;

@@ -6,13 +6,13 @@ import type { OperationRecord } from '../../model/records.js';
  * Owns: a line of events a name, and messages that were delivered and not asked for. Does not own: the order of messages (the journal gives it), nor
  * when an event joins its line and leaves it (the event does).
  *
- *   M1  A message goes to the first in the line of its name, once; while the line is empty it is kept for the next who joins.
- *   M2  What an event took in an earlier execution goes to that event on replay, whatever the line is.
+ *   MB1  A message goes to the first in the line of its name, once; while the line is empty it is kept for the next who joins.
+ *   MB2  What an event took in an earlier execution goes to that event on replay, whatever the line is.
  */
 export class Mailbox<T> {
   readonly #lines = new Map<string, Set<T>>();
   readonly #kept = new Map<string, OperationRecord[]>();
-  /** Messages that were delivered again, by their ids, until the event asks that took them before (M2). */
+  /** Messages that were delivered again, by their ids, until the event asks that took them before (MB2). */
   #held: Map<string, OperationRecord> | undefined;
 
   /** A message is delivered. Returns whom it is for; when the line is empty, it is kept. */
@@ -48,7 +48,7 @@ export class Mailbox<T> {
     if (line?.delete(event) === true && line.size === 0) this.#lines.delete(name);
   }
 
-  /** Keeps a message for the event that took it before (M2). */
+  /** Keeps a message for the event that took it before (MB2). */
   hold(message: OperationRecord): void {
     this.#held ??= new Map();
     this.#held.set(message.id, message);

@@ -18,7 +18,7 @@ const MANY_OPERATIONS = 10_000;
 /**
  * What a run tells its listeners and the log. It decides nothing.
  *
- *   N1  Of awaits that are not durable, of a standstill and of a long journal it tells once an execution.
+ *   RN1  Of awaits that are not durable, of a standstill and of a long journal it tells once an execution.
  */
 export class RunNotices {
   readonly #run: RunRecord;

@@ -51,11 +51,11 @@ interface Ended {
  *
  * States: running → decided (the decision is on its way to the journal) → delivered; or cancelled.
  *
- *   B1  Branches begin in index order: at first as many as may run at once, then one whenever an outcome of a branch is delivered.
- *   B2  The decision is made when a branch is concluded, by it and those concluded before, and handed to the same commit: its place in the order is right
+ *   BA1  Branches begin in index order: at first as many as may run at once, then one whenever an outcome of a branch is delivered.
+ *   BA2  The decision is made when a branch is concluded, by it and those concluded before, and handed to the same commit: its place in the order is right
  *       behind that branch, and no branch begins between the two. It is never made again. If it cannot be made, that branch is not concluded either.
- *   B3  How many branches had begun follows from how many were concluded (B1), so it does not depend on what had been delivered by then.
- *   B4  The result is made of the decision and the outcomes of the branches, however large it is.
+ *   BA3  How many branches had begun follows from how many were concluded (BA1), so it does not depend on what had been delivered by then.
+ *   BA4  The result is made of the decision and the outcomes of the branches, however large it is.
  */
 export class Batch extends Operation {
   readonly #shape: BatchShape;
@@ -145,7 +145,7 @@ export class Batch extends Operation {
     this.#running.delete(branch);
     if (branch.recovered) this.#count(branch.index, { status: record.status as EndStatus, text: record.outcome as string });
     const decidedAt = this.entry.seq;
-    // The batch's own outcome comes right behind that of the branch which decided it (B2).
+    // The batch's own outcome comes right behind that of the branch which decided it (BA2).
     if (this.stopped || (decidedAt !== null && (record.seq as number) >= decidedAt - 1)) return false;
     return this.#fill();
   }
@@ -235,7 +235,7 @@ export class Batch extends Operation {
     });
   }
 
-  /** What each branch is when the last of those that ended was concluded (B3). */
+  /** What each branch is when the last of those that ended was concluded (BA3). */
   #statuses(): BatchItemStatus[] {
     const { total } = this.#shape;
     const { maxConcurrency = total } = this.#settings;

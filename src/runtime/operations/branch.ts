@@ -31,9 +31,9 @@ interface BranchInit extends OperationInit {
  *
  * States: running → ended (its body has) → concluded (its outcome is on its way to the journal) → delivered; or cancelled, before it is concluded.
  *
- *   H1  A branch whose outcome is recorded does not run its body again, unless the replay is whole; then what the body comes to changes nothing.
- *   H2  Nothing that it has started outlives its conclusion, but for what was detached.
- *   H3  What it, or a branch within, may have taken delivery of is noted when it is concluded, and goes by that from then on, whether bodies are run
+ *   BR1  A branch whose outcome is recorded does not run its body again, unless the replay is whole; then what the body comes to changes nothing.
+ *   BR2  Nothing that it has started outlives its conclusion, but for what was detached.
+ *   BR3  What it, or a branch within, may have taken delivery of is noted when it is concluded, and goes by that from then on, whether bodies are run
  *       again or not.
  */
 export class Branch extends Operation implements EndedBranch {

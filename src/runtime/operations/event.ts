@@ -95,8 +95,8 @@ abstract class Messaged extends Operation {
  *
  * States: in the line of its name → out of it, when the last wait for it has run out of time → in it again, at the end, when it is waited for again.
  *
- *   A1  Only waits in its own scope count: the bodies of branches that have ended are not run again, so a replay could not repeat what theirs did.
- *   A2  The limit of a wait is durable before it can run out, and says whether it was set by a release in which the end of a wait changed nothing.
+ *   EV1  Only waits in its own scope count: the bodies of branches that have ended are not run again, so a replay could not repeat what theirs did.
+ *   EV2  The limit of a wait is durable before it can run out, and says whether it was set by a release in which the end of a wait changed nothing.
  */
 export class AwaitEvent extends Messaged {
   readonly #timeoutMs: number | undefined;

@@ -23,11 +23,11 @@ const ANSWERED_TOO_LATE = 100;
  *
  * Owns: whether the run has its turn, whose code the turn resumed, and what code of cancelled scopes is refused. Does not own: turns.
  *
- *   X1  Code of a run acts in its turns only, and as long as its run and its scope are open.
- *   X2  Code of a scope goes on in turns whose outcome belongs to that scope, to one around it, or to a future that it attends to. Anything else is a
+ *   AD1  Code of a run acts in its turns only, and as long as its run and its scope are open.
+ *   AD2  Code of a scope goes on in turns whose outcome belongs to that scope, to one around it, or to a future that it attends to. Anything else is a
  *       promise that branches share.
- *   X3  A future can be waited for in its own scope and within; cancelled and detached in its own only, since finished branches are not run again.
- *   X4  Code that goes on after the end of its run or scope is told so; if it goes on in spite of that, it waits for ever, and does not block the process.
+ *   AD3  A future can be waited for in its own scope and within; cancelled and detached in its own only, since finished branches are not run again.
+ *   AD4  Code that goes on after the end of its run or scope is told so; if it goes on in spite of that, it waits for ever, and does not block the process.
  */
 export class Admission {
   /** Made when code of a cancelled scope asks for something. */
@@ -80,7 +80,7 @@ export class Admission {
   }
 
   /**
-   * Whether code may ask for anything where it stands, as its run and its scope are open (X4).
+   * Whether code may ask for anything where it stands, as its run and its scope are open (AD4).
    *
    * @throws {UsageError} `RUN_ENDED`
    */

@@ -6,8 +6,8 @@ type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boole
  * Promises of a flow that reject with nobody handling them: held until their scope, or the run, ends and reported as leaks there, since a replayed one must not kill
  * every process that recovers the run. All others keep Node's default.
  *
- *   J1  Nobody else is told of a flow's rejection: a listener of the program that ends the process would end it at every recovery.
- *   J2  For all other rejections everything is as it would be without us: who is told, with what origin, and in what mode Node runs.
+ *   HR1  Nobody else is told of a flow's rejection: a listener of the program that ends the process would end it at every recovery.
+ *   HR2  For all other rejections everything is as it would be without us: who is told, with what origin, and in what mode Node runs.
  *
  * No listener can do that: Node takes any for somebody who handles the rejection, and all of them are called. So the two events of a flow's promises are
  * taken out where Node emits them, and a listener of ours there is none.

@@ -27,11 +27,11 @@ interface Refused {
  *
  * Owns: how often each scope was refused, and which answers wait for a turn. Does not own: what is refused, nor turns.
  *
- *   Y1  The first refusals of a scope come at once. Each later one has a turn of its own, before any outcome is delivered, and only while no shield of the
+ *   RF1  The first refusals of a scope come at once. Each later one has a turn of its own, before any outcome is delivered, and only while no shield of the
  *       scope is open: nothing else can resume its code then, so a replay gives the same turns. When nothing at all is pending that could resume the run's
  *       code, an open shield waits for nothing, and holds back nothing.
- *   Y2  After the last that is answered, the code of the scope has come to its end, as far as anybody waits for it, when no shield of it is open.
- *   Y3  To ask for the outcome of a cancelled future is no refusal, unless it is done over and over.
+ *   RF2  After the last that is answered, the code of the scope has come to its end, as far as anybody waits for it, when no shield of it is open.
+ *   RF3  To ask for the outcome of a cancelled future is no refusal, unless it is done over and over.
  */
 export class Refusals {
   readonly #admission: Resuming;
@@ -39,7 +39,7 @@ export class Refusals {
   readonly #scopes = new Map<Scope, Refused>();
   #exhausted: Set<Scope> | undefined;
 
-  /** @param giveUp - Called for a scope whose code gets no more answers (Y2). */
+  /** @param giveUp - Called for a scope whose code gets no more answers (RF2). */
   constructor(admission: Resuming, giveUp: (scope: Scope) => void) {
     this.#admission = admission;
     this.#giveUp = giveUp;
@@ -58,7 +58,7 @@ export class Refusals {
     return false;
   }
 
-  /** Code of the scope asks for a future that was cancelled. Returns whether it is told at once (Y3); if not, as for `refuse`. */
+  /** Code of the scope asks for a future that was cancelled. Returns whether it is told at once (RF3); if not, as for `refuse`. */
   askedFor(future: Future<unknown>, scope: Scope, answer: () => void): boolean {
     const refused = this.#of(scope);
     refused.asked ??= new Map();

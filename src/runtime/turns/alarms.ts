@@ -15,9 +15,9 @@ const TOLERATED_GARBAGE = 64;
  *
  * Owns: a binary heap of alarms, and the timer for the first of them. Does not own: what they ring for.
  *
- *   T1  Alarms ring in due order, and in the order in which they were set where they are due together; never while being set.
- *   T2  An alarm rings once, or never after it was called off; called-off alarms are at most half of the heap, give or take a few.
- *   T3  While held, none rings: those that came due ring in due order when released.
+ *   AM1  Alarms ring in due order, and in the order in which they were set where they are due together; never while being set.
+ *   AM2  An alarm rings once, or never after it was called off; called-off alarms are at most half of the heap, give or take a few.
+ *   AM3  While held, none rings: those that came due ring in due order when released.
  */
 export class Alarms {
   readonly #clock: Clock;

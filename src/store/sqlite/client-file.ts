@@ -20,9 +20,9 @@ interface ClientReader extends Reader {
  *
  * States: reading → writing.
  *
- *   CF1  What reads makes no file, and changes none, but for the index of a log beside a file that can be written.
- *   CF2  A file is taken for one that never changes only while it has no log, and what was read counts only if it did not change meanwhile.
- *   CF3  What cannot be written is never opened to write.
+ *   SCF1  What reads makes no file, and changes none, but for the index of a log beside a file that can be written.
+ *   SCF2  A file is taken for one that never changes only while it has no log, and what was read counts only if it did not change meanwhile.
+ *   SCF3  What cannot be written is never opened to write.
  */
 export class ClientFile {
   readonly realPath: string;

@@ -81,7 +81,7 @@ const wake = (due: string): string =>
 /**
  * Moves runs to the workers that execute them.
  *
- *   RC1  What a claim costs grows with its limit, the flows of its worker and the flows of which runs wait, not with how many runs wait.
+ *   CQ1  What a claim costs grows with its limit, the flows of its worker and the flows of which runs wait, not with how many runs wait.
  */
 export class RunClaims {
   readonly #connection: Connection;

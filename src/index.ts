@@ -65,7 +65,7 @@ export {
   TimeoutError,
   UsageError,
 } from './errors/errors.js';
-export type { CancelledBy } from './futures/cancelled-by.js';
+export type { CancelledBy } from './futures/cancellation.js';
 export {
   ALL_COMPLETED,
   FIRST_COMPLETED,

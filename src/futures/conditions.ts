@@ -1,6 +1,7 @@
 import { UsageError } from '../errors/errors.js';
 import { assertNever } from '../model/assert-never.js';
-import { type Abortable, Future, type FutureOwner, type Standpoint, type Waiter } from './future.js';
+import { Future } from './future.js';
+import type { Abortable, FutureOwner, Standpoint, Waiter } from './future-owner.js';
 
 /** When `wait` returns: as in Python's `concurrent.futures`. */
 export type ReturnWhen = 'FIRST_COMPLETED' | 'FIRST_EXCEPTION' | 'ALL_COMPLETED';
@@ -65,7 +66,7 @@ export function waitFor<F>(
     let callOff: (() => void) | undefined;
     const waiter: Waiter & Abortable = {
       scope: place.scope,
-      onSettled(future) {
+      onSettled(future: Future<unknown>) {
         pending -= 1;
         if (pending === 0 || meets(future, returnWhen)) return finish();
         // It goes on attending to what is done.

@@ -1,7 +1,9 @@
 import { callSiteOf, callSiteText, type EntryPoint } from '../errors/call-site.js';
 import { NonDeterminismError } from '../errors/errors.js';
+import { cancellation } from '../futures/cancellation.js';
 import type { WaitPlace } from '../futures/conditions.js';
-import { type Abortable, cancellation, type Future, type OnExpired } from '../futures/future.js';
+import type { Future } from '../futures/future.js';
+import type { Abortable, OnExpired } from '../futures/future-owner.js';
 import type { Logger } from '../model/logger.js';
 import { whatIs } from '../model/named.js';
 import type { RunRecord } from '../model/records.js';

@@ -22,6 +22,7 @@ import { journalOf } from '../store/journal-of.js';
 import { memoryStore } from '../store/memory-store.js';
 import type { Store } from '../store/store.js';
 import { Answers, type Question } from './answers.js';
+import { Busy } from './busy.js';
 import { type BegunAction, type Mockable, type MockOptions, Mocks, type Sequence, type Settled, type StandIn } from './mocks.js';
 import { type RunReport, runReport } from './run-report.js';
 import { wrappedStore } from './wrapped-store.js';
@@ -376,29 +377,4 @@ function gateOf(clock: VirtualClock): EngineParts['gate'] {
     if (kind === 'action' || kind === 'flow') clock.hold(`${kind} "${name}" (${id} of ${runId})`, pass);
     else pass();
   };
-}
-
-/** What is under way outside of the clock. */
-class Busy {
-  onChange: () => void = () => {};
-  #under = new Set<object>();
-
-  get is(): boolean {
-    return this.#under.size > 0;
-  }
-
-  begin(): () => void {
-    const token = {};
-    this.#under.add(token);
-    this.onChange();
-    return () => {
-      this.#under.delete(token);
-      this.onChange();
-    };
-  }
-
-  /** Nothing has happened for too long: what is under way is not waited for. */
-  forget(): void {
-    this.#under.clear();
-  }
 }

@@ -29,3 +29,10 @@ test('it names every room of the sources and of the runtime', () => {
   const named = firstCells('Rooms');
   expect(named.filter((name) => name.endsWith('/')).sort()).toEqual([...folders('src'), ...folders('src/runtime')].sort());
 });
+
+test('no source file has more than 400 lines, comments and blank lines included', () => {
+  const lines = (path: string): number => readFileSync(path, 'utf8').split('\n').length - 1;
+  const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
+  expect(sources.length).toBeGreaterThan(200);
+  expect(sources.map((path) => ({ path, lines: lines(`src/${path}`) })).filter((file) => file.lines > 400)).toEqual([]);
+});

@@ -1,6 +1,6 @@
 import { type CancelledError, TimeoutError } from '../../errors/errors.js';
 import { isCancelledError } from '../../errors/is-cancelled.js';
-import { cancellation } from '../../futures/future.js';
+import { cancellation } from '../../futures/cancellation.js';
 import { type Entry, newEntry } from '../../journal/entry.js';
 import { CANCEL_ENTRY_ID, messageEntryId } from '../../journal/numbering.js';
 import { type ReadEntry, readEntry } from '../../journal/read-entry.js';

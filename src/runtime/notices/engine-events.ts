@@ -1,4 +1,4 @@
-import type { CancelledBy } from '../../futures/cancelled-by.js';
+import type { CancelledBy } from '../../futures/cancellation.js';
 import { ROOT_SCOPE, scopeOf } from '../../journal/numbering.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { BlockedCode, EndStatus, OperationKind } from '../../model/statuses.js';

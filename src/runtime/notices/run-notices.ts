@@ -1,6 +1,6 @@
 import type { Codec } from '../../codec/codec.js';
 import { UsageError } from '../../errors/errors.js';
-import { cancelledBy } from '../../futures/cancelled-by.js';
+import { cancelledBy } from '../../futures/cancellation.js';
 import type { Logger } from '../../model/logger.js';
 import type { OperationRecord, RunRecord } from '../../model/records.js';
 import { type BlockedCode, type EndStatus, isEnded } from '../../model/statuses.js';

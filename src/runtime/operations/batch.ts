@@ -6,7 +6,7 @@ import { reasonToComplete } from '../../batch/completion-policy.js';
 import { recordedSettings } from '../../batch/recorded-policy.js';
 import { inCleanContext } from '../../clock/clean-context.js';
 import { type CancelledError, UsageError } from '../../errors/errors.js';
-import { cancellation } from '../../futures/future.js';
+import { cancellation } from '../../futures/cancellation.js';
 import { operationId } from '../../journal/numbering.js';
 import { disown } from '../../model/disowned.js';
 import { whatIs } from '../../model/named.js';

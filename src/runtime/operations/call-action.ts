@@ -1,6 +1,6 @@
 import type { Codec } from '../../codec/codec.js';
 import { valueUnreadable } from '../../errors/value-unreadable.js';
-import { cancellation } from '../../futures/future.js';
+import { cancellation } from '../../futures/cancellation.js';
 import { type AttemptNotes, encodeAttempts, finalAttempts } from '../../journal/attempt-notes.js';
 import { type Entry, newEntry } from '../../journal/entry.js';
 import type { OutcomeOwner } from '../../journal/journal-writer.js';

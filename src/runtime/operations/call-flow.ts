@@ -1,5 +1,5 @@
 import type { PerdureError } from '../../errors/errors.js';
-import { cancellation } from '../../futures/future.js';
+import { cancellation } from '../../futures/cancellation.js';
 import { type AttemptNotes, decodeAttempts, encodeAttempts, finalAttempts, withFailure } from '../../journal/attempt-notes.js';
 import { attemptRunId, isReservedId } from '../../journal/numbering.js';
 import { whatIs } from '../../model/named.js';

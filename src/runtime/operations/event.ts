@@ -1,5 +1,5 @@
 import { TimeoutError, UsageError } from '../../errors/errors.js';
-import type { Waiter } from '../../futures/future.js';
+import type { Waiter } from '../../futures/future-owner.js';
 import { type AttemptNotes, decodeAttempts, encodeAttempts, NO_ATTEMPTS } from '../../journal/attempt-notes.js';
 import { messageOf } from '../../journal/read-entry.js';
 import { whatIs } from '../../model/named.js';

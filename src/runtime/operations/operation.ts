@@ -1,15 +1,15 @@
 import type { Codec } from '../../codec/codec.js';
 import { leadTo } from '../../errors/call-site.js';
 import { type CancelledError, PerdureError, UsageError } from '../../errors/errors.js';
+import { Future } from '../../futures/future.js';
 import {
   type Abortable,
-  Future,
   type FutureOwner,
   type OnExpired,
   type OutcomeReader,
   readOutcome,
   type Standpoint,
-} from '../../futures/future.js';
+} from '../../futures/future-owner.js';
 import { type Entry, newEntry } from '../../journal/entry.js';
 import type { InputCheck } from '../../journal/replay-check.js';
 import { whatIs } from '../../model/named.js';

@@ -1,4 +1,5 @@
-import { cancellation, type OnExpired } from '../../futures/future.js';
+import { cancellation } from '../../futures/cancellation.js';
+import type { OnExpired } from '../../futures/future-owner.js';
 import { encodeAttempts, NO_ATTEMPTS } from '../../journal/attempt-notes.js';
 import { whatIs } from '../../model/named.js';
 import type { OperationRequest } from '../definitions.js';

@@ -1,6 +1,7 @@
 import { type CancelledError, UsageError } from '../../errors/errors.js';
 import type { WaitPlace } from '../../futures/conditions.js';
-import type { Abortable, Future } from '../../futures/future.js';
+import type { Future } from '../../futures/future.js';
+import type { Abortable } from '../../futures/future-owner.js';
 import { type Named, whatIs } from '../../model/named.js';
 import type { RunNotices } from '../notices/run-notices.js';
 import type { Operation } from '../operations/operation.js';

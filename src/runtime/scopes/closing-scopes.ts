@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock/clock.js';
 import type { CancelledError, LeakedFuturesError } from '../../errors/errors.js';
 import { isCancelledError } from '../../errors/is-cancelled.js';
-import { cancellation } from '../../futures/future.js';
+import { cancellation } from '../../futures/cancellation.js';
 import type { LeakPolicy } from '../definitions.js';
 import type { LeakedFuture } from '../notices/engine-events.js';
 import type { RunNotices } from '../notices/run-notices.js';

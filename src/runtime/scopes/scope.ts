@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { type CancelledError, UsageError } from '../../errors/errors.js';
-import type { Abortable, Future } from '../../futures/future.js';
+import type { Future } from '../../futures/future.js';
+import type { Abortable } from '../../futures/future-owner.js';
 import { type KeptSites, LeakLedger } from '../../futures/leak-ledger.js';
 import { operationId, scopeOf } from '../../journal/numbering.js';
 import { Roll } from '../../model/roll.js';

@@ -15,13 +15,15 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** The library, which plain modules import, and programs that lie elsewhere than those of `programs()`. */
 const OTHERS = ['src/index.ts', 'test/processes/child.ts', 'bench/run.ts'];
-let directory: string;
+let directory = '';
 
 /**
  * Builds whatever tests start in processes of their own: plain modules start several times faster than sources do. It is done once for a whole run of
  * tests, which takes a second, and again when a watcher has seen a change.
  */
 export async function setup(project: TestProject): Promise<void> {
+  // It is called for each project as well, and those have what the root provides.
+  if (!project.isRootProject()) return;
   // Where programs find the drivers, wherever they are started.
   directory = mkdtempSync(join(ROOT, 'node_modules', '.perdure-programs-'));
   project.provide('programs', directory);
@@ -30,7 +32,7 @@ export async function setup(project: TestProject): Promise<void> {
 }
 
 export function teardown(): void {
-  rmSync(directory, { recursive: true, force: true });
+  if (directory !== '') rmSync(directory, { recursive: true, force: true });
 }
 
 async function buildPrograms(): Promise<void> {

@@ -24,7 +24,7 @@ export interface CallbackOptions {
 
 /** A callback that was asked for. */
 export interface Callback<T> {
-  /** Whoever has it can complete the callback, once, from any process: `engine.complete(token, value)` or `engine.fail(token, error)`. */
+  /** Who has it can complete the callback, once, from any process: `engine.complete(token, value)` or `engine.fail(token, error)`. */
   readonly token: string;
   readonly future: DurableFuture<T>;
 }

@@ -9,7 +9,7 @@ import { optionOf } from '../options/read-options.js';
 import { currentPlace } from '../runtime/scopes/current-place.js';
 
 /**
- * Opens an engine: connects to the store, and goes on with the runs that nobody has finished.
+ * Opens an engine: connects to the store, and goes on with the runs that are not finished.
  *
  * Flows that are called outside of any flow run on the engine that was opened last, from this call on: until it is open they wait, and once it is closed or has
  * failed they are refused with its error.

@@ -172,7 +172,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     return this.#starts.fork(runId, operationId).future as unknown as DurableFuture<T>;
   }
 
-  /** The future of a run, whoever started it and executes it. It rejects with `RUN_NOT_FOUND` when there is none of this id. */
+  /** The future of any run of the store, whichever process started it and executes it. It rejects with `RUN_NOT_FOUND` when there is none of this id. */
   future<T = unknown>(runId: string): DurableFuture<T> {
     this.#admit('engine.future(runId)', arguments);
     return this.#starts.find(requireRunId(runId, 'engine.future(runId)')).future as unknown as DurableFuture<T>;
@@ -194,7 +194,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   }
 
   /**
-   * Asks for the cancellation of a run, whoever executes it; resolves to `false` when it has ended already.
+   * Asks for the cancellation of a run, whichever worker executes it; resolves to `false` when it has ended already.
    *
    * @throws {UsageError} `RUN_NOT_FOUND`
    */
@@ -244,7 +244,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   }
 
   /**
-   * Says that whoever is to complete a callback is still at it: its `heartbeatTimeout` begins anew.
+   * Says that the work behind a callback goes on: its `heartbeatTimeout` begins again.
    *
    * @throws {UsageError} `INVALID_TOKEN`, `CALLBACK_CLOSED` or `RUN_FINISHED`.
    */
@@ -300,7 +300,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     });
   }
 
-  /** Listens to an event; returns what stops it. A listener that throws is logged and disturbs nobody. */
+  /** Listens to an event; returns what stops it. A listener that throws is logged and disturbs nothing else. */
   on<E extends keyof EngineEvents>(event: E, listener: EngineListener<E>): () => void {
     this.#admit('engine.on(event, listener)', arguments);
     if (!ENGINE_EVENTS.includes(event) || typeof listener !== 'function') {

@@ -8,7 +8,7 @@ import { plainError } from '../runtime/notices/plain-value.js';
 /** What listens to an event of the engine. */
 export type EngineListener<E extends keyof EngineEvents> = (payload: EngineEvents[E]) => void;
 
-/** The engine's events. A listener that throws is logged and disturbs nobody. */
+/** The engine's events. A listener that throws is logged and disturbs nothing else. */
 export class EngineEmitter implements EventSink {
   readonly #emitter = new EventEmitter();
   readonly #logger: Logger;

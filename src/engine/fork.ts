@@ -114,7 +114,7 @@ function placeOfCancellation(journal: readonly OperationRecord[], entry: Operati
 }
 
 /**
- * Outcomes and messages before the place, and what goes with them. An event asks for its message again, but in a branch that has ended: nobody does so there.
+ * Outcomes and messages before the place, and what goes with them. An event asks for its message again, but in a branch that has ended, where no code runs.
  * A message says which event took it when it was delivered, so that it goes there again, whatever the rule was by which it did.
  */
 function before(journal: readonly OperationRecord[], place: ForkPlace): OperationRecord[] {

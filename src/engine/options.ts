@@ -29,7 +29,7 @@ export interface EngineOptions {
   readonly store?: string | Store;
   /** Where log lines go. Default: one JSON object a line on standard error. */
   readonly logger?: Logger;
-  /** What happens to futures nobody took delivery of. Default `'warn'`. */
+  /** What happens to futures that no code took delivery of. Default `'warn'`. */
   readonly leaks?: LeakPolicy;
   /** What happens when a flow goes on after awaiting something that is not durable. Default `'warn'`. */
   readonly nonDurableAwait?: NonDurableAwaitPolicy;

@@ -15,7 +15,7 @@ interface OutboxOptions {
   readonly gateway: Pick<RunGateway, 'send'>;
 }
 
-/** What is sent to runs from outside, whoever executes them. */
+/** What is sent to runs from outside, whichever worker executes them. */
 export class Outbox {
   readonly #options: OutboxOptions;
 

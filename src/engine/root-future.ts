@@ -44,7 +44,7 @@ export class RootFuture implements FutureOwner {
   #pinned = true;
   /** What its run's values are read with. */
   codec: Codec;
-  /** Who waits for the start to be recorded; nobody any more once that is settled. */
+  /** What waits for the start to be recorded; nothing once that is settled. */
   #onRecorded: (() => void)[] | undefined = [];
   #recordedError: Error | undefined;
   #recordedAsked = false;

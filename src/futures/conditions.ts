@@ -23,7 +23,7 @@ export interface WaitPlace extends Standpoint {
    * later: then `wait` is made to stop.
    */
   enter(wait: Abortable): (() => void) | undefined;
-  /** Whoever stands here takes delivery of a future. */
+  /** Code that stands here takes delivery of a future. */
   attend(future: Future<unknown>): void;
 }
 

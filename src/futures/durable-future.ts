@@ -41,7 +41,7 @@ export interface DurableFuture<T> extends PromiseLike<T> {
   /** Asks for the operation's cancellation; `false` when it is already done. */
   cancel(reason?: string): boolean;
 
-  /** Lets the operation go on by itself: nobody takes delivery of it. */
+  /** Lets the operation go on by itself: no code takes delivery of it. */
   detach(): void;
 
   /** Resolves when the start is durable. For runs, outside flows. */

@@ -19,7 +19,7 @@ export function readOutcome(status: EndStatus, text: string, codec: OutcomeReade
 
 /** Something that waits and can be made to stop by its run. */
 export interface Abortable {
-  /** Rejects whoever waits. Returns whether that resumes code. */
+  /** Rejects the wait. Returns whether that resumes code. */
   abort(error: Error): boolean;
 }
 

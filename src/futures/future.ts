@@ -31,7 +31,7 @@ const settled = shared('settled futures', () => ({ count: 0 }));
  * States: STARTED → SUCCEEDED | FAILED | CANCELLED, once, by one of the `settle…`.
  *
  *   F1  Its owner settles it at most once; that resumes waiters in the order in which they came.
- *   F2  Nobody gets a promise unless they asked for one, so a failure that nobody listens to is no unhandled rejection.
+ *   F2  A promise is made only for code that asks for one, so a failure that no code listens to is no unhandled rejection.
  *   F3  The owner's `accountedFor` is called at most once: when the future is cancelled, detached, or both delivered and observed.
  *       Not when its scope has ended before it was done.
  *   F4  It is observed when code gets the outcome: code that has stopped waiting before takes delivery of nothing. A timer is observed when it is waited

@@ -76,7 +76,7 @@ export class LeakLedger {
     return this.#open.present.length === 0;
   }
 
-  /** The futures nobody has taken delivery of, in the order of their starts. */
+  /** The futures that no code has taken delivery of, in the order of their starts. */
   open(): readonly Future<unknown>[] {
     const isTaken = ({ entry, future }: Started): boolean =>
       (future.done() || future.kind === 'timer') && this.#observed?.has(entry.id) === true;

@@ -103,7 +103,7 @@ export class GroupCommit implements JournalWriter {
     this.entry(entry);
   }
 
-  /** The run begins anew: what is written of it from now on belongs to that. */
+  /** The run begins again: what is written of it from now on belongs to that. */
   restart(restart: RunRestart, committed: () => void): void {
     this.#batch.restarts.push(restart);
     this.#batch.committed.push(committed);

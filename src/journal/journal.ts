@@ -80,8 +80,8 @@ export class Journal {
   }
 
   /**
-   * Whether anything of an earlier execution lies ahead: something that its code was told, a start to come to, or its end. Messages that nobody had read
-   * are none of these: a run that begins anew has them from its beginning.
+   * Whether anything of an earlier execution lies ahead: something that its code was told, a start to come to, or its end. Messages that were not read
+   * are none of these: a run that begins again has them from its beginning.
    */
   get replaying(): boolean {
     // Once an outcome of this process is delivered, all that an unchanged flow was to ask for again lies behind.

@@ -15,7 +15,7 @@ export function scopeOf(operationId: string): string {
   return operationId.slice(0, Math.max(0, operationId.lastIndexOf('.')));
 }
 
-/** What the generation of a run is called, where its name has to be nobody else's: the first as the run itself. */
+/** What the generation of a run is called, where no other may have its name: the first as the run itself. */
 export function generationId(runId: string, number = 1): string {
   return number === 1 ? runId : `${runId}#${number}`;
 }

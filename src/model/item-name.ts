@@ -1,4 +1,4 @@
-/** What a branch is called that nobody has named. */
+/** What a branch is called that has no name of its own. */
 export function defaultItemName(kind: 'parallel' | 'map', index: number): string {
   return `${kind === 'map' ? 'map-item' : 'parallel-branch'}-${index}`;
 }

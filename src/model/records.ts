@@ -15,7 +15,7 @@ export interface RunRecord {
   readonly options: string | null;
   readonly parentRunId: string | null;
   readonly parentOperationId: string | null;
-  /** The worker that owns it; `null` while nobody does. */
+  /** The worker that owns it; `null` while none does. */
   readonly workerId: string | null;
   /** Encoded value (`SUCCEEDED`) or encoded error (`FAILED`, `CANCELLED`, `BLOCKED` by non-determinism); `null` otherwise. */
   readonly outcome: string | null;
@@ -79,7 +79,7 @@ export interface RunCreation {
   readonly journal?: readonly OperationRecord[];
 }
 
-/** A run that begins anew under its id, with an empty journal but for what is given. */
+/** A run that begins again under its id, with an empty journal but for what is given. */
 export interface RunRestart extends Pick<RunRecord, 'input' | 'seed' | 'options'> {
   readonly runId: string;
   readonly operations: readonly OperationRecord[];

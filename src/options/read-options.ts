@@ -78,7 +78,7 @@ export function isOneOf(...values: readonly string[]): OptionRule {
 export const TEXT: OptionRule = [isText, 'a text that is not empty'];
 /** What to do about something: a leak policy, for one. */
 export const POLICY: OptionRule = isOneOf('warn', 'error', 'ignore');
-/** Anything: whoever reads it as a duration tells what is wrong with it. */
+/** Anything: the code that reads it as a duration says what is wrong with it. */
 export const DURATION: OptionRule = [() => true, 'a duration'];
 
 /** Whether an object has these methods. */

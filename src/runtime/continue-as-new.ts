@@ -1,6 +1,6 @@
 import { recognisable } from '../realm/recognisable.js';
 
-/** What a flow returns to begin anew with these arguments. */
+/** What a flow returns to begin again with these arguments. */
 export class ContinueAsNew {
   readonly args: readonly unknown[];
 

@@ -2,7 +2,7 @@ import type { BatchSettings } from '../batch/batch-settings.js';
 import type { Serdes } from '../codec/serdes.js';
 import type { RetryStrategy } from './attempts/retry-strategy.js';
 
-/** What happens at the end of a scope to futures nobody took delivery of. */
+/** What happens at the end of a scope to futures that no code took delivery of. */
 export type LeakPolicy = 'warn' | 'error' | 'ignore';
 
 /** What happens when a flow goes on after awaiting something that is not durable. */

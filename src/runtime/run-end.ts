@@ -59,7 +59,7 @@ function endingOf(init: RunEndInit): RunEnding {
   return { kind: 'ended', status: cancelled ? 'CANCELLED' : status, outcome: text, error };
 }
 
-/** How the run begins anew, or why it cannot: it is to be cancelled, or its arguments cannot be stored. */
+/** How the run begins again, or why it cannot: it is to be cancelled, or its arguments cannot be stored. */
 function nextGeneration(
   { record, ports, codec, scope, inbox, undelivered, now }: RunEndInit,
   { args }: ContinueAsNew,

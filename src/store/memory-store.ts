@@ -257,7 +257,7 @@ class MemoryStore implements Store {
     return status;
   }
 
-  /** One object serves every engine that shares it, so it cannot tell whose change was seen by whom: with one engine there is nobody else. */
+  /** One object serves every engine that shares it, so it cannot tell whose change was seen by whom: with one engine there is no other. */
   async changedElsewhere(): Promise<boolean> {
     this.#checkOpen();
     const changed = this.#opened > 1 || this.#workers.size > 1 || this.#somebodyLeft;

@@ -111,7 +111,7 @@ export interface Store {
   listRuns(filter: RunFilter): Promise<RunRecord[]>;
 
   /**
-   * Deletes runs that have ended, with their journals and their ended children: up to `limit` of those that nobody started, or whose parent is gone, and
+   * Deletes runs that have ended, with their journals and their ended children: up to `limit` of those that were started from outside, or whose parent is gone, and
    * that ended before `endedBefore`, or are not among the `keep` that were created last. A run that an unfinished run waits for stays. Returns how many runs
    * are gone, children included. It may take many transactions, all of them short.
    */
@@ -189,7 +189,7 @@ export interface CommitBatch {
   readonly creates: readonly RunRecord[];
   /** Inserted, or overwriting the entry of the same run and id. An entry without `seq` never overwrites one with. */
   readonly operations: readonly OperationRecord[];
-  /** Runs of this worker that begin anew: what they have in their journals by then is dropped, and their `crashes` are 0. */
+  /** Runs of this worker that begin again: what they have in their journals by then is dropped, and their `crashes` are 0. */
   readonly restarts: readonly RunRestart[];
   /** Runs of this worker that become `SUSPENDED` without an owner, with 0 `crashes`; `PENDING` at once when something lies in their inbox, or a run they wait for has ended. */
   readonly suspends: readonly RunSuspension[];

@@ -9,7 +9,7 @@ export interface Question {
 export type Give = (question: Question, answer: unknown) => Promise<boolean>;
 
 /**
- * The events and callbacks of one engine that nobody has answered, and the answers that nobody has asked for, by name.
+ * The events and callbacks of one engine that have no answer, and the answers that were not asked for, by name.
  *
  *   AN1  Questions and answers of one name meet in the order in which they came up.
  */
@@ -34,7 +34,7 @@ export class Answers {
     const answer = answers.shift();
     this.#give(question, answer)
       .then((given) => (given ? undefined : this.answer(name, answer)))
-      // There is nobody to tell.
+      // There is no code to tell.
       .catch(() => undefined);
   }
 

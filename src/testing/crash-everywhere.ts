@@ -234,7 +234,7 @@ class DisturbedRun<A extends readonly unknown[], R> {
       const taken = await commit(batch);
       this.commits += 1;
       for (const key of ended) this.#recorded.add(key);
-      // A run that begins anew does everything again.
+      // A run that begins again does everything again.
       for (const { runId } of batch.restarts) this.#forget(runId);
       return taken;
     });

@@ -26,7 +26,7 @@ const RUN_TEXTS = ['id', 'flow', 'status', 'input', 'digest', 'seed'];
 const OPERATION_TEXTS = ['runId', 'id', 'kind', 'name', 'digest', 'status'];
 
 /**
- * Reads a journal, whoever wrote it down.
+ * Reads a journal that was kept.
  *
  * @throws {UsageError} `INVALID_ARGUMENT` when it is none.
  */

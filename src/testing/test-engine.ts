@@ -154,7 +154,7 @@ export class TestEngine extends Engine {
     this.#kit.mocks.calls('calls()', target) as unknown as readonly A[];
 
   /**
-   * Asserts that no flow and no branch in this engine left a future behind so far. Under `leaks: 'ignore'` nobody looks for them.
+   * Asserts that no flow and no branch in this engine left a future behind so far. Under `leaks: 'ignore'` they are not looked for.
    *
    * @throws {AssertionError} naming what was left behind.
    */
@@ -244,7 +244,7 @@ export class TestEngine extends Engine {
         }),
       );
     });
-    // Nobody may be waiting yet.
+    // It may not be asked for yet.
     promise.catch(() => {});
     const forget = (): void => {
       for (const each of off) each();
@@ -255,7 +255,7 @@ export class TestEngine extends Engine {
   async #give({ runId, operationId, name }: Question, answer: unknown): Promise<boolean> {
     const record = await this.access.recordOf(runId, 'answer()');
     const asked = await this.#kit.store.operation(runId, operationId);
-    // It was cancelled, which nobody tells; or its worker has lost the run, and asks again.
+    // It was cancelled, which is not told; or its worker has lost the run, and asks again.
     if (asked?.status !== 'STARTED') return false;
     if (readEntry(asked).kind !== 'callback') {
       if (answer instanceof Error)

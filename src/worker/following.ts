@@ -78,7 +78,7 @@ export class Following {
     return awaited;
   }
 
-  /** All runs have left this process: whoever follows them from outside of them looks elsewhere. */
+  /** All runs have left this process: code that follows them from outside of them looks elsewhere. */
   allLeft(): void {
     for (const runId of this.#followers.forgetEnding()) this.#isElsewhere(runId);
     this.#asleep.clear();

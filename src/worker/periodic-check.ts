@@ -3,7 +3,7 @@ import type { StoreFailures, Streak } from './store-failures.js';
 
 /** How often a worker looks whether others wrote something for it. */
 const CHECK_MS = 50;
-/** How often it looks for dead workers and for runs that nobody owns. */
+/** How often it looks for dead workers and for runs without an owner. */
 const REAP_MS = 1_000;
 /** How often it tidies up. */
 const TIDY_MS = 600_000;

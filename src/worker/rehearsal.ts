@@ -20,7 +20,7 @@ export type Rehearsed =
   | ({ readonly kind: 'ended' } & EndOfRun)
   /** It asked for all that is recorded, and waits for what is not. */
   | { readonly kind: 'waits' }
-  /** It begins anew. */
+  /** It begins again. */
   | { readonly kind: 'continues' }
   /** It asked for something else than is recorded, or something recorded cannot be read; `reason` is an encoded error. */
   | { readonly kind: 'blocked'; readonly reason: string };

@@ -25,7 +25,7 @@ interface ResidencyOptions extends ResidentLimits {
 const FAR_MS = 5_000;
 /** Between two looks for runs that can leave. */
 const SWEEP_MS = 50;
-/** The same, where nobody could leave the last time, and nobody waits for room. */
+/** The same, where none could leave the last time, and no start waits for room. */
 const IDLE_SWEEP_MS = 500;
 /** How far below the limit a sweep goes, so that the next one is some time away. */
 const SLACK = 0.1;
@@ -36,7 +36,7 @@ const SLACK = 0.1;
  * Owns: the limit, and who waits for room. Does not own: the runs (the worker does).
  *
  *   RY1  A run leaves only while nothing of it is under way in this process.
- *   RY2  Whoever waits for room waits as long as anything may make it, and no longer.
+ *   RY2  A start that waits for room waits as long as anything may make it, and no longer.
  */
 export class Residency {
   readonly #options: ResidencyOptions;
@@ -54,7 +54,7 @@ export class Residency {
       return;
     }
     this.#roomWanted.push(callback);
-    // Whoever waits should not have to wait for the next look.
+    // What waits should not have to wait for the next look.
     if (this.#roomWanted.length === 1) {
       this.stop();
       this.#sweepIn(0);
@@ -118,7 +118,7 @@ export class Residency {
     const leaving = most > 0 ? resting.sort((a, b) => a.run.lastTurn - b.run.lastTurn).slice(0, most) : [];
     for (const { run, wakeAt } of leaving) suspend(run, wakeAt);
     const stuck = leaving.length === 0;
-    // Where nobody can leave and nothing comes to its end, waiting for room would be for ever.
+    // Where no run can leave and nothing comes to its end, waiting for room would be for ever.
     if (stuck && !working()) this.#letIn();
     if (this.#crowded) this.#sweepIn(stuck && this.#roomWanted.length === 0 ? IDLE_SWEEP_MS : SWEEP_MS, stuck);
   }

@@ -322,7 +322,7 @@ const BROKEN: readonly Broken[] = [
     },
     foundBy: [
       'suspending: a run that a message has come for is pending at once (S7)',
-      'suspending: a run is pending at once when one that it waits for has ended, whoever owned that',
+      'suspending: a run is pending at once when one that it waits for has ended, whichever worker owned that',
     ],
   },
   {
@@ -338,7 +338,7 @@ const BROKEN: readonly Broken[] = [
         }),
       );
     },
-    foundBy: ['waking: the end of a child wakes its parent, and nobody else'],
+    foundBy: ['waking: the end of a child wakes its parent, and no other run'],
   },
   {
     what: 'wakes everybody by the end of a child',
@@ -349,7 +349,7 @@ const BROKEN: readonly Broken[] = [
         for (const { id: runId } of asleep) await store.send({ id: 0, runId, kind: 'event', payload: '{}' });
         return taken;
       }),
-    foundBy: ['waking: the end of a child wakes its parent, and nobody else', 'waking: a child that is blocked does not wake its parent'],
+    foundBy: ['waking: the end of a child wakes its parent, and no other run', 'waking: a child that is blocked does not wake its parent'],
   },
   {
     what: 'lets a message lie until its run wakes by itself',
@@ -372,7 +372,7 @@ const BROKEN: readonly Broken[] = [
     breakStore: (store) => instead(store, { claimRuns: (query) => store.claimRuns({ ...query, nowMs: Number.MAX_SAFE_INTEGER }) }),
     foundBy: [
       'waking: a suspended run is claimed when it is due, and not before',
-      'waking: a sleeper of a flow that nobody has is blocked when it is due, and not before',
+      'waking: a sleeper of a flow that no worker has is blocked when it is due, and not before',
     ],
   },
   {
@@ -381,7 +381,7 @@ const BROKEN: readonly Broken[] = [
     foundBy: [
       'waking: a suspended run is claimed when it is due, and not before',
       'waking: of sleepers that are due no more are claimed than asked for, and the others by the next claims',
-      'waking: a sleeper of a flow that nobody has is blocked when it is due, and not before',
+      'waking: a sleeper of a flow that no worker has is blocked when it is due, and not before',
     ],
   },
   {
@@ -431,7 +431,7 @@ const BROKEN: readonly Broken[] = [
     foundBy: ['waking: what a claim of a sleeper returns is what is stored, with its journal'],
   },
   {
-    what: 'keeps the journal of a run that begins anew',
+    what: 'keeps the journal of a run that begins again',
     breakStore: (store) =>
       withCommit(store, async (batch, commit) => {
         const restarts = batch.restarts.map(async (restart) => ({
@@ -441,21 +441,21 @@ const BROKEN: readonly Broken[] = [
         return commit({ ...batch, restarts: await Promise.all(restarts) });
       }),
     foundBy: [
-      'beginning anew: a run that begins anew has what the restart gives it, and stays who it is',
-      'beginning anew: its journal is what the restart gives, and what later batches add (S4)',
+      'beginning again: a run that begins again has what the restart gives it, and stays who it is',
+      'beginning again: its journal is what the restart gives, and what later batches add (S4)',
     ],
   },
   {
-    what: 'drops the messages of a run that begins anew',
+    what: 'drops the messages of a run that begins again',
     breakStore: (store) =>
       withCommit(store, async (batch, commit) => {
         const messages = batch.restarts.length > 0 ? await store.readInbox(batch.workerId) : [];
         return commit({ ...batch, taken: [...batch.taken, ...messages.map(({ id }) => id)] });
       }),
-    foundBy: ['beginning anew: messages in its inbox stay for the next generation (S7)'],
+    foundBy: ['beginning again: messages in its inbox stay for the next generation (S7)'],
   },
   {
-    what: 'begins anew the first of the runs of a batch that is refused',
+    what: 'begins again the first of the runs of a batch that is refused',
     breakStore: (store) =>
       withCommit(store, (batch, commit) =>
         commit(batch).catch(async (error: unknown) => {
@@ -463,7 +463,7 @@ const BROKEN: readonly Broken[] = [
           throw error;
         }),
       ),
-    foundBy: ['beginning anew: a restart of a run that is not the worker’s is refused whole (S2, S3, S6)'],
+    foundBy: ['beginning again: a restart of a run that is not the worker’s is refused whole (S2, S3, S6)'],
   },
   {
     what: 'suspends the first of the runs of a batch that is refused',
@@ -534,7 +534,7 @@ const BROKEN: readonly Broken[] = [
     breakStore: (store) => instead(store, { readInbox: (workerId) => store.readInbox(workerId).catch(() => []) }),
     foundBy: [
       'fence and ownership: an unknown worker cannot write (S3)',
-      'fence and ownership: a worker marked dead reads no messages any more, also not when nobody has taken its runs (S3, S7)',
+      'fence and ownership: a worker marked dead reads no messages any more, also not when its runs were not taken (S3, S7)',
     ],
   },
 ];

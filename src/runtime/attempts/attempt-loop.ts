@@ -114,7 +114,7 @@ export class AttemptLoop {
     return nextAt === undefined ? STAYS : restsUntil(Math.min(nextAt, this.#dueAt));
   }
 
-  /** Nobody asks for the outcome any more. */
+  /** The outcome is asked for no more. */
   stop(reason: Error): void {
     if (this.#over) return;
     const attempt = this.#current;

@@ -32,7 +32,7 @@ export class Limiter {
     this.#all = most === undefined ? undefined : new Gate(most);
   }
 
-  /** From now on nobody gets a place. */
+  /** From now on no request gets a slot. */
   close(): void {
     this.#closed = true;
   }
@@ -121,7 +121,7 @@ class Gate {
     this.#limit = limit;
   }
 
-  /** The action was replaced by one with another limit: whoever waits has the first use of new places. */
+  /** The action was replaced by one with another limit: those that wait get new slots first. */
   limitTo(limit: number): void {
     if (limit === this.#limit) return;
     this.#limit = limit;

@@ -14,7 +14,7 @@ export interface RunOptions {
   readonly attempts?: AttemptPolicy | undefined;
   /** How long it may take, from its creation. */
   readonly timeoutMs?: number | undefined;
-  /** Of a run that has begun anew: which time it is, and when that began. */
+  /** Of a run that has begun again: which time it is, and when that began. */
   readonly generation?: Generation | undefined;
   /** Of a run that goes on from a place in another: which, and where that began. */
   readonly forkOf?: { readonly runId: string; readonly beganAt: number } | undefined;

@@ -11,7 +11,7 @@ export interface CallbackAddress {
 
 const SEPARATOR = '\n';
 
-/** The token of a callback: whoever has it can complete it, and nobody can guess it who does not know the run's seed. */
+/** The token of a callback: who has it can complete it; it cannot be guessed without the run's seed. */
 function callbackToken(address: CallbackAddress): string {
   const { runId, operationId, secret } = address;
   return Buffer.from([secret, operationId, runId].join(SEPARATOR)).toString('base64url');

@@ -61,7 +61,7 @@ export class Mailbox<T> {
     return message;
   }
 
-  /** What nobody has asked for, in order of delivery. */
+  /** What was not asked for, in order of delivery. */
   get unread(): readonly OperationRecord[] {
     const unread = [...this.#kept.values()].flat();
     if (this.#held !== undefined) unread.push(...this.#held.values());

@@ -15,7 +15,7 @@ export interface EventPayload {
   readonly value: string;
 }
 
-/** What a callback is completed with, or a sign of life of whoever will. `secret` shows that the sender has the token. */
+/** What a callback is completed with, or a sign of life of the work behind it. `secret` shows that the sender has the token. */
 export interface CallbackPayload {
   readonly operationId: string;
   readonly secret: string;

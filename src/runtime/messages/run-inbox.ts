@@ -46,7 +46,7 @@ interface RunInboxInit {
 /**
  * What comes to a run from outside: requests to cancel it, its time-out, messages for its events, answers to its callbacks.
  *
- * Owns: whether it is to be cancelled, and messages that nobody has asked for. Does not own: their order (the journal gives it).
+ * Owns: whether it is to be cancelled, and messages that were not asked for. Does not own: their order (the journal gives it).
  *
  *   I1  Whatever comes in has an entry of its own before it has an effect; the first request to cancel the run counts.
  */
@@ -151,7 +151,7 @@ export class RunInbox {
   }
 
   /**
-   * The messages that nobody has asked for, in their order, as a run that begins anew finds them.
+   * The messages that were not asked for, in their order, as a run that begins again finds them.
    *
    * @param undelivered - What has its place in the order and was not delivered.
    */

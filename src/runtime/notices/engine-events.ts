@@ -9,7 +9,7 @@ export interface LeakedFuture {
   readonly id: string;
   readonly name: string;
   readonly kind: OperationKind | 'rejection';
-  /** `RUNNING`: no outcome was delivered before the scope ended; `UNOBSERVED`: it was, to nobody; `REJECTED`: a promise nobody handled. */
+  /** `RUNNING`: no outcome was delivered before the scope ended; `UNOBSERVED`: it was, and no code took it; `REJECTED`: a promise without a handler. */
   readonly state: 'RUNNING' | 'UNOBSERVED' | 'REJECTED';
   /** Milliseconds from its start to the end of the scope. */
   readonly ageMs: number | null;

@@ -52,7 +52,7 @@ export class RunNotices {
     this.#operations += 1;
     if (this.#operations !== MANY_OPERATIONS + 1) return;
     this.#services.logger.warn(
-      `${this.what} has asked for more than ${MANY_OPERATIONS} operations: each replay goes through all of them; let it begin anew with continueAsNew() now and then, or give parts of it to child flows`,
+      `${this.what} has asked for more than ${MANY_OPERATIONS} operations: each replay goes through all of them; let it begin again with continueAsNew() now and then, or give parts of it to child flows`,
       this.#names(),
     );
   }

@@ -152,7 +152,7 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
     const { entry, run } = this;
     run.forget(this);
     if (entry.seq !== null || this.stopped) return;
-    // Whoever takes the run over knows the action by its name, and neither the serdes nor the strategy of this call.
+    // A worker that takes the run over knows the action by its name, and neither the serdes nor the strategy of this call.
     const codec = this.#carrierCodec();
     const args = readable(this, 'the arguments', () => this.codec.decodeArguments(entry.input as string));
     if (args === undefined) return;
@@ -236,7 +236,7 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
     );
   }
 
-  /** Nobody waits for it: its run's end says the same. */
+  /** Nothing waits for it: its run's end says the same. */
   outcomeCommitted(): void {}
 
   /** The one operation of the run that it has become, and the run itself, come to their ends. */

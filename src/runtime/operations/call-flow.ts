@@ -42,7 +42,7 @@ export class CallFlow extends Operation {
   /** Calls off what it waits for: the child's end, or the time of the next attempt. */
   #callOff: (() => void) | undefined;
   #backingOff = false;
-  /** Whether the run is somebody else's child, or nobody's: its end tells its own parent only. */
+  /** Whether the run is the child of another run, or of none: its end tells its own parent only. */
   #attached = false;
   /** What is asked to cancel itself is not begun again. */
   #cancelRequested = false;

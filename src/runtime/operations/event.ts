@@ -201,7 +201,7 @@ export class Callback extends Messaged {
     this.#limits = limits;
   }
 
-  /** Whoever has the token is still at it. */
+  /** The work behind the token goes on. */
   heartbeat(): void {
     if (this.stopped || this.entry.seq !== null || this.#limits.heartbeatTimeoutMs === undefined) return;
     this.#note({ heartbeatAt: this.run.services.clock.now() });

@@ -72,7 +72,7 @@ export interface EndedBranch {
   readonly awaited: boolean;
   /** The scope has been closed: the outcome can be recorded. */
   conclude(leakFailure: Error | undefined): void;
-  /** If nobody asks for its outcome, since it was cancelled or too late: its failure would be lost. */
+  /** If its outcome is not asked for, since it was cancelled or too late: its failure would be lost. */
   tellOfFailure(): void;
 }
 
@@ -303,7 +303,7 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
     return true;
   }
 
-  /** Asks whoever does the work to cancel it. Only where `cancelsAtOnce` is false. */
+  /** Asks the run that does the work to cancel it. Only where `cancelsAtOnce` is false. */
   requestCancel(_reason: string | undefined): void {}
 
   /** The entry goes into the next commit as it is then. */

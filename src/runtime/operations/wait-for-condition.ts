@@ -26,7 +26,7 @@ export class WaitForCondition extends CallAction {
     return notes.polls === undefined ? super.readArguments(notes) : [this.codec.decode(notes.polls.state)];
   }
 
-  /** Whoever takes a detached action over knows the action, and not the strategy. @throws {UsageError} `INVALID_ARGUMENT` */
+  /** A worker that takes a detached action over knows the action, and not the strategy. @throws {UsageError} `INVALID_ARGUMENT` */
   override detach(): void {
     throw new UsageError(
       'INVALID_ARGUMENT',

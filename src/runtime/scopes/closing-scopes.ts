@@ -26,7 +26,7 @@ interface HeldRejection {
 }
 
 /**
- * The scopes of a run that are coming to their ends, and the rejections that nobody has handled.
+ * The scopes of a run that are coming to their ends, and the rejections without a handler.
  *
  * Owns: how far each end is. Does not own: when there are turns.
  *
@@ -176,7 +176,7 @@ class ClosingScope {
   /**
    * Reports what was left behind. Returns the error that the scope fails with, if that is the policy.
    *
-   * @param rejections - Those in the scope that nobody handled.
+   * @param rejections - Those in the scope without a handler.
    * @param others - Those of scopes that cannot fail any more.
    */
   report(rejections: readonly unknown[], others: readonly unknown[] = []): LeakedFuturesError | undefined {

@@ -27,7 +27,7 @@ export interface FlowRun {
   start(request: OperationRequest, place: FlowPlace, entryPoint?: EntryPoint, plain?: boolean): Future<unknown>;
   waitPlace(place: FlowPlace): WaitPlace;
   shield<T>(place: FlowPlace, body: () => PromiseLike<T> | T): Promise<T>;
-  /** A promise of this run rejected, and nobody handles it: it is held until its scope ends. */
+  /** A promise of this run rejected without a handler: it is held until its scope ends. */
   holdRejection(promise: Promise<unknown>, reason: unknown, scope: Scope): void;
   /** Somebody handles it after all. */
   releaseRejection(promise: Promise<unknown>): void;
@@ -56,7 +56,7 @@ export interface ActionContext {
   /** The last detail that an earlier attempt gave to `heartbeat`; `undefined` if there was none. */
   readonly heartbeatDetail: unknown;
   /**
-   * Tells that the attempt makes progress: `heartbeatTimeout` begins anew, and `detail` is given to the next attempt, should there be one.
+   * Tells that the attempt makes progress: `heartbeatTimeout` begins again, and `detail` is given to the next attempt, should there be one.
    *
    * @throws {UsageError} `VALUE_NOT_SERIALIZABLE` when the detail cannot be stored.
    */

@@ -3,10 +3,10 @@ import { currentPlace, type FlowRun } from './current-place.js';
 type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boolean;
 
 /**
- * Promises of a flow that reject with nobody handling them: held until their scope, or the run, ends and reported as leaks there, since a replayed one must not kill
+ * Promises of a flow that reject without a handler: held until their scope, or the run, ends and reported as leaks there, since a replayed one must not kill
  * every process that recovers the run. All others keep Node's default.
  *
- *   HR1  Nobody else is told of a flow's rejection: a listener of the program that ends the process would end it at every recovery.
+ *   HR1  Nothing else is told of a flow's rejection: a listener of the program that ends the process would end it at every recovery.
  *   HR2  For all other rejections everything is as it would be without us: who is told, with what origin, and in what mode Node runs.
  *
  * No listener can do that: Node takes any for somebody who handles the rejection, and all of them are called. So the two events of a flow's promises are
@@ -39,7 +39,7 @@ function takeOutOfEmit(): () => void {
   Object.defineProperty(process, 'emit', { value: emit, enumerable: former?.enumerable ?? false, writable: true, configurable: true });
   return () => {
     holding = false;
-    // Whoever has put himself before us since keeps calling us: then everything passes.
+    // A handler that was put before ours since keeps calling ours: then everything passes.
     if (process.emit !== emit) return;
     if (former === undefined) Reflect.deleteProperty(process, 'emit');
     else Object.defineProperty(process, 'emit', former);

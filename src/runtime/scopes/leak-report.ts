@@ -4,7 +4,7 @@ import type { LeakedFuture } from '../notices/engine-events.js';
 import { plainError } from '../notices/plain-value.js';
 import type { Scope } from './scope.js';
 
-/** The futures of a scope that nobody took delivery of, at its end. */
+/** The futures of a scope that no code took delivery of, at its end. */
 export function leaksOf({ ledger }: Scope, nowMs: number): LeakedFuture[] {
   if (ledger.isEmpty) return [];
   return ledger.open().map((future): LeakedFuture => {
@@ -22,7 +22,7 @@ export function leaksOf({ ledger }: Scope, nowMs: number): LeakedFuture[] {
   });
 }
 
-/** A rejection that nobody handled. */
+/** A rejection without a handler. */
 export function leakedRejection(reason: unknown): LeakedFuture {
   const error = plainError(reason);
   return { id: '', name: error.name, kind: 'rejection', state: 'REJECTED', ageMs: null, error };

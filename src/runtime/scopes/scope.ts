@@ -16,9 +16,9 @@ export interface ScopeMember {
   readonly outlives: boolean;
   /** Whether it has been cancelled, and is only coming to its end. */
   readonly stopped: boolean;
-  /** Cancels it in this turn, so that whoever waits for it goes on. Returns whether that resumed code. */
+  /** Cancels it in this turn, so that code that waits for it goes on. Returns whether that resumed code. */
   cancelWith(error: CancelledError): boolean;
-  /** Ends it with its scope: nobody is told. */
+  /** Ends it with its scope, without telling any code. */
   end(reason: CancelledError): void;
   /** Whether it runs code that is to be told that its scope has ended. @param shielded - What was started in a shield as well. */
   runsCode(shielded: boolean): boolean;

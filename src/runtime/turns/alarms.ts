@@ -7,7 +7,7 @@ interface Alarm {
   ring: (() => void) | undefined;
 }
 
-/** Called-off alarms that may stay in the heap before it is built anew. */
+/** Called-off alarms that may stay in the heap before it is rebuilt. */
 const TOLERATED_GARBAGE = 64;
 
 /**

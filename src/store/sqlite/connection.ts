@@ -320,7 +320,7 @@ export class Connection {
 
   /**
    * Makes the log as long as it gets anyway. While it grows, a sync takes up to twice as long, since the file system has to write down the new length
-   * each time. SQLite takes no notice of what is appended: it is no part of the log until it is written over, which nobody else does meanwhile.
+   * each time. SQLite takes no notice of what is appended: it is no part of the log until it is written over, which no other process does meanwhile.
    */
   stretchLog(): void {
     try {

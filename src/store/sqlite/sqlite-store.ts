@@ -149,7 +149,7 @@ class SqliteStore implements Store {
   async close(): Promise<void> {
     this.#opened = Math.max(0, this.#opened - 1);
     const parts = this.#parts;
-    // Whoever is left has not seen what the other wrote through the same connection.
+    // The one that is left has not seen what the other wrote through the same connection.
     parts?.connection.forgetSeen();
     if (this.#opened > 0) return;
     this.#parts = undefined;

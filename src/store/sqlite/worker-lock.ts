@@ -20,7 +20,7 @@ import { makeFileBeside } from './store-file.js';
  *        One whose lock this realm holds is not opened a second time at all: there may be a second SQLite in the process, which knows nothing of the lock.
  *   SL2  A lock is held before its worker is in the table, and its file is deleted only after the worker is no longer alive there.
  *       So a worker in the table without a side file is dead.
- *   SL3  A side file is deleted under its lock, and only when its worker cannot be about to register: so nobody ever holds a lock on a deleted file.
+ *   SL3  A side file is deleted under its lock, and only when its worker cannot be about to register: so no process ever holds a lock on a deleted file.
  *   SL4  A transaction is ended before its connection is closed: with some drivers the connection stays until its statements are collected.
  */
 export interface WorkerLock {

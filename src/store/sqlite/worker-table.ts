@@ -38,7 +38,7 @@ interface LivingWorker {
  * States of a worker: (unknown) → ALIVE → DEAD, or → (unknown) again when it retires.
  *
  * Invariants:
- *   SW1  An unfinished run that has a worker has a living one: whoever ends a worker releases its runs in the same transaction.
+ *   SW1  An unfinished run that has a worker has a living one: what ends a worker releases its runs in the same transaction.
  *   SW2  A dead worker's row stays, so that its id never lives again (S5).
  *   SW3  A worker of this process that another realm registered, or of whom that is not known, is judged by its lease alone: its lock is not looked at.
  */
@@ -61,7 +61,7 @@ export class WorkerTable {
     return this.#locks.size;
   }
 
-  /** Deletes the side files that nobody needs any more. */
+  /** Deletes the side files that are needed no more. */
   sweep(): void {
     const rows = this.#connection.statement('SELECT id, status, info FROM perdure_workers').all([]);
     const left = new Map(rows.map((row) => [row['id'] as string, row['status'] === 'DEAD' && lockPlace(row) !== 'another realm']));

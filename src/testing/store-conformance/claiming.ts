@@ -108,7 +108,7 @@ export const claiming: readonly StoreCase[] = area('claiming', {
     for (const { claimed } of [await store.claimRuns(query), await store.claimRuns(query)]) ids.push(claimed.map(({ id }) => id));
     assertEqual(ids, [['c', 'b', 'z'], ['a']]);
   },
-  'a worker without flows blocks what nobody runs': async (connect) => {
+  'a worker without flows blocks what no worker runs': async (connect) => {
     const store = await withRuns(await connect());
     await store.commit(batchOf({ creates: [runOf('id', { workerId: null, status: 'PENDING' })] }));
     const { blocked } = await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [], limit: 10 });
@@ -124,7 +124,7 @@ export const claiming: readonly StoreCase[] = area('claiming', {
     assertEqual(claimed, [runOf('id')]);
     assertEqual(await theRun(store, 'id'), runOf('id'));
   },
-  'a run blocked by non-determinism is neither claimed nor blocked anew': async (connect) => {
+  'a run blocked by non-determinism is neither claimed nor blocked again': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.commit(batchOf({ ends: [blockOf('id', 'NON_DETERMINISM')] }));
     assertEqual(await store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 }), NOTHING);

@@ -256,7 +256,7 @@ export const crashes: readonly StoreCase[] = area('crashes and trials', {
     await store.acquit({ workerId: 'w2', runIds: ['mine'] });
     assertEqual(await processes.crashesOf('a', 'mine'), [1, 0]);
   },
-  'nothing counts against a run that leaves memory, begins anew or is unblocked': async (connect) => {
+  'nothing counts against a run that leaves memory, begins again or is unblocked': async (connect) => {
     const store = await connect();
     const processes = await Processes.begin(store, 'asleep', 'anew', 'blocked');
     await processes.crashAndClaim();
@@ -266,7 +266,7 @@ export const crashes: readonly StoreCase[] = area('crashes and trials', {
     assertEqual(await processes.crashesOf('asleep', 'anew', 'blocked'), [0, 0, 1]);
     await store.unblock('blocked');
     assertEqual(await processes.crashesOf('blocked'), [0]);
-    // What it recorded before it began anew is forgotten with it.
+    // What it recorded before it began again is forgotten with it.
     await processes.crash();
     assertEqual(await processes.crashesOf('anew'), [1]);
   },

@@ -46,7 +46,7 @@ export const creation: readonly StoreCase[] = area('creation and ids', {
     await store.commit(batchOf({ creates: [runOf('id')], ends: [endOf('id')] }));
     assertFields(await theRun(store, 'id'), { status: 'SUCCEEDED', outcome: '"done"', workerId: null });
   },
-  'a run may be created for nobody': async (connect) => {
+  'a run may be created without an owner': async (connect) => {
     const store = await withRuns(await connect());
     await store.commit(batchOf({ creates: [runOf('id', { workerId: null, status: 'PENDING' })] }));
     assertFields(await theRun(store, 'id'), { status: 'PENDING', workerId: null });

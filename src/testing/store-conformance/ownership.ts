@@ -26,7 +26,7 @@ export const ownership: readonly StoreCase[] = area('fence and ownership', {
     await assertRefused(store.claimRuns({ workerId: 'w1', nowMs: 2_000, flows: [], limit: 1 }), 'FENCED');
     assertEqual(await journalOf(store, 'id'), []);
   },
-  'a worker marked dead reads no messages any more, also not when nobody has taken its runs (S3, S7)': async (connect) => {
+  'a worker marked dead reads no messages any more, also not when its runs were not taken (S3, S7)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.send(messageTo('id'));
     await (await connect()).reapWorkers(LATE);

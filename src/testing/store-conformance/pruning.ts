@@ -86,7 +86,7 @@ export const pruning: readonly StoreCase[] = area('pruning', {
     assertEqual(await store.prune({ endedBefore: 201, keep: null, limit: 10 }), 2);
     assertEqual(await left(store), []);
   },
-  'a run that an unfinished run waits for stays until that has ended, whoever started it': async (connect) => {
+  'a run that an unfinished run waits for stays until that has ended, whichever run started it': async (connect) => {
     const store = await withRuns(await connect(), 'awaited', 'other', 'parent', 'of another');
     await store.commit(batchOf({ creates: [childOf('other', 'its child'), childOf('other', 'other//7')] }));
     const waits = (id: string, childRunId: string) => startOf('parent', id, { kind: 'flow', childRunId });

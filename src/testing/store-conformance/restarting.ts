@@ -4,13 +4,13 @@ import { assertEqual, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
 import { batchOf, blockOf, endOf, messageTo, outcomeOf, runOf, startOf, theRun, withRuns, workerOf } from './records.js';
 
-/** How a run begins anew. */
+/** How a run begins again. */
 function restartOf(runId: string, change: Partial<RunRestart> = {}): RunRestart {
   return { runId, input: '["next"]', seed: 'another', options: '{"generation":2}', operations: [], ...change };
 }
 
-export const restarting: readonly StoreCase[] = area('beginning anew', {
-  'a run that begins anew has what the restart gives it, and stays who it is': async (connect) => {
+export const restarting: readonly StoreCase[] = area('beginning again', {
+  'a run that begins again has what the restart gives it, and stays who it is': async (connect) => {
     const store = await withRuns(await connect(), 'id', 'other');
     await store.commit(batchOf({ operations: [outcomeOf('id', '1', 1), startOf('id', '2'), outcomeOf('other', '1', 1)] }));
     await store.commit(batchOf({ restarts: [restartOf('id')] }));
@@ -41,7 +41,7 @@ export const restarting: readonly StoreCase[] = area('beginning anew', {
     await store.commit(batchOf({ restarts: [restartOf('id')], taken: [taken?.id ?? 0] }));
     assertEqual(await store.readInbox('w1'), [kept]);
   },
-  'a run begins anew as often as it likes, and ends': async (connect) => {
+  'a run begins again as often as it likes, and ends': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     for (const generation of [2, 3, 4]) {
       await store.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }));
@@ -75,7 +75,7 @@ export const restarting: readonly StoreCase[] = area('beginning anew', {
     }
     assertEqual(await journalOf(store, 'unknown'), []);
   },
-  'a worker marked dead begins nothing anew (S3)': async (connect) => {
+  'a worker marked dead begins nothing again (S3)': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }));
     await (await connect()).reapWorkers({ workerId: 'w2', nowMs: 100_000 });

@@ -50,7 +50,7 @@ const suspends: readonly StoreCase[] = area('suspending', {
     assertEqual(await claimedAt(store, 1_000), ['called']);
     assertEqual((await store.readInbox('w1')).length, 1);
   },
-  'a run is pending at once when one that it waits for has ended, whoever owned that': async (connect) => {
+  'a run is pending at once when one that it waits for has ended, whichever worker owned that': async (connect) => {
     const store = await withRuns(await connect(), 'late', 'blocked', 'early', 'c1', 'c2', 'c3');
     await store.registerWorker(workerOf('w2'));
     await store.commit(batchOf({ workerId: 'w2', creates: [runOf('theirs', { workerId: 'w2' })] }));
@@ -157,7 +157,7 @@ const wakes: readonly StoreCase[] = area('waking', {
     assertEqual(await claimedAt(store, 3_000, 2), ['a', 'b']);
     assertEqual(await claimedAt(store, 3_000, 2), ['c']);
   },
-  'a sleeper of a flow that nobody has is blocked when it is due, and not before': async (connect) => {
+  'a sleeper of a flow that no worker has is blocked when it is due, and not before': async (connect) => {
     const store = await withSleepers(await connect(), { due: 5_000, later: 6_000, called: null });
     const claim = (nowMs: number): ReturnType<Store['claimRuns']> => store.claimRuns({ workerId: 'w1', nowMs, flows: [], limit: 10 });
     assertEqual(await claim(4_999), NOTHING);
@@ -185,7 +185,7 @@ const wakes: readonly StoreCase[] = area('waking', {
     await store.commit(batchOf({ messages: [messageTo('id')] }));
     assertEqual(await theRun(store, 'id'), runOf('id', { status: 'PENDING', workerId: null }));
   },
-  'the end of a child wakes its parent, and nobody else': async (connect) => {
+  'the end of a child wakes its parent, and no other run': async (connect) => {
     const store = await withSleepers(await connect(), { grandparent: null, parent: 500_000, stranger: null });
     const childOf = (parentRunId: string) => ({ parentRunId, parentOperationId: '1' }) as const;
     await store.registerWorker(workerOf('w2'));

@@ -1,6 +1,6 @@
 import { inCleanContext } from '../clock/clean-context.js';
 import { UsageError } from '../errors/errors.js';
-import { disown } from '../model/disowned.js';
+import { ignoreRejection } from '../model/ignored-rejection.js';
 import type { BatchItemStatus, CompletionReason } from '../model/statuses.js';
 import { refuseMore } from '../options/extra-arguments.js';
 import { isFunction, mergedOptions } from '../options/read-options.js';
@@ -148,7 +148,7 @@ function readDecision(decision: unknown): 'SUCCEEDED' | 'FAILED' | undefined {
   const { complete, outcome } = (typeof decision === 'object' && decision !== null ? decision : {}) as Record<string, unknown>;
   if (complete === false) return undefined;
   if (complete === true && (outcome === undefined || outcome === 'SUCCEEDED' || outcome === 'FAILED')) return outcome ?? 'SUCCEEDED';
-  disown(decision);
+  ignoreRejection(decision);
   throw new UsageError(
     'INVALID_OPTION',
     `shouldComplete() must return at once whether the batch is complete (true, false, 'SUCCEEDED' or 'FAILED'); it returned ${decision instanceof Promise ? 'a promise' : typeof decision}`,

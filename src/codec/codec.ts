@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { ExecutionError, UsageError } from '../errors/errors.js';
-import { disown } from '../model/disowned.js';
+import { ignoreRejection } from '../model/ignored-rejection.js';
 import { describeKind } from '../model/value-kinds.js';
 import { isStorable } from '../options/read-options.js';
 import { decodeDefault, digestText, encodeDefault, flattenedText } from './default-encoding.js';
@@ -61,7 +61,7 @@ export class Codec {
       if (text.length * 3 > this.#maxValueBytes) this.#checkSize(text, describe);
       return text;
     } catch (refusal) {
-      disown(value);
+      ignoreRejection(value);
       throw refusal;
     }
   }
@@ -165,7 +165,7 @@ export class Codec {
         `${describe()} cannot be stored: the text of its serdes has a NUL or half a surrogate pair in it. Encode bytes as base64.`,
       );
     }
-    disown(text);
+    ignoreRejection(text);
     throw new UsageError(
       'INVALID_OPTION',
       `${describe()} cannot be stored: \`serialize\` of its serdes returned ${describeKind(text)}. It must return a text, at once and not as a promise.`,
@@ -197,7 +197,7 @@ function encodeOwn(value: unknown, describe: () => string): string {
 }
 
 function promisedValue(promise: Promise<unknown>): ExecutionError {
-  disown(promise);
+  ignoreRejection(promise);
   return new ExecutionError(
     'VALUE_UNREADABLE',
     'a stored value cannot be read: `deserialize` of its serdes returned a Promise. It must return the value, at once and not as a promise.',

@@ -1,4 +1,4 @@
-import { disown } from '../model/disowned.js';
+import { ignoreRejection } from '../model/ignored-rejection.js';
 import { builtinName, describeKind, isError, isOfThisRealm, typedArrayConstructor } from '../model/value-kinds.js';
 import { type ErrorParts, type ErrorProperty, takeApart, thrownError } from './error-parts.js';
 import { ownClassName } from './own-classes.js';
@@ -260,7 +260,7 @@ export function inOrderOfKeys<F extends readonly [key: string, value: unknown]>(
 }
 
 function leftOut(value: unknown): typeof LEFT_OUT {
-  disown(value);
+  ignoreRejection(value);
   return LEFT_OUT;
 }
 

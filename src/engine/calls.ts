@@ -54,7 +54,7 @@ export class Calls {
   }
 
   /** Resolves when those under way have come to their ends, or the time is over: a store may never answer. */
-  through(limitMs: number): Promise<void> {
+  settled(limitMs: number): Promise<void> {
     return new Promise((resolve) => {
       const callOff = this.#clock.setTimer(Math.max(limitMs, LEAST_MS), resolve);
       void Promise.allSettled(this.#underWay).then(() => {

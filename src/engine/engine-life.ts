@@ -108,7 +108,7 @@ export class EngineLife {
     try {
       if (!failed) await this.#options.gateway().stop(timeoutMs);
     } finally {
-      await this.#options.calls.through(timeoutMs);
+      await this.#options.calls.settled(timeoutMs);
       this.#releaseAll((root) => root.engineClosed());
       await this.#closeStore();
     }

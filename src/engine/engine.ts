@@ -126,7 +126,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     this.#access = access;
     this.#roots = roots;
     this.#starts = new RunStarts({ clock, logger, newSeed, gateway, access, roots, calls });
-    this.#queries = new Queries({ clock, access, gateway, openStore: (caller) => this.#openStore(caller) });
+    this.#queries = new Queries({ clock, access, gateway, storeWhileOpen: (caller) => this.#storeWhileOpen(caller) });
     this.#outbox = new Outbox({ access, gateway });
     this.#cancelling = gateway.failures.streak('a cancellation');
   }
@@ -343,7 +343,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
   }
 
   /** For what has many steps, so that closing does not wait for all of them. */
-  #openStore(caller: string): Store {
+  #storeWhileOpen(caller: string): Store {
     this.#admit(caller);
     return this.#store;
   }

@@ -1,5 +1,5 @@
 import { type CallSite, callSiteOf, callSiteText, type EntryPoint } from '../errors/call-site.js';
-import { Roll } from '../model/roll.js';
+import { ArrivalOrder } from '../model/arrival-order.js';
 import type { Future } from './future.js';
 
 /** Starts of a scope whose call sites are kept; and, of those that are called without `.start()`, how many at a time. */
@@ -28,7 +28,7 @@ const isOpen = ({ future }: Started): boolean => !future.accountedFor;
  *   LL3  Call sites are captured for the first starts only, for plain calls only where that is asked for, and turned into text only for a report.
  */
 export class LeakLedger {
-  readonly #open = new Roll<Started>(isOpen);
+  readonly #open = new ArrivalOrder<Started>(isOpen);
   readonly #sites: KeptSites;
   #observed: Set<string> | undefined;
   #starts = 0;

@@ -19,7 +19,7 @@ async function killAndRecover(of: CrashCase, kill: Kill): Promise<boolean> {
     expect(place.recorder.repeated).toEqual([]);
     expect(place.recorder.executions(RUN_ID)).toBeGreaterThan(0);
     place.recorder.expectSamePaths();
-    const store = await place.openStore();
+    const store = await place.storeWhileOpen();
     await expectWellFormed(store);
     await store.close();
     return first.killed;

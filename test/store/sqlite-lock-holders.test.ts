@@ -12,7 +12,7 @@ const LEASE_MS = 30_000;
 const { pid, startedAt } = OWN_HOLDER;
 
 /** A store with a worker, which tells the side files that it opens. */
-async function openStore(path: string, workerId: string): Promise<{ store: Store; opened: string[] }> {
+async function storeWhileOpen(path: string, workerId: string): Promise<{ store: Store; opened: string[] }> {
   const opened: string[] = [];
   const found = findDriver();
   const driver: SqliteDriver = {
@@ -43,9 +43,9 @@ test.each([
   ['nobody knows whom: a newer version wrote it', JSON.stringify({ lock: { pid: String(pid) } })],
 ])('a worker of %s is judged by its lease, and its side file is not opened', async (_, info) => {
   const path = join(tempDirectory(), 'app.db');
-  const { store, opened } = await openStore(path, 'w1');
+  const { store, opened } = await storeWhileOpen(path, 'w1');
   // Its lock is free, which nobody looks at.
-  await (await openStore(path, 'other')).store.close();
+  await (await storeWhileOpen(path, 'other')).store.close();
   rewrite(path, 'other', info);
   await store.heartbeat('w1', 1_000 + LEASE_MS);
   expect(await store.reapWorkers({ workerId: 'w1', nowMs: 1_000 + LEASE_MS })).toEqual([]);
@@ -59,21 +59,21 @@ test.each([
   ['a process that had the same pid, as in a container that was started again', { ...OWN_HOLDER, startedAt: startedAt - 300 }],
 ])('a worker of %s whose lock is free is dead at once', async (_, lock) => {
   const path = join(tempDirectory(), 'app.db');
-  const { store } = await openStore(path, 'w1');
-  await (await openStore(path, 'other')).store.close();
+  const { store } = await storeWhileOpen(path, 'w1');
+  await (await storeWhileOpen(path, 'other')).store.close();
   rewrite(path, 'other', JSON.stringify({ lock }));
   expect(await store.reapWorkers({ workerId: 'w1', nowMs: 2_000 })).toEqual(['other']);
 });
 
 test('no store opens the side file of a worker that another store of this process registered', async () => {
   const path = join(tempDirectory(), 'app.db');
-  const one = await openStore(path, 'w1');
-  const other = await openStore(path, 'w2');
+  const one = await storeWhileOpen(path, 'w1');
+  const other = await storeWhileOpen(path, 'w2');
   expect(await one.store.reapWorkers({ workerId: 'w1', nowMs: 2_000 })).toEqual([]);
   await expect(other.store.registerWorker(workerOf('w1'))).rejects.toMatchObject({ code: 'STORE_BUSY' });
   await one.store.heartbeat('w1', 40_000);
   expect(await one.store.reapWorkers({ workerId: 'w1', nowMs: 40_000 })).toEqual(['w2']);
   // Opening sweeps.
-  await openStore(path, 'w3');
+  await storeWhileOpen(path, 'w3');
   expect([one.opened, other.opened]).toEqual([['w1'], ['w2']]);
 });

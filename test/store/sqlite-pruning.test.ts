@@ -6,7 +6,7 @@ import type { Store } from '../../src/store/store.js';
 import { batchOf, endOf, outcomeOf, runOf, workerOf } from './records.js';
 import { tempDirectory } from './temp-directory.js';
 
-async function openStore(): Promise<Store> {
+async function storeWhileOpen(): Promise<Store> {
   const store = sqliteStore(join(tempDirectory(), 'app.db'));
   await store.open();
   await store.registerWorker(workerOf('w1'));
@@ -28,7 +28,7 @@ async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
 }
 
 test('a run with many children, one with a long journal, and many runs go in many short transactions', async () => {
-  const store = await openStore();
+  const store = await storeWhileOpen();
   const many = Array.from({ length: 4_000 }, (_, index) => `run ${index}`);
   const children = Array.from({ length: 3_000 }, (_, index) => runOf(`child ${index}`, { parentRunId: 'parent', parentOperationId: '1' }));
   await store.commit(batchOf({ creates: [...['parent', 'long', 'kept', ...many].map((id) => runOf(id)), ...children] }));
@@ -49,7 +49,7 @@ test('a run with many children, one with a long journal, and many runs go in man
 });
 
 test('what a pruning that was stopped has left half deleted is deleted by the next', async () => {
-  const store = await openStore();
+  const store = await storeWhileOpen();
   await store.commit(batchOf({ creates: [runOf('long')] }));
   await store.commit(batchOf({ operations: Array.from({ length: 3_000 }, (_, index) => outcomeOf('long', `${index}`, index + 1)) }));
   await store.commit(batchOf({ ends: [endOf('long', { finishedAt: 1 })] }));
@@ -77,7 +77,7 @@ test('of those to be kept none goes while other processes prune as well', async 
 });
 
 test('a child whose parent is gone counts among those to be kept', async () => {
-  const store = await openStore();
+  const store = await storeWhileOpen();
   const orphans = Array.from({ length: 10 }, (_, index) =>
     runOf(`orphan ${index}`, { parentRunId: 'gone', parentOperationId: `${index}` }),
   );

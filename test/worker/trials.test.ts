@@ -5,7 +5,7 @@ import { Trials } from '../../src/worker/trials.js';
 import { outcomeOf, runOf } from '../store/records.js';
 import { ManualClock, microtasks } from './manual-clock.js';
 
-interface Tried {
+interface AttemptedCall {
   readonly clock: ManualClock;
   readonly trials: Trials;
   /** What the store was asked for, in order. */
@@ -19,7 +19,7 @@ interface Tried {
 }
 
 /** @param suspects - Those that wait to be tried. */
-function tried(...suspects: string[]): Tried {
+function tried(...suspects: string[]): AttemptedCall {
   const clock = new ManualClock(0);
   const asked: string[] = [];
   const residents = new Map<string, boolean>();
@@ -56,13 +56,13 @@ function tried(...suspects: string[]): Tried {
       claims += 1;
     },
   });
-  const fail: Tried['fail'] = (how) => {
+  const fail: AttemptedCall['fail'] = (how) => {
     failing = how;
   };
   return { clock, trials, asked, residents, fail, claims: () => claims };
 }
 
-async function turn({ clock }: Tried): Promise<void> {
+async function turn({ clock }: AttemptedCall): Promise<void> {
   await clock.turn();
   await microtasks();
 }

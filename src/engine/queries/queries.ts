@@ -14,7 +14,7 @@ interface QueriesOptions {
   readonly access: StoreAccess;
   readonly gateway: Gateway;
   /** The store, as long as the engine is open: for what has many steps, so that closing does not wait for all of them. */
-  readonly openStore: (caller: string) => Store;
+  readonly storeWhileOpen: (caller: string) => Store;
 }
 
 /** What an engine tells of runs: it reads the store, and asks this process what only that knows. */
@@ -53,10 +53,10 @@ export class Queries {
 
   /** Replays all runs of a flow against the code of this process. */
   async check(flow: string): Promise<CheckReport> {
-    const { access, openStore } = this.#options;
+    const { access, storeWhileOpen } = this.#options;
     await access.ready();
     const runs = await access.store.listRuns({ flow, limit: Number.MAX_SAFE_INTEGER });
-    const loadJournal = (runId: string): Promise<OperationRecord[]> => journalOf(openStore('engine.check()'), runId);
+    const loadJournal = (runId: string): Promise<OperationRecord[]> => journalOf(storeWhileOpen('engine.check()'), runId);
     return checkRuns({ runs, codec: access.codec, loadJournal });
   }
 }

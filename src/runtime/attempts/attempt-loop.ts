@@ -1,6 +1,6 @@
 import { InterruptedError, TimeoutError } from '../../errors/errors.js';
 import { type AttemptNotes, decodeAttempts, NO_ATTEMPTS, withFailure } from '../../journal/attempt-notes.js';
-import { disown } from '../../model/disowned.js';
+import { ignoreRejection } from '../../model/ignored-rejection.js';
 import type { EndStatus } from '../../model/statuses.js';
 import { runBody } from '../body-end.js';
 import type { AttemptPolicy } from '../definitions.js';
@@ -11,11 +11,11 @@ import { type Rest, restsUntil, STAYS } from '../resting.js';
 import { Attempt, type AttemptSubject } from './attempt.js';
 import { reportFailedAttempt } from './attempt-report.js';
 import type { AttemptInfo } from './interceptor.js';
-import type { PlaceRequest } from './limiter.js';
+import type { SlotRequest } from './limiter.js';
 import { decideRetry, mostAttempts } from './retry-strategy.js';
 
 /** What is tried: a call of an action. */
-export interface Tried extends AttemptSubject, PlaceRequest {
+export interface AttemptedCall extends AttemptSubject, SlotRequest {
   readonly startedAtMs: number;
   readonly policy: AttemptPolicy;
   /** What the limit over all attempts is called where it was asked for. */
@@ -64,7 +64,7 @@ const nothing = (): void => {};
  *   AL5  What an attempt says of its progress is on its way to the journal within a second, and told to listeners, as long as the attempt counts.
  */
 export class AttemptLoop {
-  readonly #of: Tried;
+  readonly #of: AttemptedCall;
   #notes: AttemptNotes = NO_ATTEMPTS;
   #current: Attempt | undefined;
   #over = false;
@@ -82,7 +82,7 @@ export class AttemptLoop {
   #callOffPause: (() => void) | undefined;
   #writtenHeartbeat: string | undefined;
 
-  constructor(of: Tried) {
+  constructor(of: AttemptedCall) {
     this.#of = of;
   }
 
@@ -179,7 +179,7 @@ export class AttemptLoop {
     runBody(attempt, body, (end) => {
       ended();
       release();
-      if (this.#current !== attempt) disown(end.ok ? end.value : end.error);
+      if (this.#current !== attempt) ignoreRejection(end.ok ? end.value : end.error);
       else if (end.ok) this.#returned(end.value);
       else this.#failed(end.error);
     });

@@ -1,7 +1,7 @@
 import { inCleanContext } from '../../clock/clean-context.js';
 
-/** Who asks for a place. */
-export interface PlaceRequest {
+/** Who asks for a slot. */
+export interface SlotRequest {
   readonly action: string;
   /** How many of the action may run at once; `undefined`: any number. */
   readonly concurrency: number | undefined;
@@ -9,7 +9,7 @@ export interface PlaceRequest {
   readonly operationId: string;
 }
 
-/** Called when there is a place; gives it back by the function it is given. */
+/** Called when there is a slot; gives it back by the function it is given. */
 export type Granted = (release: () => void) => void;
 
 const nothing = (): void => {};
@@ -17,8 +17,8 @@ const nothing = (): void => {};
 /**
  * How many bodies of actions run at once in an engine: of each action, and of all together.
  *
- *   LI1  A place is held until the body has really ended.
- *   LI2  Runs that wait get places in turn, each its oldest request: one run with many actions does not keep out the others.
+ *   LI1  A slot is held until the body has really ended.
+ *   LI2  Runs that wait get slots in turn, each its oldest request: one run with many actions does not keep out the others.
  */
 export class Limiter {
   readonly #all: Gate | undefined;
@@ -41,15 +41,15 @@ export class Limiter {
     return this.#closed;
   }
 
-  /** Grants a place, at once if there is one. Returns what calls the request off while it waits, and does nothing afterwards. */
-  acquire(request: PlaceRequest, onGranted: Granted): () => void {
+  /** Grants a slot, at once if there is one. Returns what calls the request off while it waits, and does nothing afterwards. */
+  acquire(request: SlotRequest, onGranted: Granted): () => void {
     if (this.#closed) return nothing;
     if (request.concurrency !== undefined || this.#all !== undefined) return this.#request(request, onGranted);
     onGranted(nothing);
     return nothing;
   }
 
-  #request(request: PlaceRequest, onGranted: Granted): () => void {
+  #request(request: SlotRequest, onGranted: Granted): () => void {
     const call = callKey(request.runId, request.operationId);
     this.#waiting.add(call);
     const leave = this.#enter(request, (release) => {
@@ -62,12 +62,12 @@ export class Limiter {
     };
   }
 
-  /** Whether a call waits for a place. */
+  /** Whether a call waits for a slot. */
   waits(runId: string, operationId: string): boolean {
     return this.#waiting.has(callKey(runId, operationId));
   }
 
-  #enter({ action, concurrency, runId }: PlaceRequest, granted: Granted): () => void {
+  #enter({ action, concurrency, runId }: SlotRequest, granted: Granted): () => void {
     const own = concurrency === undefined ? undefined : this.#gate(action, concurrency);
     const all = this.#all;
     if (own === undefined) return (all as Gate).enter(runId, granted);
@@ -111,7 +111,7 @@ function callKey(runId: string, operationId: string): string {
   return `${operationId} ${runId}`;
 }
 
-/** So many places, and who waits for them, by run. */
+/** So many slots, and who waits for them, by run. */
 class Gate {
   #limit: number;
   #taken = 0;
@@ -128,7 +128,7 @@ class Gate {
     this.#next();
   }
 
-  /** Returns what calls it off: nothing happens by that once a place was granted. */
+  /** Returns what calls it off: nothing happens by that once a slot was granted. */
   enter(runId: string, granted: Granted): () => void {
     if (this.#taken < this.#limit) {
       this.#grant(granted);

@@ -2,8 +2,8 @@ import { inCleanContext } from '../../clock/clean-context.js';
 import { thrownError } from '../../codec/error-parts.js';
 import type { ErrorClass } from '../../codec/error-registry.js';
 import { NonRetryableError, UsageError } from '../../errors/errors.js';
-import { disown } from '../../model/disowned.js';
 import type { Duration } from '../../model/duration.js';
+import { ignoreRejection } from '../../model/ignored-rejection.js';
 import type { LogFields, Logger } from '../../model/logger.js';
 import { foreignBuiltinName } from '../../model/value-kinds.js';
 import { requireDuration } from '../../options/durations.js';
@@ -175,7 +175,7 @@ export function readDecision(value: unknown, key: 'retry' | 'continue', what: st
   const decision = Object(value) as object;
   const [goesOn, delay = 0] = [optionOf(decision, key), optionOf(decision, 'delay') as Duration | undefined];
   if (typeof goesOn !== 'boolean') {
-    disown(value);
+    ignoreRejection(value);
     throw new UsageError('INVALID_ARGUMENT', `${what} must return { ${key}: boolean, delay?: duration }`);
   }
   return goesOn ? requireDuration(delay, `the delay that ${what} returned`) : undefined;
@@ -215,7 +215,7 @@ function predicate(retryable: RetryOptions['retryable']): (error: Error) => bool
     return (error) => {
       const worthIt: unknown = (retryable as (error: Error) => unknown)(error);
       if (typeof worthIt === 'boolean') return worthIt;
-      disown(worthIt);
+      ignoreRejection(worthIt);
       throw new UsageError(
         'INVALID_ARGUMENT',
         'the option "retryable" of createRetryStrategy() must be a function that returns true or false',

@@ -8,7 +8,7 @@ import { inCleanContext } from '../../clock/clean-context.js';
 import { type CancelledError, UsageError } from '../../errors/errors.js';
 import { cancellation } from '../../futures/cancellation.js';
 import { operationId } from '../../journal/numbering.js';
-import { disown } from '../../model/disowned.js';
+import { ignoreRejection } from '../../model/ignored-rejection.js';
 import { whatIs } from '../../model/named.js';
 import type { OperationRecord } from '../../model/records.js';
 import type { BatchItemStatus, CompletionReason, EndStatus } from '../../model/statuses.js';
@@ -294,6 +294,6 @@ export class Batch extends Operation {
 
 function requireSummary(summary: unknown): string {
   if (typeof summary === 'string') return summary;
-  disown(summary);
+  ignoreRejection(summary);
   throw new UsageError('INVALID_OPTION', `summaryGenerator() must return a text, at once; it returned a ${typeof summary}`);
 }

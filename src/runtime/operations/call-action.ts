@@ -9,7 +9,7 @@ import { whatIs } from '../../model/named.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
 import type { EndStatus } from '../../model/statuses.js';
 import { mergedOptions } from '../../options/read-options.js';
-import { AttemptLoop, type Tried } from '../attempts/attempt-loop.js';
+import { type AttemptedCall, AttemptLoop } from '../attempts/attempt-loop.js';
 import { detachedDefinition } from '../attempts/detached.js';
 import type { ActionDefinition, AttemptPolicy } from '../definitions.js';
 import { newRun } from '../identity/new-run.js';
@@ -33,12 +33,12 @@ interface Carrier {
  *
  * Detached, it outlives its run as a run of its own, which recovery can pick up like any other; in this process the attempts just go on.
  */
-export class CallAction extends Operation implements OutcomeOwner, Resident, Tried {
+export class CallAction extends Operation implements OutcomeOwner, Resident, AttemptedCall {
   readonly policy: AttemptPolicy;
   readonly scheduleLimit: string = 'scheduleTimeout';
   readonly #definition: ActionDefinition;
   /** What the call said of its attempts. */
-  readonly #said: AttemptPolicy | undefined;
+  readonly #givenPolicy: AttemptPolicy | undefined;
   readonly #attempts: AttemptLoop = new AttemptLoop(this);
   #carrier: Carrier | undefined;
 
@@ -46,7 +46,7 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
   constructor(init: OperationInit, definition: ActionDefinition, said: AttemptPolicy | undefined) {
     super(init);
     this.#definition = definition;
-    this.#said = said;
+    this.#givenPolicy = said;
     this.policy = said === undefined ? definition.policy : mergedOptions(definition.policy, said);
   }
 
@@ -175,7 +175,7 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Tri
       input,
       digest,
       idempotencyKey: run.ids.idempotencyKey(entry.id),
-      attempts: this.#said && storable(this.#said),
+      attempts: this.#givenPolicy && storable(this.#givenPolicy),
       parent: { runId: run.id, operationId: entry.id },
     });
     run.others.adopt(record.id, this);

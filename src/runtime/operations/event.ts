@@ -28,7 +28,7 @@ interface Deadline {
  *
  * Its own entry tells that it waits, and which message it took: a replay that does not run its branch again knows by that which are spent.
  */
-abstract class Messaged extends Operation {
+abstract class MessageOperation extends Operation {
   #callOff: (() => void) | undefined;
   #dueAt: number | null | undefined;
 
@@ -98,7 +98,7 @@ abstract class Messaged extends Operation {
  *   EV1  Only waits in its own scope count: the bodies of branches that have ended are not run again, so a replay could not repeat what theirs did.
  *   EV2  The limit of a wait is durable before it can run out, and says whether it was set by a release in which the end of a wait changed nothing.
  */
-export class AwaitEvent extends Messaged {
+export class AwaitEvent extends MessageOperation {
   readonly #timeoutMs: number | undefined;
   /** The message that it took in an earlier execution. */
   #promised: string | null = null;
@@ -138,7 +138,7 @@ export class AwaitEvent extends Messaged {
     return place;
   }
 
-  override requireLendable(to: Scope): void {
+  override requireShareable(to: Scope): void {
     if (!this.#out || this.#olderWait || this.stopped) return;
     throw new UsageError(
       'FOREIGN_FUTURE',
@@ -193,7 +193,7 @@ export class AwaitEvent extends Messaged {
 }
 
 /** A callback: the message that its token's owner sends. Whichever comes first, that or the end of a limit, is its outcome. */
-export class Callback extends Messaged {
+export class Callback extends MessageOperation {
   readonly #limits: CallbackLimits;
 
   constructor(init: OperationInit, limits: CallbackLimits) {

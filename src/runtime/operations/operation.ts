@@ -242,9 +242,9 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
   }
 
   /** Throws when code of scopes within may not wait for it. */
-  requireLendable(_to: Scope): void {}
+  requireShareable(_to: Scope): void {}
 
-  lendTo(scope: Scope): void {
+  shareWith(scope: Scope): void {
     this.#borrowers ??= new Set();
     this.#borrowers.add(scope);
     scope.borrow(this.entry.id, this.future);

@@ -119,8 +119,8 @@ export class Admission {
         );
       }
       if (place.scope.closed && !this.requireOpen(place, 'waiting for', future)) return place;
-      operation.requireLendable(place.scope);
-      for (let { scope } = place; scope !== home.scope; scope = scope.parent as Scope) operation.lendTo(scope);
+      operation.requireShareable(place.scope);
+      for (let { scope } = place; scope !== home.scope; scope = scope.parent as Scope) operation.shareWith(scope);
     }
     if (future.done()) return place;
     if (!this.requireOpen(place, 'waiting for', future)) return place;

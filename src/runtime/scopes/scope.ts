@@ -4,7 +4,7 @@ import type { Future } from '../../futures/future.js';
 import type { Abortable } from '../../futures/future-owner.js';
 import { type KeptSites, LeakLedger } from '../../futures/leak-ledger.js';
 import { operationId, scopeOf } from '../../journal/numbering.js';
-import { Roll } from '../../model/roll.js';
+import { ArrivalOrder } from '../../model/arrival-order.js';
 
 /** Something that a scope has started and that is not done: an operation. */
 export interface ScopeMember {
@@ -77,7 +77,7 @@ export class Scope {
   readonly #seed: string;
   readonly #run: ScopeInit['run'];
   readonly #callSites: KeptSites;
-  readonly #members = new Roll<ScopeMember>(isPending);
+  readonly #members = new ArrivalOrder<ScopeMember>(isPending);
   // Made when they are needed: there may be many branches, and most start little.
   #waits: Map<Abortable, boolean> | undefined;
   #borrowed: Map<string, { readonly attended: boolean }> | undefined;

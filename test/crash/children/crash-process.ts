@@ -59,7 +59,7 @@ export class CrashPlace {
   }
 
   /** The store as it is now; to be closed. */
-  async openStore(): Promise<Store> {
+  async storeWhileOpen(): Promise<Store> {
     const store = sqliteStore(this.#store);
     await store.open();
     return store;
@@ -79,7 +79,7 @@ export class CrashPlace {
       else this.recorder.actionBegan(runId, more);
     }
     this.#notesRead = notes.length;
-    const store = await this.openStore();
+    const store = await this.storeWhileOpen();
     for (const { id } of await store.listRuns({ limit: 1_000 })) this.recorder.committed({ operations: await journalOf(store, id) });
     await store.close();
   }

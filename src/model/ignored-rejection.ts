@@ -7,7 +7,7 @@ const MOST_OBJECTS = 100_000;
  * A value that was refused, or that came too late: the rejections of promises in it, however deep, have no owner any more, and must not end the process.
  * No getter is called.
  */
-export function disown(value: unknown): void {
+export function ignoreRejection(value: unknown): void {
   const found = new Set<object>();
   const add = (part: unknown): void => {
     if (typeof part !== 'object' || part === null) return;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Roll } from '../../src/model/roll.js';
+import { ArrivalOrder } from '../../src/model/arrival-order.js';
 
 interface Guest {
   readonly name: number;
@@ -11,7 +11,7 @@ test('has those that came and have not left, in the order in which they came', (
   const commands = fc.array(fc.oneof(fc.constant('comes' as const), fc.nat({ max: 30 })), { maxLength: 200 });
   fc.assert(
     fc.property(commands, (steps) => {
-      const roll = new Roll<Guest>(({ here }) => here);
+      const roll = new ArrivalOrder<Guest>(({ here }) => here);
       const all: Guest[] = [];
       for (const step of steps) {
         if (step === 'comes') {
@@ -32,7 +32,7 @@ test('has those that came and have not left, in the order in which they came', (
 });
 
 test('of those that come while it is read, some may be read as well', () => {
-  const roll = new Roll<Guest>(({ here }) => here);
+  const roll = new ArrivalOrder<Guest>(({ here }) => here);
   roll.add({ name: 0, here: true });
   const read: number[] = [];
   for (const { name } of roll.present) {

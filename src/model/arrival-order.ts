@@ -2,7 +2,7 @@
  * Things in the order in which they came, until they have left. None is looked up to leave: those that have left are swept out when they are half of all.
  * (A `Map` or a `Set` would do, but builds its table again whenever it becomes empty, and here most come and go one by one.)
  */
-export class Roll<T> {
+export class ArrivalOrder<T> {
   readonly #stays: (item: T) => boolean;
   #items: T[] = [];
   #left = 0;

@@ -82,7 +82,7 @@ function readBranches(
     if (plain) {
       return branches.map(([key, branch], index) => {
         const named = typeof branch === 'function' ? { name: key, run: () => (branch as () => unknown)() } : branch;
-        return { ...readBranch(caller, named, index, undefined), key };
+        return { ...readBranch(caller, named, index, undefined, JSON.stringify(key)), key };
       });
     }
   }
@@ -92,7 +92,14 @@ function readBranches(
   );
 }
 
-function readBranch(caller: string, given: unknown, index: number, itemNamer: ParallelOptions['itemNamer']): NamedBranch {
+/** @param shown - What messages call it: its index, or its key. */
+function readBranch(
+  caller: string,
+  given: unknown,
+  index: number,
+  itemNamer: ParallelOptions['itemNamer'],
+  shown = String(index),
+): NamedBranch {
   if (typeof given === 'function') {
     const run = given as () => unknown;
     return {
@@ -104,7 +111,7 @@ function readBranch(caller: string, given: unknown, index: number, itemNamer: Pa
   if (typeof run === 'function' && isText(name)) return { name, run: () => run.call(given) };
   throw new UsageError(
     'INVALID_ARGUMENT',
-    `${caller}: branch ${index} must be a function, or { name, run } with a name that is not empty and a function; start nothing before: () => action(…), not action(…)`,
+    `${caller}: branch ${shown} must be a function, or { name, run } with a name that is not empty and a function; start nothing before: () => action(…), not action(…)`,
   );
 }
 

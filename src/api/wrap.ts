@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { UsageError } from '../errors/errors.js';
 import { requireOneVersion } from '../errors/one-version.js';
 import { nameIsTakenFrom } from '../errors/short-names.js';
@@ -26,15 +27,28 @@ export function wrap<Options>(
   requireOneVersion();
   refuseLegacyDecoration(`@${caller}`, given);
   const call = readWrapArguments(caller, given);
-  if (call.form === 'function') return make(call.name, call.body, call.options as Options | undefined);
+  if (call.form === 'function') {
+    refuseGenerator(`${caller} "${call.name}"`, call.body);
+    return make(call.name, call.body, call.options as Options | undefined);
+  }
   const asked = call.options as { readonly instance?: (self: object) => string } | undefined;
   const { instance, ...options } = readOptions(`@${caller}`, asked, methodOptions);
   const decorator = (...decorated: readonly unknown[]): void => {
     refuseLegacyDecoration(`@${caller}`, decorated);
     const [method, context] = decorated as [AnyMethod, MethodContext];
+    refuseGenerator(`@${caller} on ${String(context.name)}`, method);
     decorate({ caller: `@${caller}`, method, context, instance, make: (name, body) => make(name, body, options as Options) });
   };
   return call.form === 'method' ? decorator(call.method, call.context) : decorator;
+}
+
+/** Its call makes a generator and runs nothing of the body. */
+function refuseGenerator(what: string, body: Body): void {
+  if (!types.isGeneratorFunction(body)) return;
+  throw new UsageError(
+    'INVALID_ARGUMENT',
+    `${what}: a generator function (function*, async function*) cannot be one, since calling it runs nothing of its body; write an async function that returns what this one yields`,
+  );
 }
 
 /** Tells the forms apart. @throws {UsageError} `INVALID_ARGUMENT` or `NAME_REQUIRED` when it is none of them. */

@@ -3,11 +3,11 @@ import { decodeErrorText, encodeErrorText } from '../codec/error-codec.js';
 import { isPlainJson, isPlainPrimitive } from '../codec/plain-json.js';
 import { BATCH_ITEM_STATUSES, type BatchItemStatus } from '../model/statuses.js';
 
-/** One branch of a batch, as it was when the batch was complete. */
+/** One branch of a batch, as it was when the batch was complete. What a status has no use for is not there. */
 export type BatchItem<T> = { readonly index: number; readonly name: string } & (
-  | { readonly status: 'SUCCEEDED'; readonly result: T }
-  | { readonly status: 'FAILED'; readonly error: Error }
-  | { readonly status: 'STARTED' | 'NOT_STARTED' }
+  | { readonly status: 'SUCCEEDED'; readonly result: T; readonly error?: undefined }
+  | { readonly status: 'FAILED'; readonly error: Error; readonly result?: undefined }
+  | { readonly status: 'STARTED' | 'NOT_STARTED'; readonly result?: undefined; readonly error?: undefined }
 );
 
 /** A branch that succeeded. */

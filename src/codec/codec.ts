@@ -23,7 +23,10 @@ type CallSerdes = <T>(call: () => T) => T;
 
 const justCall: CallSerdes = (call) => call();
 
-const ADVICE = 'Return plain data, register error classes with registerError(), or give a `serdes`.';
+/** Where a value comes from: code was to `Return` it, or to `Pass` it to a call. */
+export type ValueVerb = 'Return' | 'Pass';
+
+const adviceTo = (verb: ValueVerb): string => `${verb} plain data, register error classes with registerError(), or give a \`serdes\`.`;
 /** 132 bits: enough to tell the inputs of one run apart. */
 const DIGEST_LENGTH = 22;
 
@@ -51,12 +54,13 @@ export class Codec {
    * The text of a value.
    *
    * @param describe - Says what the value is, for messages: `the result of action "charge" (run …, operation 3)`.
+   * @param verb - What the code is to do with a better one.
    * @throws {UsageError} when the value could not come back as it is, or its serdes failed (`VALUE_NOT_SERIALIZABLE`), when the text is too long
    * (`VALUE_TOO_LARGE`), and when the serdes made no text (`INVALID_OPTION`).
    */
-  encode(value: unknown, describe: () => string): string {
+  encode(value: unknown, describe: () => string, verb: ValueVerb = 'Return'): string {
     try {
-      const text = this.#serdes === undefined ? encodeOwn(value, describe) : this.#encodeWith(this.#serdes, value, describe);
+      const text = this.#serdes === undefined ? encodeOwn(value, describe, verb) : this.#encodeWith(this.#serdes, value, describe, verb);
       // No character takes more than three bytes, so most texts need no counting.
       if (text.length * 3 > this.#maxValueBytes) this.#checkSize(text, describe);
       return text;
@@ -147,14 +151,14 @@ export class Codec {
     return hash('sha256', stable, 'base64url').slice(0, DIGEST_LENGTH);
   }
 
-  #encodeWith(serdes: Serdes, value: unknown, describe: () => string): string {
+  #encodeWith(serdes: Serdes, value: unknown, describe: () => string, verb: ValueVerb): string {
     let text: unknown;
     try {
       text = this.#callSerdes(() => serdes.serialize(value));
     } catch (cause) {
       throw new UsageError(
         'VALUE_NOT_SERIALIZABLE',
-        `${describe()} cannot be stored: its serdes failed: ${messageOf(cause)}. Mend \`serialize\`, or return what it can write.`,
+        `${describe()} cannot be stored: its serdes failed: ${messageOf(cause)}. Mend \`serialize\`, or ${verb.toLowerCase()} what it can write.`,
         { cause },
       );
     }
@@ -182,17 +186,21 @@ export class Codec {
   }
 }
 
-function encodeOwn(value: unknown, describe: () => string): string {
+function encodeOwn(value: unknown, describe: () => string, verb: ValueVerb): string {
   try {
     return encodeDefault(value);
   } catch (error) {
     if (error instanceof Refusal) {
-      throw new UsageError('VALUE_NOT_SERIALIZABLE', `${describe()} cannot be stored: ${renderRefusal(error)}. ${ADVICE}`);
+      throw new UsageError('VALUE_NOT_SERIALIZABLE', `${describe()} cannot be stored: ${renderRefusal(error)}. ${adviceTo(verb)}`);
     }
     // A getter or a proxy's trap.
-    throw new UsageError('VALUE_NOT_SERIALIZABLE', `${describe()} cannot be stored: reading it failed: ${messageOf(error)}. ${ADVICE}`, {
-      cause: error,
-    });
+    throw new UsageError(
+      'VALUE_NOT_SERIALIZABLE',
+      `${describe()} cannot be stored: reading it failed: ${messageOf(error)}. ${adviceTo(verb)}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

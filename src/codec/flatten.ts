@@ -264,8 +264,9 @@ function leftOut(value: unknown): typeof LEFT_OUT {
   return LEFT_OUT;
 }
 
+/** As with names, only what is enumerable counts as a field. */
 function refuseSymbols(object: object, trail: Trail | undefined): void {
-  const [symbol] = Object.getOwnPropertySymbols(object);
+  const symbol = Object.getOwnPropertySymbols(object).find((each) => Object.prototype.propertyIsEnumerable.call(object, each));
   if (symbol !== undefined) throw new Refusal('a field whose key is a symbol', step(trail, 'field', symbol));
 }
 

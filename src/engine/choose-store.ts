@@ -4,6 +4,7 @@ import { memoryStore } from '../store/memory-store.js';
 import { sqliteStore } from '../store/sqlite/sqlite-store.js';
 import { absolutePath, pathError } from '../store/sqlite/store-file.js';
 import type { Store } from '../store/store.js';
+import { guardedStore } from './guarded-store.js';
 
 const DEFAULT_PATH = join('.perdure', 'journal.db');
 
@@ -15,7 +16,7 @@ const DEFAULT_PATH = join('.perdure', 'journal.db');
  * @throws {StorageError} when the directory of the default file cannot be made.
  */
 export function chooseStore(option: string | Store | undefined, executes = true): Store {
-  if (typeof option === 'object') return option;
+  if (typeof option === 'object') return guardedStore(option);
   const path = option ?? (executes ? implicitPath() : (environmentPath() ?? DEFAULT_PATH));
   return path === ':memory:' ? memoryStore() : sqliteStore(path);
 }

@@ -4,6 +4,7 @@ import type { LogFields, Logger } from '../model/logger.js';
 import { readFields } from '../runtime/notices/context-logger.js';
 import { plainError } from '../runtime/notices/plain-value.js';
 import { jsonLine, type LogEntry, terminalLine } from './log-line.js';
+import { writeToStandardError } from './standard-error.js';
 
 /** A logger of the user's, from which nothing comes out that it throws or that its promises reject with: a log line never disturbs a run. */
 export function guarded(logger: Logger): Logger {
@@ -30,8 +31,7 @@ export const defaultLogger: Logger = {
 };
 
 function write(level: keyof Logger, message: string, fields: LogFields | undefined): void {
-  const { stderr } = process;
   const entry: LogEntry = { level, timeMs: systemClock.now(), message, fields: readFields(fields) };
   // `hasColors` goes by NO_COLOR, FORCE_COLOR and TERM.
-  stderr.write(`${stderr.isTTY ? terminalLine(entry, stderr.hasColors()) : jsonLine(entry)}\n`);
+  writeToStandardError((stderr) => `${stderr.isTTY ? terminalLine(entry, stderr.hasColors()) : jsonLine(entry)}\n`);
 }

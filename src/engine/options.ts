@@ -1,6 +1,7 @@
 import { inCleanContext } from '../clock/clean-context.js';
 import { Codec } from '../codec/codec.js';
 import type { Serdes } from '../codec/serdes.js';
+import { UsageError } from '../errors/errors.js';
 import type { Logger } from '../model/logger.js';
 import {
   hasMethods,
@@ -105,9 +106,22 @@ export function readEngineOptions<T extends EngineOptions>(
   options: T | undefined,
   table: OptionTable = ENGINE_OPTIONS,
 ): Partial<T> {
+  refuseBareStore(caller, options, table);
   const given = readOptions(caller, options, table);
   if (given.retention === undefined) return given;
   return mergedOptions<Partial<T>>(given, { retention: readRetention(`${caller}: retention`, given.retention) } as Partial<T>);
+}
+
+/** A store in the place of the options is a likely slip. */
+function refuseBareStore(caller: string, options: unknown, { store }: OptionTable): void {
+  if (store?.[0](options) !== true) return;
+  const isPath = typeof options === 'string';
+  // An address may have a password in it.
+  const shown = !isPath ? 'store' : options.includes('://') ? "store: '…'" : `store: '${options}'`;
+  throw new UsageError(
+    'INVALID_OPTION',
+    `${caller}: the options must be an object, not ${isPath ? 'a path' : 'a store'}; write ${caller.replace('()', '')}({ ${shown} })`,
+  );
 }
 
 /** How a worker of these options lives with others, and with what ends its process. */

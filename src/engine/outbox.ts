@@ -29,12 +29,12 @@ export class Outbox {
   }
 
   async event(runId: string, name: string, value: unknown): Promise<void> {
-    const text = this.#options.access.codec.encode(value, () => `the value for event "${name}" of run ${runId}`);
+    const text = this.#options.access.codec.encode(value, () => `the value for event "${name}" of run ${runId}`, 'Pass');
     await this.#sendToLiving(eventMessage(runId, { name, value: text }));
   }
 
   async complete(caller: string, token: string, value: unknown): Promise<void> {
-    const text = this.#options.access.codec.encode(value, () => 'the value for a callback');
+    const text = this.#options.access.codec.encode(value, () => 'the value for a callback', 'Pass');
     await this.#answer(caller, token, { status: 'SUCCEEDED', text });
   }
 

@@ -47,7 +47,7 @@ export class RunStarts {
     this.#retry.check(definition, options.retry);
     const id = options.id ?? newRunId(clock.now());
     const codec = access.codec.withSerdes(definition.serdes);
-    const input = codec.encode(args, () => `the arguments of flow "${definition.name}" (run ${id})`);
+    const input = codec.encode(args, () => `the arguments of flow "${definition.name}" (run ${id})`, 'Pass');
     const { leaks, timeoutMs } = options;
     const made = { id, definition, input, digest: codec.digest(args, input), leaks, timeoutMs };
     const run = newRun({ workerId: null, clock, newSeed }, made);

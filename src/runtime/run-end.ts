@@ -73,7 +73,7 @@ function nextGeneration(
     return {
       restart: {
         runId: record.id,
-        input: codec.encode(args, () => `the arguments of continueAsNew() in ${scope.what}`),
+        input: codec.encode(args, () => `the arguments of continueAsNew() in ${scope.what}`, 'Pass'),
         seed: ports.services.newSeed(generationId(record.id, number)),
         options: encodeRunOptions({ ...options, generation }),
         operations: inbox.unread(undelivered),

@@ -68,6 +68,11 @@ describe('a value that could not come back is refused, with its path', () => {
     expect(failureOf({ [Symbol('s')]: 1, at: new Date(1) }).message).toContain('whose key is a symbol');
   });
 
+  test('a symbol key that is not enumerable is no field, as a name that is not', () => {
+    const value = Object.defineProperties({ at: new Date(1) }, { [Symbol('s')]: { value: 1 }, hidden: { value: 2 } });
+    expect(codec.decode(codec.encode(value, () => ''))).toStrictEqual({ at: new Date(1) });
+  });
+
   test('a function within a cycle is refused', () => {
     const value: Record<string, unknown> = { at: new Date(1) };
     value.self = value;

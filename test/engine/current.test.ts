@@ -159,7 +159,7 @@ describe.each(Object.entries(WAYS))('%s is refused', (_, start) => {
     engine.on('engine:failed', () => failed.resolve());
     const error = await thrownBy(() => echo('value'));
     await failed.promise;
-    expect(error.message).toBe('no space');
+    expect(error).toMatchObject({ code: 'STORE_FAILED', cause: { message: 'no space' } });
     expect(await thrownBy(() => start('again'))).toBe(error);
     await engine.close();
     expect(await thrownBy(() => start('again'))).toBe(error);

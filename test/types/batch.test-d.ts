@@ -48,8 +48,12 @@ describe('parallel()', () => {
   test('narrows items by their status', async () => {
     const { all } = await parallel([() => 1, () => 'text']);
     const [first] = all;
-    // @ts-expect-error only one that succeeded has a result
-    void first.result;
+    // Each has both, so that they can be taken out before the status is looked at; of the wrong status they are undefined.
+    const { result, error } = first;
+    expectTypeOf(result).toEqualTypeOf<number | undefined>();
+    expectTypeOf(error).toEqualTypeOf<Error | undefined>();
+    if (first.status === 'FAILED') expectTypeOf(first.result).toEqualTypeOf<undefined>();
+    if (first.error === undefined) expectTypeOf(first.status).toEqualTypeOf<'SUCCEEDED' | 'STARTED' | 'NOT_STARTED'>();
     if (first.status === 'SUCCEEDED') expectTypeOf(first.result).toEqualTypeOf<number>();
     else if (first.status === 'FAILED') expectTypeOf(first.error).toEqualTypeOf<Error>();
     else expectTypeOf(first.status).toEqualTypeOf<'STARTED' | 'NOT_STARTED'>();

@@ -3,7 +3,7 @@ import { UsageError } from '../../errors/errors.js';
 import type { RunRecord } from '../../model/records.js';
 import { type BlockedCode, RUN_STATUSES, type RunStatus } from '../../model/statuses.js';
 import { isOneOf, isPositiveInteger, isText, readOptions } from '../../options/read-options.js';
-import { told, toldValue } from './told.js';
+import { toldValue, toldWhenRead } from './told.js';
 
 /** What `engine.get` and `engine.list` tell of a run. */
 export interface RunInfo {
@@ -61,7 +61,7 @@ export function runInfo(record: RunRecord, codec: Codec): RunInfo {
   if (status === 'SUCCEEDED')
     Object.defineProperty(info, 'result', { get: () => toldValue(codec.decode(outcome as string)), enumerable: true });
   else if (outcome !== null) Object.defineProperty(info, 'error', { get: () => toldValue(codec.decodeError(outcome)), enumerable: true });
-  return told(info);
+  return toldWhenRead(info);
 }
 
 export function runNotFound(runId: string): UsageError {

@@ -1,4 +1,4 @@
-import { types } from 'node:util';
+import { type InspectOptions, inspect, types } from 'node:util';
 import { isError } from '../../model/value-kinds.js';
 import { type PlainValue, plainError, plainField, unreadable } from '../../runtime/notices/plain-value.js';
 
@@ -19,6 +19,37 @@ function errorJson(this: Error): PlainValue {
 // Getters: a function among the fields could not be stored, where the program passes on what it was told. One for all, since there may be very many.
 const INFO_JSON: PropertyDescriptor = { get: () => infoJson, enumerable: false, configurable: true };
 const ERROR_JSON: PropertyDescriptor = { get: () => errorJson, enumerable: false, configurable: true };
+
+/** What stands in an inspected object for a value that cannot be read. */
+class Unreadable {
+  readonly #text: string;
+
+  constructor(failure: unknown) {
+    this.#text = unreadable(failure);
+  }
+
+  [inspect.custom](): string {
+    return this.#text;
+  }
+}
+
+function infoInspected(this: object, depth: number | null, options: InspectOptions): string {
+  const fields = Object.keys(this).map((name) => {
+    try {
+      return [name, (this as Readonly<Record<string, unknown>>)[name]] as const;
+    } catch (failure) {
+      return [name, new Unreadable(failure)] as const;
+    }
+  });
+  return inspect(Object.fromEntries(fields), { ...options, depth });
+}
+
+const INFO_INSPECTED: PropertyDescriptor = { get: () => infoInspected, enumerable: false, configurable: true };
+
+/** As `told`, of information whose values are decoded when they are read: `console.log` shows them, and not that there are getters. */
+export function toldWhenRead<T extends object>(info: T): T {
+  return Object.defineProperty(told(info), inspect.custom, INFO_INSPECTED);
+}
 
 /** The information itself: as JSON, what of it cannot be read says so and hides nothing else. */
 export function told<T extends object>(info: T): T {

@@ -221,7 +221,7 @@ export class AttemptLoop {
   /** An attempt says that it makes progress. @throws {UsageError} when the detail cannot be stored, whether the attempt counts or not. */
   heartbeat(attempt: Attempt, detail: unknown): void {
     const { services, codec, runId, operationId, name } = this.#of;
-    const given = detail === undefined ? undefined : codec.encode(detail, () => `the heartbeat detail of action "${name}"`);
+    const given = detail === undefined ? undefined : codec.encode(detail, () => `the heartbeat detail of action "${name}"`, 'Pass');
     if (this.#current !== attempt) return;
     const { heartbeat } = this.#notes;
     this.#lastHeartbeat = services.clock.now();

@@ -159,7 +159,7 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Att
     let input: string;
     let digest: string;
     try {
-      input = codec.encode(args, () => `the arguments of detached action "${entry.name}" (run ${run.id}, operation ${entry.id})`);
+      input = codec.encode(args, () => `the arguments of detached action "${entry.name}" (run ${run.id}, operation ${entry.id})`, 'Pass');
       digest = codec.digest(args, input);
     } catch (error) {
       run.services.logger.error(`${plainError(error).message} The action cannot outlive its run and is stopped.`, {

@@ -10,7 +10,7 @@ import type { BatchShape } from './batch.js';
  */
 export function mapShape(request: Extract<OperationRequest, { kind: 'map' }>, codec: Codec, runId: string): BatchShape {
   const { name, items, itemName, call } = request;
-  const content = codec.encode(items, () => `the items of map "${name}" (run ${runId})`);
+  const content = codec.encode(items, () => `the items of map "${name}" (run ${runId})`, 'Pass');
   let list: readonly unknown[] | undefined;
   let shareable = false;
   return {

@@ -21,7 +21,7 @@ export function openOperation(run: OperationRun, place: FlowPlace, request: Oper
     case 'action':
     case 'flow': {
       const codec = engineCodec.withSerdes((kind === 'action' ? request.serdes : undefined) ?? request.definition.serdes);
-      const input = codec.encode(request.args, () => `the arguments of ${kind} "${name}" (run ${run.id})`);
+      const input = codec.encode(request.args, () => `the arguments of ${kind} "${name}" (run ${run.id})`, 'Pass');
       const digest = codec.digest(request.args, input);
       const id = place.scope.nextOperationId();
       const init = { run, place, codec, id, kind, name, digest, input };

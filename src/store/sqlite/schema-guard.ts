@@ -1,6 +1,6 @@
 import { StorageError } from '../../errors/errors.js';
 import type { SqliteDatabase } from './driver.js';
-import { SCHEMA_VERSION } from './schema.js';
+import { damagedSchema, SCHEMA_VERSION } from './schema.js';
 
 const TABLES = ['perdure_runs', 'perdure_operations', 'perdure_inbox', 'perdure_workers', 'perdure_worker_flows'];
 
@@ -23,6 +23,7 @@ export class SchemaGuard {
   constructor(database: SqliteDatabase, path: string) {
     this.#path = path;
     this.#columns = columnsOf(database);
+    for (const [table, columns] of this.#columns) if (columns === '') throw damagedSchema(path, `the table ${table} is missing`);
     // Both sides of a UNION must have as many columns. It is never run: what is true already asks for no more.
     const sides = [...this.#columns].map(([table, columns]) => `EXISTS (SELECT ${columns} FROM ${table} UNION ALL SELECT * FROM ${table})`);
     const known = `EXISTS (SELECT 1 FROM perdure_meta WHERE key = 'schema_version' AND value = '${SCHEMA_VERSION}')`;

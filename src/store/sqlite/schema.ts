@@ -232,16 +232,40 @@ function isWhole(database: SqliteDatabase): boolean {
   return database.prepare(`SELECT 1 AS whole FROM sqlite_master WHERE name = 'perdure_runs_ready'`).all([]).length > 0;
 }
 
+/** What a file of any version has. */
+const TABLES_OF_ALL_VERSIONS = ['perdure_meta', 'perdure_runs', 'perdure_operations', 'perdure_inbox', 'perdure_workers'];
+
+/** The version of a file; 0: it has none of the tables. */
 function versionOf(database: SqliteDatabase, path: string): number {
-  const known = database.prepare(`SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'perdure_meta'`).all([]);
-  if (known.length === 0) return 0;
-  const rows = database.prepare(`SELECT value FROM perdure_meta WHERE key = 'schema_version'`).all([]);
-  const version = Number(rows[0]?.['value'] ?? 0);
+  const names = TABLES_OF_ALL_VERSIONS.map((name) => `'${name}'`).join(', ');
+  const rows = database.prepare(`SELECT name FROM sqlite_master WHERE type = 'table' AND name IN (${names})`).all([]);
+  if (rows.length === 0) return 0;
+  const found = new Set(rows.map((row) => row['name']));
+  const value = found.has('perdure_meta') ? recordedVersion(database) : undefined;
+  const version = Number(value);
   if (version > SCHEMA_VERSION) {
     throw new StorageError(
       'STORE_TOO_NEW',
       `${path} has schema version ${version}, and this version of perdure knows ${SCHEMA_VERSION}. Upgrade perdure; the file was left as it is`,
     );
   }
+  const missing = TABLES_OF_ALL_VERSIONS.find((name) => !found.has(name));
+  if (missing !== undefined) throw damagedSchema(path, `the table ${missing} is missing`);
+  if (value === undefined) throw damagedSchema(path, 'the table perdure_meta has no schema version');
+  if (!/^[1-9]\d*$/.test(String(value)))
+    throw damagedSchema(path, `the table perdure_meta has the schema version ${JSON.stringify(value)}`);
   return version;
+}
+
+function recordedVersion(database: SqliteDatabase): unknown {
+  return database.prepare(`SELECT value FROM perdure_meta WHERE key = 'schema_version'`).all([])[0]?.['value'];
+}
+
+/** That a file has tables of perdure which perdure did not leave so. */
+export function damagedSchema(path: string, what: string): StorageError {
+  return new StorageError(
+    'STORE_CORRUPT',
+    `could not open the store ${path}: ${what}, so its tables are damaged, or not those of perdure; the file was left as it is. Keep a copy of it and restore ` +
+      'a backup, or choose another path',
+  );
 }

@@ -1,0 +1,36 @@
+import { PerdureError, StorageError } from '../errors/errors.js';
+import type { Store } from '../store/store.js';
+
+/**
+ * A store as the engine uses it, whoever wrote it.
+ *
+ *   GS1  No method throws at once: timers and macrotasks call them, where that would end the process.
+ *   GS2  What a method fails with is a `PerdureError`: what is none becomes the cause of a `StorageError`.
+ */
+export function guardedStore(store: Store): Store {
+  return new Proxy(store, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key);
+      if (typeof member !== 'function') return member;
+      return async (...args: unknown[]): Promise<unknown> => {
+        try {
+          return await Reflect.apply(member, target, args);
+        } catch (error) {
+          throw error instanceof PerdureError ? error : storeFailed(`${String(key)}() of the store ${target.name}`, error);
+        }
+      };
+    },
+  });
+}
+
+function storeFailed(what: string, cause: unknown): StorageError {
+  return new StorageError('STORE_FAILED', `${what} failed: ${messageOf(cause)}. See the cause`, { cause });
+}
+
+function messageOf(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? thrown.message : `it threw ${String(thrown)}`;
+  } catch {
+    return 'it threw something that cannot be described';
+  }
+}

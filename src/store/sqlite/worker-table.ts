@@ -6,6 +6,7 @@ import type { SqliteDriver, SqlRow } from './driver.js';
 import { fenced } from './fence.js';
 import { type Lease, LeaseWatch, leaseOf } from './lease-watch.js';
 import { OWN_HOLDER, placeOf } from './lock-holder.js';
+import { safeNumber } from './rows.js';
 import { AWAKE } from './schema.js';
 import { storeRestored } from './store-replaced.js';
 import type { Suspects } from './suspects.js';
@@ -14,19 +15,23 @@ import { probeWorkerLock, sweepWorkerLocks, takeWorkerLock } from './worker-lock
 
 const RELEASE_RUNS = `UPDATE perdure_runs SET status = 'PENDING', worker_id = NULL WHERE worker_id = ? AND ${AWAKE}`;
 
+/** No worker is found again by an id that is no text, and none has one. */
+const ALIVE = `status = 'ALIVE' AND typeof(id) = 'text'`;
+
 /** Owners of runs who do not live: there are none (SW1), unless another program has written into the table. Each step finds the next owner by the index. */
 const STRAY_OWNERS = `WITH RECURSIVE owners (id) AS (
     SELECT min(worker_id) FROM perdure_runs WHERE ${AWAKE} AND worker_id IS NOT NULL
     UNION ALL
     SELECT (SELECT min(worker_id) FROM perdure_runs WHERE ${AWAKE} AND worker_id > owners.id) FROM owners WHERE owners.id IS NOT NULL
   )
-  SELECT id FROM owners WHERE id IS NOT NULL AND id NOT IN (SELECT id FROM perdure_workers WHERE status = 'ALIVE')`;
+  SELECT id FROM owners WHERE id IS NOT NULL AND id NOT IN (SELECT id FROM perdure_workers WHERE ${ALIVE})`;
 const RELEASE_STRAYS = `UPDATE perdure_runs SET status = 'PENDING', worker_id = NULL WHERE worker_id IN (${STRAY_OWNERS}) AND ${AWAKE}`;
 
 /** For a worker whose lease cannot be read, nobody knows how often it renews its heartbeat: at least as often as by default, it is hoped. */
 const SHORTEST_STAND_IN_MS = 30_000;
 
-const LIVING = `SELECT id, heartbeat_at, quote(heartbeat_at) AS beat, lease_ms, info FROM perdure_workers WHERE status = 'ALIVE'`;
+const LIVING = `SELECT id, ${safeNumber('heartbeat_at')} AS heartbeat_at, quote(heartbeat_at) AS beat, ${safeNumber('lease_ms')} AS lease_ms, info
+  FROM perdure_workers WHERE ${ALIVE}`;
 
 interface LivingWorker extends Lease {
   /** Whether its lock may be looked at. */

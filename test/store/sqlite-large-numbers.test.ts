@@ -4,7 +4,7 @@ import type { SqliteDriver } from '../../src/store/sqlite/driver.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { PruneQuery, Store } from '../../src/store/store.js';
 import { INSTALLED_DRIVERS } from './installed-drivers.js';
-import { batchOf, endOf, runOf, workerOf } from './records.js';
+import { batchOf, endOf, messageTo, runOf, workerOf } from './records.js';
 import { tempDirectory } from './temp-directory.js';
 
 const BEYOND = '9007199254740993';
@@ -98,5 +98,55 @@ describe.each(INSTALLED_DRIVERS)('$name', (driver) => {
     await store.commit(batchOf({ creates: [runOf('a')] }));
     exec(`UPDATE perdure_runs SET status = 'SUSPENDED', worker_id = NULL, wake_at = -9223372036854775808`);
     expect(await store.nextDueAt()).toBeLessThan(0);
+  });
+
+  describe('with a message that another program has given an id', () => {
+    async function withRuns(): Promise<Opened> {
+      const opened = await openStore(driver);
+      await opened.store.commit(batchOf({ creates: [runOf('a'), runOf('b')] }));
+      return opened;
+    }
+
+    async function ids(store: Store, runId: string): Promise<number[]> {
+      return (await store.inbox(runId)).map(({ id }) => id);
+    }
+
+    test.each([BEYOND, LAST, '-9223372036854775808'])('such as %s, the messages of others have ids that can be read', async (id) => {
+      const { store, exec } = await withRuns();
+      exec(`INSERT INTO perdure_inbox (id, run_id, kind, payload) VALUES (${id}, 'a', 'event', '{}')`);
+      for (let times = 0; times < 3; times += 1) await store.send(messageTo('b'));
+      const read = await store.readInbox('w1');
+      expect(read.map(({ runId }) => runId).sort()).toEqual(['a', 'b', 'b', 'b']);
+      expect(await ids(store, 'a')).toEqual([id]);
+      const given = await ids(store, 'b');
+      expect(given.every((each, index) => Number.isSafeInteger(each) && each > (given[index - 1] ?? 0))).toBe(true);
+    });
+
+    test.each([BEYOND, LAST, '9007199254740990', '-5', '1.5', `'x'`, 'NULL', `x'00ff'`])(
+      'such that the count of ids is %s, an id is never given twice all the same',
+      async (seq) => {
+        const { store, exec } = await withRuns();
+        const given: number[] = [];
+        for (let times = 0; times < 3; times += 1) {
+          for (let messages = 0; messages < 2; messages += 1) await store.send(messageTo('b'));
+          const taken = await ids(store, 'b');
+          given.push(...taken);
+          await store.commit(batchOf({ taken }));
+          if (times === 0) exec(`UPDATE sqlite_sequence SET seq = ${seq} WHERE name = 'perdure_inbox'`);
+        }
+        expect(new Set(given).size).toBe(6);
+        expect(given.every((id, index) => Number.isSafeInteger(id) && id > (given[index - 1] ?? 0))).toBe(true);
+      },
+    );
+
+    test('that can be read, it is taken, and the count does not go on from there', async () => {
+      const { store, exec } = await withRuns();
+      exec(`INSERT INTO perdure_inbox (id, run_id, kind, payload) VALUES (${Number.MAX_SAFE_INTEGER}, 'a', 'event', '{}')`);
+      for (let times = 0; times < 2; times += 1) await store.send(messageTo('a'));
+      const taken = await ids(store, 'a');
+      expect(taken.every(Number.isSafeInteger)).toBe(true);
+      await store.commit(batchOf({ taken }));
+      expect(await store.readInbox('w1')).toEqual([]);
+    });
   });
 });

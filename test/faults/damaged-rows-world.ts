@@ -21,6 +21,8 @@ const shaky = action(
 );
 
 export const WAIT = { timeout: 15_000, interval: 20 };
+/** Short, for one whose lock cannot be looked at since its row was damaged. */
+const LEASE_MS = 2_000;
 const forever = '365d';
 const tokens: string[] = [];
 
@@ -64,6 +66,9 @@ const BODIES = {
   succeeds: async () => [await quick(1), await quick({ two: 2 })],
 };
 
+/** A healthy run beside the damaged ones. */
+export const witness = flow(unique('witness'), async () => [await event<string>('word').result(), await quick('done')]);
+
 export type FlowName = keyof typeof BODIES;
 const FLOWS = Object.entries(BODIES).map(([name, body]) => ({
   name: name as FlowName,
@@ -84,7 +89,7 @@ export class DamagedRowsWorld {
   static async make(directory: string): Promise<DamagedRowsWorld> {
     const live = join(directory, 'live.db');
     shut = true;
-    const engine = await open({ store: live, default: false, logger: collectingLogger().logger, maxResidentRuns: 2 });
+    const engine = await open({ store: live, default: false, logger: collectingLogger().logger, maxResidentRuns: 2, leaseMs: LEASE_MS });
     for (const { name, flow: each } of FLOWS) engine.start(each, [], { id: name });
     await vi.waitFor(
       async () =>

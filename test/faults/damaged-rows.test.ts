@@ -6,9 +6,19 @@ import type { Engine } from 'perdure';
 import { beforeAll, expect, test, vi } from 'vitest';
 import type { SqliteDatabase, SqlRow } from '../../src/store/sqlite/driver.js';
 import { findDriver } from '../../src/store/sqlite/find-driver.js';
-import { DamagedRowsWorld, statuses, takeOver, WAIT } from './damaged-rows-world.js';
+import { DamagedRowsWorld, statuses, takeOver, WAIT, witness } from './damaged-rows-world.js';
 
-const TABLES = ['perdure_runs', 'perdure_operations', 'perdure_inbox'] as const;
+const TABLES = ['perdure_runs', 'perdure_operations', 'perdure_inbox', 'perdure_workers', 'sqlite_sequence'] as const;
+type Table = (typeof TABLES)[number];
+
+/** By what the rows of each are found again. */
+const PRIMARY: Readonly<Record<Table, readonly string[]>> = {
+  perdure_runs: ['n'],
+  perdure_operations: ['run_id', 'id'],
+  perdure_inbox: ['id'],
+  perdure_workers: ['id'],
+  sqlite_sequence: ['name'],
+};
 
 /** What somebody may have written: literals of SQL. */
 const VALUES = [
@@ -31,22 +41,23 @@ const VALUES = [
   '1.5',
   '1e300',
   '9007199254740993',
+  '-9007199254740993',
   '9223372036854775807',
   '-9223372036854775808',
   `x'00ff'`,
 ];
 
 interface Cell {
-  readonly table: (typeof TABLES)[number];
+  readonly table: Table;
   readonly column: string;
   /** Finds the row again, whatever becomes of its cells. */
   readonly where: string;
-  /** The run that the row belongs to. */
-  readonly runId: string;
+  /** The run that the row belongs to, if to any. */
+  readonly runId: string | undefined;
 }
 
 let world: DamagedRowsWorld;
-let cells: readonly Cell[];
+let cells: Readonly<Record<Table, readonly Cell[]>>;
 /** The runs in the file, and how each ends when all is well. */
 let atFirst: readonly string[];
 let expected: Record<string, string>;
@@ -67,8 +78,11 @@ function isOver(status: string | undefined): boolean {
 beforeAll(async () => {
   const directory = mkdtempSync(join(tmpdir(), 'perdure-rows-'));
   world = await DamagedRowsWorld.make(directory);
-  cells = inFile(world.copy(), (database) => TABLES.flatMap((table) => cellsOf(database, table)));
-  atFirst = [...new Set(cells.filter(({ table }) => table === 'perdure_runs').map(({ runId }) => runId))];
+  cells = inFile(
+    world.copy(),
+    (database) => Object.fromEntries(TABLES.map((table) => [table, cellsOf(database, table)])) as Record<Table, Cell[]>,
+  );
+  atFirst = [...new Set(cells.perdure_runs.map(({ runId }) => runId as string))];
   const { engine } = await takeOver(world.copy());
   await ended(engine, atFirst);
   expected = await statuses(engine);
@@ -85,18 +99,18 @@ function inFile<T>(path: string, work: (database: SqliteDatabase) => T): T {
   }
 }
 
-function cellsOf(database: SqliteDatabase, table: Cell['table']): Cell[] {
+function cellsOf(database: SqliteDatabase, table: Table): Cell[] {
   return database
     .prepare(`SELECT * FROM ${table}`)
     .all([])
-    .flatMap((row) => Object.keys(row).map((column) => cellOf(table, column, row)));
+    .flatMap((row) => Object.keys(row).map((column) => cellOf(table, column, row)))
+    .filter(({ table: of, column }) => of !== 'sqlite_sequence' || column === 'seq');
 }
 
-function cellOf(table: Cell['table'], column: string, row: SqlRow): Cell {
-  const runId = String(row[table === 'perdure_runs' ? 'id' : 'run_id']);
-  const key = table === 'perdure_operations' ? ['run_id', 'id'] : table === 'perdure_runs' ? ['n'] : ['id'];
-  const where = key.map((name) => `${name} = ${literal(row[name])}`).join(' AND ');
-  return { table, column, where, runId };
+function cellOf(table: Table, column: string, row: SqlRow): Cell {
+  const owner = row[table === 'perdure_runs' ? 'id' : 'run_id'];
+  const where = PRIMARY[table].map((name) => `${name} = ${literal(row[name])}`).join(' AND ');
+  return { table, column, where, runId: owner === undefined ? undefined : String(owner) };
 }
 
 function literal(value: unknown): string {
@@ -123,12 +137,11 @@ test('a damaged row harms its own run alone, which is BLOCKED or ends as it shou
   timeout: 600_000,
 }, async () => {
   await fc.assert(
-    fc.asyncProperty(fc.nat(), fc.constantFrom(...VALUES), async (which, value) => {
-      const cell = cells[which % cells.length] as Cell;
-      await damage(cell, value);
+    fc.asyncProperty(fc.constantFrom(...TABLES), fc.nat(), fc.constantFrom(...VALUES), async (table, which, value) => {
+      await damage(cells[table][which % cells[table].length] as Cell, value);
     }),
     {
-      numRuns: Number(process.env['ROW_FUZZ'] ?? 40),
+      numRuns: Number(process.env['ROW_FUZZ'] ?? 50),
       ...(process.env['ROW_FUZZ_SEED'] === undefined ? {} : { seed: Number(process.env['ROW_FUZZ_SEED']) }),
       endOnFailure: true,
     },
@@ -144,26 +157,30 @@ async function damage(cell: Cell, value: string): Promise<void> {
   });
   if (old === undefined) return;
   try {
-    const harmed = [runId, ...waitingFor(runId)];
+    const harmed = runId === undefined ? [] : [runId, ...waitingFor(runId)];
     const others = atFirst.filter((id) => !harmed.includes(id));
     const { engine, lines } = await takeOver(path);
-    await ended(engine, others);
+    await engine.start(witness, [], { id: 'witness' }).recorded();
+    await engine.send('witness', 'word', 'heard');
+    await ended(engine, [...others, 'witness']);
     const now = await statuses(engine);
     for (const id of others) expect([id, now[id]]).toEqual([id, expected[id]]);
     await looks(engine, column === 'id');
+    expect(await engine.prune({ count: 1_000, age: '365d' })).toBe(0);
     // A child under another id is gone, for its parent.
     const alike = column === 'id' || PARENT.includes(column) ? [] : harmed.filter((id) => expected[id] !== 'FAILED');
     for (const id of alike) expect([id, now[id]]).not.toEqual([id, 'FAILED']);
     await engine.close({ timeout: 0 });
     for (const [id, code] of blocked(path)) expect([code, lines.some(({ message }) => message.includes(id))]).toEqual([code, true]);
-    if (![...KEYS, ...PARENT, SECRET].includes(column) && !isOver(now[runId])) await mend(path, cell, old['old']);
+    if (![...KEYS, ...PARENT, SECRET].includes(column) && runId !== undefined && !isOver(now[runId]))
+      await mend(path, { ...cell, runId }, old['old']);
   } catch (error) {
     throw new Error(`${table}.${column} = ${value} where ${where}: ${String(error)}`, { cause: error });
   }
 }
 
 /** The row is as it was: its run goes on. */
-async function mend(path: string, { table, column, where, runId }: Cell, old: unknown): Promise<void> {
+async function mend(path: string, { table, column, where, runId }: Cell & { readonly runId: string }, old: unknown): Promise<void> {
   // Some of it has been written anew since, when the run was blocked.
   const given = old === null && REWRITTEN.includes(column) ? '' : `UPDATE ${table} SET ${column} = ${literal(old)} WHERE ${where}`;
   inFile(path, (database) => writes(database, given));

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { action, type Engine, flow, open, random } from 'perdure';
-import { expect, onTestFinished, test } from 'vitest';
+import { action, type Engine, event, flow, open, random } from 'perdure';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { findDriver } from '../../src/store/sqlite/find-driver.js';
 import { collectingLogger, unique } from '../api/with-engine.js';
 import { tempDirectory } from '../store/temp-directory.js';
@@ -55,4 +55,30 @@ test('a child of an older version is readable, whatever the id of its parent', a
     `UPDATE perdure_runs SET id = 'in//0', parent_run_id = 'in/', parent_operation_id = '0' WHERE id = 'child'`,
   );
   expect((await engine.get('in//0')).status).toBe('SUCCEEDED');
+});
+
+const waits = flow(unique('waits'), async (_id: number) => event<string>('word').result());
+
+test.each(['9007199254740993', '9223372036854775807'])('a message with the id %s blocks its run alone, which names it', async (id) => {
+  const path = join(tempDirectory(), 'app.db');
+  const { logger } = collectingLogger();
+  const before = await open({ store: path, default: false, logger });
+  for (const runId of ['a', 'b']) await before.start(waits, [0], { id: runId }).recorded();
+  await before.close({ timeout: 0 });
+  const client = await open({ store: path, default: false, logger, execute: false });
+  await client.send('a', 'word', 'lost');
+  await client.close();
+  const database = findDriver().connect(path);
+  database.exec(`UPDATE perdure_inbox SET id = ${id}; UPDATE sqlite_sequence SET seq = ${id} WHERE name = 'perdure_inbox'`);
+  database.close();
+  const engine = await open({ store: path, default: false, logger });
+  onTestFinished(() => engine.close({ timeout: 0 }));
+  await engine.send('b', 'word', 'heard');
+  await vi.waitFor(async () => {
+    expect(await engine.get('b')).toMatchObject({ status: 'SUCCEEDED' });
+    expect(await engine.get('a')).toMatchObject({
+      status: 'BLOCKED',
+      error: { message: expect.stringContaining(`message ${id} in the inbox`) },
+    });
+  }, 10_000);
 });

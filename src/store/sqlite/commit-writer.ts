@@ -11,11 +11,19 @@ import { ASLEEP, AWAKE, WOKEN } from './schema.js';
 /** A connection that has made so many commits will make more: room in the log pays. */
 const COMMITS_BEFORE_STRETCHING = 32;
 
+/** SQLite gives no higher one. */
+const LAST_N = '9223372036854775807';
+
 /** From this size on, grouping costs less than it saves. */
 const WORTH_GROUPING = 20;
 
 const INSERT_RUNS = (rows: string): string =>
   `INSERT OR FAIL INTO perdure_runs (${RUN_COLUMNS.join(', ')}) VALUES ${rows} ON CONFLICT (id) DO NOTHING`;
+
+/** Parameters: how many were created (which `libsql` gives as a fraction), the ids. */
+const FIND_TAKEN = `WITH newest (n) AS MATERIALIZED (SELECT max(n) FROM perdure_runs)
+   SELECT CASE WHEN newest.n < ${LAST_N} THEN perdure_runs.n <= newest.n - CAST(? AS INTEGER) END AS is_older, ${SELECTED_COLUMNS.join(', ')}
+   FROM newest CROSS JOIN perdure_runs WHERE id IN (SELECT value FROM json_each(?))`;
 
 const OVERWRITTEN = OPERATION_COLUMNS.filter((column) => column !== 'run_id' && column !== 'id');
 const OVERWRITE = `ON CONFLICT (run_id, id) DO UPDATE SET ${OVERWRITTEN.map((column) => `${column} = excluded.${column}`).join(', ')}
@@ -109,18 +117,19 @@ export class CommitWriter {
     return created === creates.length ? [] : this.#taken(creates, created);
   }
 
-  /** Finds out which ids were taken. New rows got the highest `n`s, so the rows below them are older than this batch. */
+  /**
+   * Finds out which ids were taken. New rows got the highest `n`s, so the rows below them are older than this batch; unless another program has given the
+   * last there is, so that SQLite took any: then the seeds tell them apart.
+   */
   #taken(creates: readonly RunRecord[], created: number): RunRecord[] {
-    const last = this.#connection.statement('SELECT max(n) AS last FROM perdure_runs').all([])[0]?.['last'] as number;
-    const rows = this.#connection
-      .statement(`SELECT n, ${SELECTED_COLUMNS.join(', ')} FROM perdure_runs WHERE id IN (SELECT value FROM json_each(?))`)
-      .all([JSON.stringify(creates.map((run) => run.id))]);
+    const rows = this.#connection.statement(FIND_TAKEN).all([created, JSON.stringify(creates.map((run) => run.id))]);
     const stored = new Map(rows.map((row) => [row['id'] as string, row]));
     const taken: RunRecord[] = [];
     const seen = new Set<string>();
-    for (const { id } of creates) {
+    for (const { id, seed } of creates) {
       const row = stored.get(id);
-      if (row !== undefined && ((row['n'] as number) <= last - created || seen.has(id))) taken.push(runOf(row));
+      const isOlder = row !== undefined && (row['is_older'] === null ? row['seed'] !== seed : row['is_older'] === 1);
+      if (row !== undefined && (isOlder || seen.has(id))) taken.push(runOf(row));
       seen.add(id);
     }
     return taken;

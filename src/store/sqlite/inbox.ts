@@ -6,10 +6,25 @@ import { checkFence } from './fence.js';
 import { MESSAGE_COLUMNS, messageOf } from './rows.js';
 import { AWAKE, WOKEN } from './schema.js';
 
-/** An id that was never given before. SQLite gives none once the last that there is was written. */
-const NEXT_ID = `(SELECT max(last) + 1 FROM (
-  SELECT seq AS last FROM sqlite_sequence WHERE name = 'perdure_inbox' AND seq < ${Number.MAX_SAFE_INTEGER}
-  UNION ALL SELECT max(id) FROM perdure_inbox WHERE id < ${Number.MAX_SAFE_INTEGER}))`;
+/** No store gets here by itself: numbers above it were written by another program, and are not gone on from. Ids beyond 2^53 cannot be read. */
+const LAST_COUNTED = 2 ** 52;
+const COUNTED = `typeof(seq) = 'integer' AND seq BETWEEN 0 AND ${LAST_COUNTED}`;
+const SEQUENCE = `sqlite_sequence WHERE name = 'perdure_inbox'`;
+
+/** The last id that is counted on from, of those that are there. */
+const LAST_THERE = `(SELECT coalesce(max(id), 0) FROM perdure_inbox WHERE id <= ${LAST_COUNTED})`;
+/** An id that was never given before: the journal of a run names its messages by them. It is never left to SQLite, which goes on from any number, and ends. */
+const NEXT_ID = `(SELECT 1 + max(coalesce((SELECT max(seq) FROM ${SEQUENCE} AND ${COUNTED}), 0), ${LAST_THERE}))`;
+
+/**
+ * Begins anew where nobody knows any more which ids were given: with the microseconds since 1970, which are more than any store has counted, and than this
+ * gave before. It is SQLite's own clock, as no run ever sees it.
+ */
+const COUNT_ANEW = `UPDATE sqlite_sequence
+  SET seq = max(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000, ${LAST_THERE}) WHERE name = 'perdure_inbox' AND NOT (${COUNTED})`;
+
+/** The run that something is sent to, and whether the ids have to begin anew: in one look. */
+const ADDRESSEE = `SELECT status, EXISTS (SELECT 1 FROM ${SEQUENCE} AND NOT (${COUNTED})) AS lost_count FROM perdure_runs WHERE id = ?`;
 
 /** What was sent to runs and not yet taken. Every method is part of the caller's transaction. */
 export class Inbox {
@@ -21,9 +36,10 @@ export class Inbox {
 
   /** Keeps a message unless its run has ended; returns the run's status, `undefined` when there is no such run. */
   add(message: InboxMessage): RunStatus | undefined {
-    const row = this.#connection.statement('SELECT status FROM perdure_runs WHERE id = ?').get([message.runId]);
+    const row = this.#connection.statement(ADDRESSEE).get([message.runId]);
     const status = row?.['status'] as RunStatus | undefined;
     if (status === undefined || isEnded(status)) return status;
+    if (row?.['lost_count'] === 1) this.#connection.statement(COUNT_ANEW).run([]);
     this.#connection
       .statement(`INSERT INTO perdure_inbox (id, run_id, kind, payload) VALUES (${NEXT_ID}, ?, ?, ?)`)
       .run([message.runId, message.kind, message.payload]);

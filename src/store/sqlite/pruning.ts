@@ -1,6 +1,7 @@
 import type { PruneQuery } from '../store.js';
 import type { Connection } from './connection.js';
 import type { SqlRow, SqlValue } from './driver.js';
+import { safeNumber } from './rows.js';
 import { AWAITED_CHILD, ENDED_WITHOUT_PARENT } from './schema.js';
 
 /** Runs that are looked at in one step. */
@@ -16,11 +17,20 @@ const ENDED = `IN (${['SUCCEEDED', 'FAILED', 'CANCELLED'].map((status) => `'${st
 const ROOT = `run.finished_at IS NOT NULL AND (run.parent_run_id IS NULL OR NOT EXISTS (SELECT 1 FROM perdure_runs AS parent WHERE parent.id = run.parent_run_id))`;
 
 /** It can be read that it has ended. A damaged row is counted like any other, and stays. */
-const SETTLED = `run.status ${ENDED}`;
+const SETTLED = `run.status ${ENDED} AND run.finished_at BETWEEN ${Number.MIN_SAFE_INTEGER} AND ${Number.MAX_SAFE_INTEGER}`;
 
 /** No unfinished run waits for it. One that waits for a child of its own keeps that by living itself. */
 const UNAWAITED = `NOT EXISTS (SELECT 1 FROM perdure_operations INDEXED BY perdure_operations_awaited WHERE child_run_id = run.id AND ${AWAITED_CHILD}
   AND EXISTS (SELECT 1 FROM perdure_runs AS waiting WHERE waiting.id = run_id AND waiting.status NOT ${ENDED}))`;
+
+/**
+ * The place of a run in the order of creation, `n`, as a text: it may be beyond what is a number for JavaScript. SQLite compares it with `n` as the number
+ * that it is.
+ */
+type Place = string;
+const PLACE = 'CAST(n AS TEXT)';
+const BEFORE_ALL: Place = '-9223372036854775808';
+const LAST: Place = '9223372036854775807';
 
 /**
  * Deletes ended runs with their journals and their ended children, in many short transactions.
@@ -38,10 +48,10 @@ export class Pruning {
   readonly #limit: number;
   /** Looks for the cut, step by step; `undefined` once it is known. */
   #looking: Iterator<void> | undefined;
-  /** Runs created before it are not among those to be kept: by their `n`. */
-  #cut = 0;
+  /** Runs up to here are not among those to be kept. */
+  #cut = BEFORE_ALL;
   /** Up to here all have been looked at. */
-  #after = 0;
+  #after = BEFORE_ALL;
   #roots = 0;
   /** The run that is being deleted, under the run whose child it is, and so on. */
   readonly #doomed: string[] = [];
@@ -68,15 +78,15 @@ export class Pruning {
     }
     const next = this.#connection.run('look for runs to prune', () => this.#nextRoots());
     if (next.length > 0 || this.#doomed.length > 0) this.#connection.write('prune runs', () => this.#delete(next));
-    return this.#doomed.length > 0 || (this.#after < Number.MAX_SAFE_INTEGER && this.#roots < this.#limit);
+    return this.#doomed.length > 0 || (this.#after !== LAST && this.#roots < this.#limit);
   }
 
   /** Other processes may prune as well: between the counting and the cut they may have deleted what was counted. So what is kept is counted at the end. */
   *#lookForCut(keep: number): Generator<void> {
     for (;;) {
-      const excess = (yield* this.#countRoots(0)) - keep;
+      const excess = (yield* this.#countRoots(BEFORE_ALL)) - keep;
       if (excess <= 0) return;
-      const cut = yield* this.#behind(excess);
+      const cut = yield* this.#lastOf(excess);
       if ((yield* this.#countRoots(cut)) >= keep) {
         this.#cut = cut;
         return;
@@ -85,62 +95,65 @@ export class Pruning {
     }
   }
 
-  /** @returns The `n` behind so many of the oldest roots. */
-  *#behind(count: number): Generator<void, number> {
-    for (let left = count, after = 0; ; ) {
+  /** @returns The place of the last of so many of the oldest roots. */
+  *#lastOf(count: number): Generator<void, Place> {
+    for (let left = count, after = BEFORE_ALL; ; ) {
       const { last, isLast } = this.#window(after);
-      const roots = this.#rows(`SELECT n FROM perdure_runs AS run WHERE n > ? AND n <= ? AND ${ROOT} ORDER BY n LIMIT ?`, [
+      const roots = this.#rows(`SELECT ${PLACE} AS place FROM perdure_runs AS run WHERE n > ? AND n <= ? AND ${ROOT} ORDER BY n LIMIT ?`, [
         after,
         last,
         left,
       ]);
       left -= roots.length;
-      if (left === 0) return (roots.at(-1)?.['n'] as number) + 1;
-      if (isLast) return last + 1;
+      if (left === 0) return roots.at(-1)?.['place'] as Place;
+      if (isLast) return last;
       after = last;
       yield;
     }
   }
 
-  /** Counts the roots from an `n` on. */
-  *#countRoots(from: number): Generator<void, number> {
-    return (yield* this.#countWithoutParent(from)) + (yield* this.#countOrphans(from));
+  /** Counts the roots behind a place. */
+  *#countRoots(behind: Place): Generator<void, number> {
+    return (yield* this.#countWithoutParent(behind)) + (yield* this.#countOrphans(behind));
   }
 
-  *#countWithoutParent(from: number): Generator<void, number> {
-    const page = `FROM perdure_runs WHERE ${ENDED_WITHOUT_PARENT} AND (finished_at, n) > (?, ?) AND n >= ? ORDER BY finished_at, n LIMIT`;
-    let after = [Number.MIN_SAFE_INTEGER, 0, from];
+  *#countWithoutParent(behind: Place): Generator<void, number> {
+    const page = `FROM perdure_runs WHERE ${ENDED_WITHOUT_PARENT} AND (finished_at, n) > (?, ?) AND n > ? ORDER BY finished_at, n LIMIT`;
+    let after: SqlValue[] = [BEFORE_ALL, BEFORE_ALL, behind];
     for (let count = 0; ; count += COUNTED_A_STEP) {
-      const [last] = this.#rows(`SELECT finished_at, n ${page} 1 OFFSET ${COUNTED_A_STEP - 1}`, after);
+      const [last] = this.#rows(
+        `SELECT ${safeNumber('finished_at')} AS finished, ${PLACE} AS place ${page} 1 OFFSET ${COUNTED_A_STEP - 1}`,
+        after,
+      );
       if (last === undefined) {
         const [{ rest }] = this.#rows(`SELECT count(*) AS rest FROM (SELECT n ${page} ${COUNTED_A_STEP})`, after) as [SqlRow];
         return count + (rest as number);
       }
-      after = [last['finished_at'] as number, last['n'] as number, from];
+      after = [last['finished'] as SqlValue, last['place'] as Place, behind];
       yield;
     }
   }
 
   /** Counts ended children whose parent is gone. */
-  *#countOrphans(from: number): Generator<void, number> {
-    const page = `SELECT parent_run_id, n, n >= ? AND ${ROOT} AS root FROM perdure_runs AS run
+  *#countOrphans(behind: Place): Generator<void, number> {
+    const page = `SELECT parent_run_id AS parent, ${PLACE} AS place, n > ? AND ${ROOT} AS root FROM perdure_runs AS run
       WHERE parent_run_id IS NOT NULL AND (parent_run_id, n) > (?, ?) ORDER BY parent_run_id, n LIMIT ${RUNS_A_STEP}`;
-    let after: SqlValue[] = ['', 0];
+    let after: SqlValue[] = ['', BEFORE_ALL];
     for (let count = 0; ; ) {
-      const rows = this.#rows(page, [from, ...after]);
+      const rows = this.#rows(page, [behind, ...after]);
       count += rows.filter(({ root }) => root === 1).length;
       const last = rows.at(-1);
       if (last === undefined || rows.length < RUNS_A_STEP) return count;
-      after = [last['parent_run_id'] as string, last['n'] as number];
+      after = [last['parent'] as SqlValue, last['place'] as Place];
       yield;
     }
   }
 
   /** The runs that are looked at next. */
-  #window(after: number): { readonly last: number; readonly isLast: boolean } {
+  #window(after: Place): { readonly last: Place; readonly isLast: boolean } {
     const runs = `SELECT n FROM perdure_runs WHERE n > ? ORDER BY n LIMIT ${RUNS_A_STEP}`;
-    const [{ last, seen }] = this.#rows(`SELECT max(n) AS last, count(*) AS seen FROM (${runs})`, [after]) as [SqlRow];
-    return { last: (last as number | null) ?? after, isLast: (seen as number) < RUNS_A_STEP };
+    const [{ last, seen }] = this.#rows(`SELECT CAST(max(n) AS TEXT) AS last, count(*) AS seen FROM (${runs})`, [after]) as [SqlRow];
+    return { last: (last as Place | null) ?? after, isLast: (seen as number) < RUNS_A_STEP };
   }
 
   /** The roots that are to go among the runs that are looked at next. */
@@ -148,12 +161,13 @@ export class Pruning {
     if (this.#doomed.length > 0) return [];
     const { last, isLast } = this.#window(this.#after);
     const roots = this.#rows(
-      `SELECT n, id FROM perdure_runs AS run WHERE n > ? AND n <= ? AND ${ROOT} AND ${SETTLED} AND (finished_at < ? OR n < ?) AND ${UNAWAITED} ORDER BY n`,
+      `SELECT ${PLACE} AS place, id FROM perdure_runs AS run
+       WHERE n > ? AND n <= ? AND ${ROOT} AND ${SETTLED} AND (finished_at < ? OR n <= ?) AND ${UNAWAITED} ORDER BY n`,
       [this.#after, last, this.#endedBefore, this.#cut],
     );
-    const nothingBeyond = isLast || (this.#endedBefore === Number.MIN_SAFE_INTEGER && last >= this.#cut);
+    const nothingBeyond = isLast || (this.#endedBefore === Number.MIN_SAFE_INTEGER && BigInt(last) >= BigInt(this.#cut));
     // Where there are roots to delete, those that were passed over in this step are looked at again.
-    if (roots.length === 0) this.#after = nothingBeyond ? Number.MAX_SAFE_INTEGER : last;
+    if (roots.length === 0) this.#after = nothingBeyond ? LAST : last;
     return roots;
   }
 
@@ -165,7 +179,7 @@ export class Pruning {
         if (root === undefined) return;
         this.#doomed.push(root['id'] as string);
         this.#roots += 1;
-        this.#after = root['n'] as number;
+        this.#after = root['place'] as Place;
       }
       rows -= this.#deleteSome(this.#doomed.at(-1) as string, rows);
     }

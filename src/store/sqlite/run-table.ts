@@ -37,7 +37,7 @@ export class RunTable {
 
   /** Both halves are one step into an index. */
   nextDueAt(): number | null | undefined {
-    const first = `SELECT min(wake_at) FROM perdure_runs WHERE ${ASLEEP} AND wake_at <= ${Number.MAX_SAFE_INTEGER}`;
+    const first = `SELECT max(min(wake_at), ${Number.MIN_SAFE_INTEGER}) FROM perdure_runs WHERE ${ASLEEP} AND wake_at <= ${Number.MAX_SAFE_INTEGER}`;
     const any = `EXISTS (SELECT 1 FROM perdure_runs INDEXED BY perdure_runs_asleep WHERE ${ASLEEP})`;
     const [row] = this.#rows(`SELECT (${first}) AS next, ${any} AS any_asleep`, []);
     return (row?.['next'] as number | null) ?? (row?.['any_asleep'] === 1 ? null : undefined);

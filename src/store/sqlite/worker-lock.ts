@@ -80,11 +80,12 @@ export function sweepWorkerLocks(driver: SqliteDriver, store: string, isLeft: (w
   }
 }
 
-/** A file that cannot be looked at is not missing: a worker must not be taken for dead for that. */
+/** A file that cannot be looked at is not missing: a worker must not be taken for dead for that. One whose name is too long for any file is. */
 function isThere(file: string): boolean {
   try {
     return statSync(file, { throwIfNoEntry: false }) !== undefined;
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENAMETOOLONG') return false;
     throw storageError(error, 'look at the lock of a worker', file);
   }
 }

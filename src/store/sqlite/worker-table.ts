@@ -1,9 +1,12 @@
 import { StorageError } from '../../errors/errors.js';
+import { isTime } from '../../model/forms.js';
 import type { NewWorker } from '../store.js';
 import type { Connection } from './connection.js';
 import type { SqliteDriver, SqlRow } from './driver.js';
 import { fenced } from './fence.js';
+import { type Lease, LeaseWatch, leaseOf } from './lease-watch.js';
 import { OWN_HOLDER, placeOf } from './lock-holder.js';
+import { safeNumber } from './rows.js';
 import { AWAKE } from './schema.js';
 import { storeRestored } from './store-replaced.js';
 import type { Suspects } from './suspects.js';
@@ -12,19 +15,25 @@ import { probeWorkerLock, sweepWorkerLocks, takeWorkerLock } from './worker-lock
 
 const RELEASE_RUNS = `UPDATE perdure_runs SET status = 'PENDING', worker_id = NULL WHERE worker_id = ? AND ${AWAKE}`;
 
+/** No worker is found again by an id that is no text, and none has one. */
+const ALIVE = `status = 'ALIVE' AND typeof(id) = 'text'`;
+
 /** Owners of runs who do not live: there are none (SW1), unless another program has written into the table. Each step finds the next owner by the index. */
 const STRAY_OWNERS = `WITH RECURSIVE owners (id) AS (
     SELECT min(worker_id) FROM perdure_runs WHERE ${AWAKE} AND worker_id IS NOT NULL
     UNION ALL
     SELECT (SELECT min(worker_id) FROM perdure_runs WHERE ${AWAKE} AND worker_id > owners.id) FROM owners WHERE owners.id IS NOT NULL
   )
-  SELECT id FROM owners WHERE id IS NOT NULL AND id NOT IN (SELECT id FROM perdure_workers WHERE status = 'ALIVE')`;
+  SELECT id FROM owners WHERE id IS NOT NULL AND id NOT IN (SELECT id FROM perdure_workers WHERE ${ALIVE})`;
 const RELEASE_STRAYS = `UPDATE perdure_runs SET status = 'PENDING', worker_id = NULL WHERE worker_id IN (${STRAY_OWNERS}) AND ${AWAKE}`;
 
-interface LivingWorker {
-  readonly id: string;
-  readonly heartbeatAt: number;
-  readonly leaseMs: number;
+/** For a worker whose lease cannot be read, nobody knows how often it renews its heartbeat: at least as often as by default, it is hoped. */
+const SHORTEST_STAND_IN_MS = 30_000;
+
+const LIVING = `SELECT id, ${safeNumber('heartbeat_at')} AS heartbeat_at, quote(heartbeat_at) AS beat, ${safeNumber('lease_ms')} AS lease_ms, info
+  FROM perdure_workers WHERE ${ALIVE}`;
+
+interface LivingWorker extends Lease {
   /** Whether its lock may be looked at. */
   readonly probed: boolean;
 }
@@ -41,6 +50,7 @@ interface LivingWorker {
  *   SW1  An unfinished run that has a worker has a living one: what ends a worker releases its runs in the same transaction.
  *   SW2  A dead worker's row stays, so that its id never lives again (S5).
  *   SW3  A worker of this process that another realm registered, or of whom that is not known, is judged by its lease alone: its lock is not looked at.
+ *   SW4  Whose lock is free is dead, whatever else the row says.
  */
 export class WorkerTable {
   readonly #connection: Connection;
@@ -49,11 +59,13 @@ export class WorkerTable {
   readonly #locks = new Map<string, WorkerLock>();
   /** The last heartbeat of each worker here, as it must stand in the table. */
   readonly #heartbeats = new Map<string, number>();
+  readonly #watch: LeaseWatch;
 
   constructor(connection: Connection, driver: SqliteDriver, suspects: Suspects) {
     this.#connection = connection;
     this.#suspects = suspects;
     this.#driver = driver;
+    this.#watch = new LeaseWatch(connection.path);
   }
 
   /** How many workers this store holds locks for. */
@@ -110,13 +122,17 @@ export class WorkerTable {
   reap({ workerId, nowMs }: { workerId: string; nowMs: number }): string[] {
     const dead: string[] = [];
     let failure: { readonly error: unknown } | undefined;
-    for (const other of this.#living()) {
+    const living = this.#living();
+    this.#watch.keep(new Set(living.map(({ id }) => id)));
+    // The processes of a program mostly have one lease.
+    const standInMs = Math.max(...living.map((worker) => leaseOf(worker) ?? 0), SHORTEST_STAND_IN_MS);
+    for (const other of living) {
       if (other.id === workerId) {
         this.#checkHeartbeat(other);
         continue;
       }
       try {
-        if (this.#reapOne(other, nowMs)) dead.push(other.id);
+        if (this.#reapOne(other, { nowMs, standInMs })) dead.push(other.id);
       } catch (error) {
         // One whose lock cannot be looked at keeps none of the others.
         failure ??= { error };
@@ -129,14 +145,13 @@ export class WorkerTable {
     return dead;
   }
 
-  #reapOne({ id, heartbeatAt, leaseMs, probed }: LivingWorker, nowMs: number): boolean {
-    const oldest = nowMs - leaseMs;
+  #reapOne(worker: LivingWorker, by: { readonly nowMs: number; readonly standInMs: number }): boolean {
+    const { id, beat, probed } = worker;
     const lock = probed ? probeWorkerLock(this.#driver, this.#connection.realPath, id) : 'held';
-    // Only the lease can be renewed meanwhile: a lock that was given up is never taken again.
-    const olderThan = lock === 'held' ? oldest : Number.MAX_SAFE_INTEGER;
-    const suspect = lock !== 'held' || heartbeatAt < oldest;
     try {
-      return suspect && this.#markDead(id, olderThan);
+      // Only the lease can be renewed meanwhile: a lock that was given up is never taken again.
+      if (lock !== 'held') return this.#markDead(id, null);
+      return this.#watch.isOver(worker, by) && this.#markDead(id, beat);
     } finally {
       if (typeof lock === 'object') lock.release();
     }
@@ -162,17 +177,20 @@ export class WorkerTable {
       .run([id, nowMs, nowMs, leaseMs, JSON.stringify({ ...info, lock: OWN_HOLDER })]);
   }
 
-  /** Nothing else writes it: another one is from an older state of the file. */
-  #checkHeartbeat({ id, heartbeatAt }: { readonly id: string; readonly heartbeatAt: number }): void {
+  /** Nothing else writes it: another one is from an older state of the file. One that cannot be read is from none, and is written over by the next. */
+  #checkHeartbeat({ id, heartbeatAt }: Lease): void {
     const written = this.#heartbeats.get(id);
-    if (written !== undefined && written !== heartbeatAt) throw storeRestored(this.#connection.path, id);
+    if (written !== undefined && isTime(heartbeatAt) && written !== heartbeatAt) throw storeRestored(this.#connection.path, id);
   }
 
-  #markDead(workerId: string, olderThan: number): boolean {
+  /** @param beat - The heartbeat for which it is dead, unless it has renewed that; `null` when it is dead whatever that says. */
+  #markDead(workerId: string, beat: string | null): boolean {
     return this.#connection.write('mark a worker dead', () => {
       const { changes } = this.#connection
-        .statement(`UPDATE perdure_workers SET status = 'DEAD' WHERE id = ? AND status = 'ALIVE' AND heartbeat_at < ?`)
-        .run([workerId, olderThan]);
+        .statement(
+          `UPDATE perdure_workers SET status = 'DEAD' WHERE id = ? AND status = 'ALIVE' AND quote(heartbeat_at) = coalesce(?, quote(heartbeat_at))`,
+        )
+        .run([workerId, beat]);
       if (changes === 0) return false;
       this.#suspects.releaseOf(workerId);
       return true;
@@ -181,12 +199,13 @@ export class WorkerTable {
 
   #living(): LivingWorker[] {
     return this.#connection
-      .statement(`SELECT id, heartbeat_at, lease_ms, info FROM perdure_workers WHERE status = 'ALIVE'`)
+      .statement(LIVING)
       .all([])
       .map((row) => ({
         id: row['id'] as string,
-        heartbeatAt: row['heartbeat_at'] as number,
-        leaseMs: row['lease_ms'] as number,
+        heartbeatAt: row['heartbeat_at'],
+        beat: row['beat'] as string,
+        leaseMs: row['lease_ms'],
         probed: ['this realm', 'another process'].includes(lockPlace(row)),
       }));
   }

@@ -152,7 +152,9 @@ async function damage(cell: Cell, value: string): Promise<void> {
   const { table, column, where, runId } = cell;
   const path = world.copy();
   const old = inFile(path, (database) => {
-    const [row] = database.prepare(`SELECT ${column} AS old FROM ${table} WHERE ${where}`).all([]);
+    const [row] = database.prepare(`SELECT ${column} AS old, ${column} IS ${value} AS same FROM ${table} WHERE ${where}`).all([]);
+    // What is there already is no damage: its run goes on, and the row changes with it.
+    if (row === undefined || row['same'] === 1) return undefined;
     return writes(database, `UPDATE ${table} SET ${column} = ${value} WHERE ${where}`) ? row : undefined;
   });
   if (old === undefined) return;

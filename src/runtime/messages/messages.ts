@@ -1,3 +1,4 @@
+import { columnUnreadable } from '../../errors/value-unreadable.js';
 import { isCount } from '../../model/forms.js';
 import type { InboxMessage, RunRecord } from '../../model/records.js';
 
@@ -52,7 +53,8 @@ export type ReadMessage =
 /** Reads a message for a run. @throws {TypeError | SyntaxError} when it is none that this version of perdure knows. */
 export function readMessage(message: InboxMessage, record: RunRecord): ReadMessage {
   const { kind, id } = message;
-  if (!isCount(id) || typeof message.payload !== 'string') throw unknownMessage(message);
+  if (!isCount(id)) throw columnUnreadable('id', id);
+  if (typeof message.payload !== 'string') throw unknownMessage(message);
   switch (kind) {
     case 'cancel':
       return { kind, ...readCancel(message, record) };

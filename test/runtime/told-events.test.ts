@@ -129,7 +129,7 @@ describe('events', () => {
     await stop(engine);
     await settle();
     expect(told).toMatchObject([{ operationId: '0', attempt: 1, status: 'CANCELLED', error: { name: 'CancelledError' } }]);
-    await engine.close();
+    await engine.close({ timeout: 0 });
   });
 
   test.each<[string, () => Promise<unknown>, string[]]>([

@@ -3,6 +3,7 @@ import { StorageError, UsageError } from '../errors/errors.js';
 import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
 import type { BlockedCode, RunStatus } from '../model/statuses.js';
 import { isEnded } from '../model/statuses.js';
+import { mayHaveMore, WOKEN_A_CLAIM } from './claim-limits.js';
 import { inJournalOrder } from './journal-order.js';
 import { checkEnds } from './memory/check-ends.js';
 import { Orphans } from './memory/orphans.js';
@@ -27,9 +28,6 @@ export function memoryStore(given?: unknown): Store {
     'memoryStore() takes no arguments, and writes to no file; sqliteStore(path) makes a store in a file',
   );
 }
-
-/** Sleepers that a claim wakes. The rest are for the next one. */
-const WOKEN_A_CLAIM = 256;
 
 /**
  * Owns: all data.
@@ -101,7 +99,7 @@ class MemoryStore implements Store {
       woken += 1;
     }
     const { claimed, blocked } = this.#claim(query);
-    const more = woken === WOKEN_A_CLAIM || (query.limit > 0 && (claimed.length === query.limit || blocked.length === query.limit));
+    const more = mayHaveMore(query.limit, { claimed: claimed.length, blocked: blocked.length, woken });
     for (const id of query.unreadable ?? []) {
       const stored = this.#runs.get(id);
       if (stored?.run.blockedCode === 'VALUE_UNREADABLE') claimed.push(this.#take(stored, query.workerId));

@@ -17,13 +17,13 @@ const LAST_THERE = `(SELECT coalesce(max(id), 0) FROM perdure_inbox WHERE id <= 
 const NEXT_ID = `(SELECT 1 + max(coalesce((SELECT max(seq) FROM ${SEQUENCE} AND ${COUNTED}), 0), ${LAST_THERE}))`;
 
 /**
- * Begins anew where nobody knows any more which ids were given: with the microseconds since 1970, which are more than any store has counted, and than this
+ * Counts again where it is not known any more which ids were given: from the microseconds since 1970, which are more than any store has counted, and than this
  * gave before. It is SQLite's own clock, as no run ever sees it.
  */
-const COUNT_ANEW = `UPDATE sqlite_sequence
+const COUNT_AGAIN = `UPDATE sqlite_sequence
   SET seq = max(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000, ${LAST_THERE}) WHERE name = 'perdure_inbox' AND NOT (${COUNTED})`;
 
-/** The run that something is sent to, and whether the ids have to begin anew: in one look. */
+/** The run that something is sent to, and whether the ids have to be counted again: in one look. */
 const ADDRESSEE = `SELECT status, EXISTS (SELECT 1 FROM ${SEQUENCE} AND NOT (${COUNTED})) AS lost_count FROM perdure_runs WHERE id = ?`;
 
 /** What was sent to runs and not yet taken. Every method is part of the caller's transaction. */
@@ -39,7 +39,7 @@ export class Inbox {
     const row = this.#connection.statement(ADDRESSEE).get([message.runId]);
     const status = row?.['status'] as RunStatus | undefined;
     if (status === undefined || isEnded(status)) return status;
-    if (row?.['lost_count'] === 1) this.#connection.statement(COUNT_ANEW).run([]);
+    if (row?.['lost_count'] === 1) this.#connection.statement(COUNT_AGAIN).run([]);
     this.#connection
       .statement(`INSERT INTO perdure_inbox (id, run_id, kind, payload) VALUES (${NEXT_ID}, ?, ?, ?)`)
       .run([message.runId, message.kind, message.payload]);

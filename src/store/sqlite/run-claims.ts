@@ -1,5 +1,6 @@
 import type { RunRecord } from '../../model/records.js';
 import { SUSPECT_FROM } from '../../model/suspects.js';
+import { mayHaveMore, WOKEN_A_CLAIM } from '../claim-limits.js';
 import type { Claim, ClaimQuery, SuspectQuery } from '../store.js';
 import type { Connection } from './connection.js';
 import type { SqlRow, SqlValue } from './driver.js';
@@ -8,9 +9,6 @@ import { CRASHES } from './recoveries.js';
 import { claimedBy, damageOf, runOf, SELECTED_COLUMNS, safeNumber } from './rows.js';
 import { ASLEEP, HOMELESS, READY, WOKEN } from './schema.js';
 import type { Suspects } from './suspects.js';
-
-/** Sleepers that a claim wakes. The rest are for the next one. */
-const WOKEN_A_CLAIM = 256;
 
 const SELECT_NUMBERED = `SELECT ${safeNumber('n')} AS n, ${SELECTED_COLUMNS.join(', ')} FROM perdure_runs`;
 
@@ -107,7 +105,7 @@ export class RunClaims {
       const blocked = homeless.filter((row) => damageOf(row) === undefined);
       this.#update(`status = 'BLOCKED', blocked_code = 'FLOW_NOT_REGISTERED', outcome = NULL`, [], blocked);
       const claimed = this.#runs(CLAIMABLE, [flows, limit, flows, limit, limit]);
-      const more = woken === WOKEN_A_CLAIM || (limit > 0 && (claimed.length === limit || homeless.length === limit));
+      const more = mayHaveMore(limit, { claimed: claimed.length, blocked: homeless.length, woken });
       if (unreadable.length > 0)
         claimed.push(...this.#runs(`SELECT n FROM perdure_runs WHERE ${UNREADABLE}`, [JSON.stringify(unreadable)]));
       claimed.push(...homeless.filter((row) => damageOf(row) !== undefined));

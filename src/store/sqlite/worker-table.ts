@@ -27,7 +27,7 @@ const STRAY_OWNERS = `WITH RECURSIVE owners (id) AS (
   SELECT id FROM owners WHERE id IS NOT NULL AND id NOT IN (SELECT id FROM perdure_workers WHERE ${ALIVE})`;
 const RELEASE_STRAYS = `UPDATE perdure_runs SET status = 'PENDING', worker_id = NULL WHERE worker_id IN (${STRAY_OWNERS}) AND ${AWAKE}`;
 
-/** For a worker whose lease cannot be read, nobody knows how often it renews its heartbeat: at least as often as by default, it is hoped. */
+/** The lease of a worker whose own cannot be read: most renew their heartbeats at least as often as by default. */
 const SHORTEST_STAND_IN_MS = 30_000;
 
 const LIVING = `SELECT id, ${safeNumber('heartbeat_at')} AS heartbeat_at, quote(heartbeat_at) AS beat, ${safeNumber('lease_ms')} AS lease_ms, info

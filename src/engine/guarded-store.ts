@@ -2,7 +2,7 @@ import { PerdureError, StorageError } from '../errors/errors.js';
 import type { Store } from '../store/store.js';
 
 /**
- * A store as the engine uses it, whoever wrote it.
+ * A store as the engine uses it, also one that a program brings.
  *
  *   GS1  No method throws at once: timers and macrotasks call them, where that would end the process.
  *   GS2  What a method fails with is a `PerdureError`: what is none becomes the cause of a `StorageError`.

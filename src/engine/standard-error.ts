@@ -8,14 +8,14 @@ const ownErrors = new Map<StandardError, Set<unknown>>();
 /**
  * Writes to standard error what is there to be written, and what fails in that goes nowhere: a full disk or a reader that is gone must not end the process.
  *
- *   SE1  Nothing is thrown, and no `error` event of these writes reaches a stream that nobody listens to, which would be an uncaught exception.
+ *   SE1  Nothing is thrown, and no `error` event of these writes reaches a stream without a listener, which would be an uncaught exception.
  *   SE2  Errors of what others write stay what they are.
  *   SE3  At most one listener is added, for one turn at a time.
  */
 export function writeToStandardError(text: (stderr: StandardError) => string): void {
   try {
     const { stderr } = process;
-    // With a write of somebody else's that has failed and is about to be reported, this one fails as well, with the same error.
+    // After a write of the program that has failed and is about to be reported, this one fails as well, with the same error.
     const { errored } = stderr;
     stderr.write(text(stderr), (error) => {
       if (error instanceof Error && error !== errored) hold(stderr, error);

@@ -28,9 +28,9 @@ export interface Standpoint {
   readonly scope: object;
 }
 
-/** Somebody who waits for futures. */
+/** Code that waits for futures. */
 export interface Waiter extends Standpoint {
-  /** The future was delivered. Returns whether that resumes anybody's code. */
+  /** The future was delivered. Returns whether that resumes code. */
   onSettled(future: DurableFuture<unknown>): boolean;
 }
 
@@ -51,9 +51,9 @@ export interface FutureOwner {
   limit(limitMs: number, expire: OnExpired): () => void;
   /** A wait has run out of time before the future was done; the others go on. */
   waitExpired?(ended: Waiter, others: readonly Waiter[], older: boolean): void;
-  /** Somebody has asked for the cancellation of the future, which is not done. */
+  /** Code has asked for the cancellation of the future, which is not done. */
   cancel(reason: string | undefined): void;
-  /** Somebody lets the future go; throws when they may not where they stand. Asked of every future, as it may not be known on replay who took delivery. */
+  /** Code lets the future go; throws when it may not where it stands. Asked of every future: on replay it may not be known which code took delivery. */
   detach(): void;
   recorded(): Promise<void>;
   /**

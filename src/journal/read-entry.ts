@@ -4,6 +4,12 @@ import { type RecordedPolicy, recordedPolicy } from '../batch/recorded-policy.js
 import { assertNever } from '../model/assert-never.js';
 import type { OperationRecord } from '../model/records.js';
 
+/** What a batch is recorded with: its policy, and what its branches are. */
+export interface BatchEntry {
+  readonly policy: RecordedPolicy;
+  readonly content: string;
+}
+
 /** What the texts of a journal entry stand for: a record keeps them in the same two fields, whatever its kind. */
 export type ReadEntry =
   /** `input`: the encoded arguments. */
@@ -13,8 +19,7 @@ export type ReadEntry =
   | { readonly kind: 'event' | 'callback'; readonly messageId: string | null }
   /** `callbackId`: the callback that it answers; `null` for an event. `takerId`, in a fork: the event that took it in the run it is a fork of. */
   | { readonly kind: 'message'; readonly callbackId: string | null; readonly takerId: string | undefined }
-  /** `content`: what the branches are. */
-  | { readonly kind: 'parallel' | 'map'; readonly policy: RecordedPolicy; readonly content: string }
+  | ({ readonly kind: 'parallel' | 'map' } & BatchEntry)
   | { readonly kind: 'branch'; readonly notes: BranchNotes };
 
 /** Reads an entry whose columns have been checked. */
@@ -34,12 +39,17 @@ export function readEntry(record: Pick<OperationRecord, 'kind' | 'input' | 'dige
       return { kind, callbackId: input, takerId: digest === '' ? undefined : digest };
     case 'parallel':
     case 'map':
-      return { kind, policy: recordedPolicy(input as string), content: splitBatchInput(input as string).content };
+      return { kind, ...readBatch(record) };
     case 'branch':
       return { kind, notes: branchNotes({ input }) };
     default:
       return assertNever(kind);
   }
+}
+
+/** Reads the entry of a batch. */
+export function readBatch({ input }: Pick<OperationRecord, 'input'>): BatchEntry {
+  return { policy: recordedPolicy(input as string), content: splitBatchInput(input as string).content };
 }
 
 /** What tells the entry of a callback from that of an event. */

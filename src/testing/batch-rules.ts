@@ -2,7 +2,7 @@ import type { BatchDecision } from '../batch/batch-decision.js';
 import { reasonToComplete } from '../batch/completion-policy.js';
 import type { RecordedPolicy } from '../batch/recorded-policy.js';
 import { operationId, scopeOf } from '../journal/numbering.js';
-import { type ReadEntry, readEntry } from '../journal/read-entry.js';
+import { readBatch } from '../journal/read-entry.js';
 import type { OperationRecord } from '../model/records.js';
 import { isBatch as isBatchKind } from '../model/statuses.js';
 import type { JournalRules } from './journal-rules.js';
@@ -93,10 +93,8 @@ function batchesAround(id: string): string[] {
 }
 
 function isEmptyBatch(record: OperationRecord): boolean {
-  return (readEntry(record) as BatchEntry).content === '[]';
+  return readBatch(record).content === '[]';
 }
-
-type BatchEntry = Extract<ReadEntry, { readonly policy: unknown }>;
 
 interface Decided extends BatchDecision {
   readonly batch: Ended;
@@ -119,7 +117,7 @@ function decided(outcomes: readonly OperationRecord[]): Decided[] {
   return outcomes
     .filter((entry): entry is Ended => isBatch(entry) && entry.status === 'SUCCEEDED')
     .map((batch) => {
-      const { policy, content } = readEntry(batch) as BatchEntry;
+      const { policy, content } = readBatch(batch);
       const branches = byBatch.get(batch.id) ?? [];
       return {
         ...(JSON.parse(batch.outcome as string) as BatchDecision),

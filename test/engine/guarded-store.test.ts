@@ -3,7 +3,7 @@ import type { Store } from 'perdure/store';
 import { describe, expect, test } from 'vitest';
 import { collectingLogger, openEngine, settle, thrownBy, unique } from '../api/with-engine.js';
 
-/** A store of somebody else's, of which methods throw at once instead of rejecting. */
+/** A store that a program brings, of which methods throw at once instead of rejecting. */
 function throwingStore(): { readonly store: Store; failing: ReadonlyMap<string, unknown>; readonly thrown: string[] } {
   const given = {
     failing: new Map<string, unknown>(),
@@ -41,7 +41,7 @@ describe('a method of a store that throws at once', () => {
       await future.recorded();
       given.failing = new Map([[method, new Error('no such thing')]]);
       const sending = engine.send(future.id, 'sent', 'value');
-      // Whoever has registered another flow looks for runs of it.
+      // An engine that has another flow registered looks for runs of it.
       flow(unique('another'), async () => undefined);
       while (given.thrown.length < 2) await settle();
       given.failing = new Map();

@@ -16,7 +16,7 @@ interface Said {
   readonly ownError: string;
 }
 
-/** Runs the program with a standard error that takes nothing: a full disk, or a pipe that nobody reads from. */
+/** Runs the program with a standard error that takes nothing: a full disk, or a pipe without a reader. */
 async function run(logger: string, standardError: 'full' | 'closed'): Promise<{ code: number | null; said: Said }> {
   const program = await builtProgram(CHILD);
   const stderr = standardError === 'full' ? openSync(FULL, 'w') : 'pipe';
@@ -32,13 +32,13 @@ async function run(logger: string, standardError: 'full' | 'closed'): Promise<{ 
 }
 
 describe.each(['default', 'throwing'])('with the %s logger', (logger) => {
-  test.runIf(existsSync(FULL))('lines for a standard error on a full disk disturb nobody, and errors of the program stay', async () => {
+  test.runIf(existsSync(FULL))('lines for a standard error on a full disk disturb nothing, and errors of the program stay', async () => {
     const { code, said } = await run(logger, 'full');
     expect(said).toEqual({ result: 'done', warnings: [], listeners: 0, ownError: 'ENOSPC' });
     expect(code).toBe(0);
   });
 
-  test('lines for a standard error that nobody reads disturb nobody, and errors of the program stay', async () => {
+  test('lines for a standard error without a reader disturb nothing, and errors of the program stay', async () => {
     const { code, said } = await run(logger, 'closed');
     expect(said).toEqual({ result: 'done', warnings: [], listeners: 0, ownError: 'EPIPE' });
     expect(code).toBe(0);

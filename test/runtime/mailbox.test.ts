@@ -21,7 +21,7 @@ function message(seq: number, name = 'a'): OperationRecord {
   };
 }
 
-test('a message goes to whoever has waited longest under its name (MB1)', () => {
+test('a message goes to the event that has waited longest under its name (MB1)', () => {
   const mailbox = new Mailbox<string>();
   expect([mailbox.askFor('a', 'first'), mailbox.askFor('b', 'other'), mailbox.askFor('a', 'second')]).toEqual([
     undefined,
@@ -36,7 +36,7 @@ test('a message goes to whoever has waited longest under its name (MB1)', () => 
   expect(mailbox.unread).toEqual([]);
 });
 
-test('a message that nobody waits for is kept for the next who asks (MB1)', () => {
+test('a message that no event waits for is kept for the next who asks (MB1)', () => {
   const mailbox = new Mailbox<string>();
   expect(mailbox.deliver(message(1))).toBeUndefined();
   expect(mailbox.deliver(message(2))).toBeUndefined();

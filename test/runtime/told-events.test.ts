@@ -180,28 +180,21 @@ describe('events', () => {
 
   test('are all plain JSON', async () => {
     const { engine } = await openEngine();
-    const told = listening(
-      engine,
+    const events = [
       'run:started',
       'operation:started',
       'attempt:started',
       'attempt:finished',
       'operation:finished',
       'run:finished',
-    );
+    ] as const;
+    const told = listening(engine, ...events);
     await engine.start(
       flow(unique('body'), async () => quick(1)),
       [],
     );
     await settle();
-    expect(told.map(({ event }) => event)).toEqual([
-      'run:started',
-      'operation:started',
-      'attempt:started',
-      'attempt:finished',
-      'operation:finished',
-      'run:finished',
-    ]);
+    expect(told.map(({ event }) => event)).toEqual(events);
     expect(JSON.parse(JSON.stringify(told))).toEqual(told);
   });
 });

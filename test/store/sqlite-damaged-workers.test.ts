@@ -102,7 +102,7 @@ test.each([`'x'`, 'NULL', '-5', '1.5', '9007199254740993'])(
   },
 );
 
-test('a worker goes on when its own heartbeat cannot be read, and writes it anew', async () => {
+test('a worker goes on when its own heartbeat cannot be read, and writes it again', async () => {
   const { store, path } = await withKilled();
   write(path, `heartbeat_at = 'x'`, 'w1');
   expect(await store.reapWorkers({ workerId: 'w1', nowMs: 2_000 })).toEqual(['other']);
@@ -134,7 +134,7 @@ describe.each(INSTALLED_DRIVERS)('with $name', (driver) => {
     `id = ''`,
     `id = '../' || char(0) || 'x'`,
     `registered_at = 9223372036854775807`,
-  ])('the row of a dead worker with %s keeps nobody from opening the file, nor its run from going on', async (set) => {
+  ])('the row of a dead worker with %s keeps no process from opening the file, nor its run from going on', async (set) => {
     const { path } = await withKilled();
     write(path, set);
     const store = await openStore(path, 'w2', driver);

@@ -65,7 +65,7 @@ describe.each(INSTALLED_DRIVERS)('$name', (driver) => {
       expect(await left(store)).toEqual([]);
     });
 
-    test('keeps nobody from finding out which ids are taken', async () => {
+    test('keeps no start from finding out which ids are taken', async () => {
       const { store, exec } = await withRuns();
       exec(`UPDATE perdure_runs SET n = ${place} WHERE id = 'b'`);
       for (const creates of [

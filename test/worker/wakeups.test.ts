@@ -126,7 +126,7 @@ test('a clock that is put back while the timer rings wakes nobody too soon, and 
   ]);
 });
 
-test('a store that cannot be asked is asked again, and nobody is forgotten (WU2)', async () => {
+test('a store that cannot be asked is asked again, and no sleeper is forgotten (WU2)', async () => {
   let asked = 0;
   const { clock, wakeups, asleep, claims, failures } = world({
     nextDueAt: async () => {

@@ -4,7 +4,7 @@ import type { Codec } from '../../codec/codec.js';
 import type { Serdes } from '../../codec/serdes.js';
 import { type AttemptNotes, attemptRunOf, decodeAttempts, lastRunOf, nextAttemptAt } from '../../journal/attempt-notes.js';
 import { operationId, ROOT_SCOPE } from '../../journal/numbering.js';
-import { type ReadEntry, readEntry } from '../../journal/read-entry.js';
+import { readBatch, readEntry } from '../../journal/read-entry.js';
 import { defaultItemName } from '../../model/item-name.js';
 import { isOperation, type OperationRecord, type RunRecord } from '../../model/records.js';
 import { isBatch, isEnded, type OperationKind, type OperationStatus } from '../../model/statuses.js';
@@ -251,13 +251,11 @@ function damagedOperation(record: OperationRecord): OperationInfo {
   });
 }
 
-type BatchEntry = Extract<ReadEntry, { readonly policy: unknown }>;
-
 /** Whether branches of a batch that have no outcome will have none. */
 function isLeft(record: OperationRecord, run: RunRecord, around: OperationInfo | undefined): boolean {
   const { status } = record;
   if (isEnded(run.status) || status === 'CANCELLED') return true;
-  if (isEnded(status) && (readEntry(record) as BatchEntry).policy.unfinished === 'cancel') return true;
+  if (isEnded(status) && readBatch(record).policy.unfinished === 'cancel') return true;
   return around !== undefined && isEnded(around.status);
 }
 

@@ -3,7 +3,7 @@ import { isCancelledError } from '../../errors/is-cancelled.js';
 import { cancellation } from '../../futures/cancellation.js';
 import { type Entry, newEntry } from '../../journal/entry.js';
 import { CANCEL_ENTRY_ID, messageEntryId } from '../../journal/numbering.js';
-import { type ReadEntry, readEntry } from '../../journal/read-entry.js';
+import { readEntry } from '../../journal/read-entry.js';
 import { assertNever } from '../../model/assert-never.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
 import type { EndStatus } from '../../model/statuses.js';
@@ -17,8 +17,6 @@ import type { RunServices, Turns } from '../run-ports.js';
 import { callbackSecret, tokenOf } from './callback-token.js';
 import { Mailbox } from './mailbox.js';
 import { type CallbackPayload, type ReadMessage, readMessage } from './messages.js';
-
-type MessageEntry = Extract<ReadEntry, { kind: 'message' }>;
 
 /** Why a run is cancelled: a reason, or its limit. */
 type CancelRequest = string | null | { readonly timeoutMs: number };
@@ -136,8 +134,8 @@ export class RunInbox {
   /** A message is delivered. Returns whom it is for, if that can take it by now. */
   deliver(message: OperationRecord): Operation | undefined {
     const { outcomes, pending } = this.#init;
-    const { callbackId } = readEntry(message) as MessageEntry;
-    if (callbackId !== null) return pending.find(callbackId);
+    const entry = readEntry(message);
+    if (entry.kind === 'message' && entry.callbackId !== null) return pending.find(entry.callbackId);
     this.#underWay?.delete(message.id);
     const takerId = outcomes.takerOf(message);
     if (takerId === undefined) return this.mailbox.deliver(message);

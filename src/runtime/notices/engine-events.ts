@@ -48,7 +48,7 @@ interface RunEvent extends EngineEvent {
 }
 
 /** Where a run belongs. */
-interface RunOrigin {
+export interface RunOrigin {
   /** When it was created; of a run that has begun again, when its generation began. */
   readonly startedAt: number;
   /** The run, and the operation in it, that it is a child of; `null` for a run that was started from outside. */

@@ -9,7 +9,7 @@ import type { IsAwaited, OtherRuns, RunPorts, RunServices } from '../run-ports.j
 import { leakMessage } from '../scopes/leak-report.js';
 import type { Scope } from '../scopes/scope.js';
 import { contextLogger } from './context-logger.js';
-import { type LeakedFuture, operationEvent } from './engine-events.js';
+import { type LeakedFuture, operationEvent, type RunOrigin } from './engine-events.js';
 import { type PlainError, plainError } from './plain-value.js';
 
 /** From so many operations on a journal is long. */
@@ -180,7 +180,7 @@ export class RunNotices {
     return `flow "${this.#run.flow}" (run ${this.#run.id})`;
   }
 
-  #origin(): { startedAt: number; parentRunId: string | null; parentOperationId: string | null } {
+  #origin(): RunOrigin {
     const { parentRunId, parentOperationId } = this.#run;
     return { startedAt: beganAt(this.#run), parentRunId, parentOperationId };
   }

@@ -11,7 +11,7 @@ const logger: Logger = { debug: throws, info: throws, warn: throws, error: throw
 const warnings: string[] = [];
 process.on('warning', ({ name }) => warnings.push(name));
 
-// By now nobody reads standard error any more.
+// By now standard error has no reader.
 await text(process.stdin);
 
 const engine = await open({ store, ...(loggerKind === 'throwing' ? { logger } : {}) });

@@ -183,8 +183,9 @@ async function damage(cell: Cell, value: string): Promise<void> {
 
 /** The row is as it was: its run goes on. */
 async function mend(path: string, { table, column, where, runId }: Cell & { readonly runId: string }, old: unknown): Promise<void> {
-  // Some of it has been written anew since, when the run was blocked.
-  const given = old === null && REWRITTEN.includes(column) ? '' : `UPDATE ${table} SET ${column} = ${literal(old)} WHERE ${where}`;
+  // Some of a run has been written again since, when it was blocked.
+  const rewritten = table === 'perdure_runs' && old === null && REWRITTEN.includes(column);
+  const given = rewritten ? '' : `UPDATE ${table} SET ${column} = ${literal(old)} WHERE ${where}`;
   inFile(path, (database) => writes(database, given));
   const { engine } = await takeOver(path);
   if ((await engine.get(runId)).status === 'BLOCKED') await engine.retry(runId).catch(() => {});

@@ -1,4 +1,4 @@
-// For authors of stores: the port, and the records that it takes and gives. A store of one's own is held against `storeConformance` of `perdure/testing`.
+// For authors of stores, and for those who look at one: the ports, and the records that they take and give. A store of one's own is held against `storeConformance` of `perdure/testing`.
 export type {
   EntryKind,
   InboxMessage,
@@ -9,13 +9,25 @@ export type {
   RunSuspension,
 } from './model/records.js';
 export type {
+  CountedBy,
+  OperationLine,
+  OutlineRange,
+  Page,
+  RunDetail,
+  RunLine,
+  RunOrder,
+  RunQuery,
+  StoreReader,
+  WorkerLine,
+} from './store/reader.js';
+export { type SqliteReaderOptions, sqliteReader } from './store/sqlite/sqlite-reader.js';
+export type {
   Claim,
   ClaimQuery,
   CommitBatch,
   NewWorker,
   OpenOptions,
   PruneQuery,
-  RunFilter,
   Store,
   SuspectQuery,
   WorkerInfo,

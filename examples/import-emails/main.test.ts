@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { open, type RunInfo, sqliteStore } from 'perdure';
+import { open, type RunInfo } from 'perdure';
+import { sqliteReader } from 'perdure/store';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { killMain, type Program, runMain } from '../run-main.js';
 import { AT_ONCE } from './import-emails.js';
@@ -32,15 +33,14 @@ function asked(lines: readonly string[]): string[] {
 
 /** The addresses whose outcome is in the journal. */
 async function validated(): Promise<string[]> {
-  const file = sqliteStore(store);
-  await file.open();
+  const reader = sqliteReader(store);
   try {
-    const [run] = await file.listRuns({});
-    const journal = (await file.loadJournals([run?.id as string])).get(run?.id as string) ?? [];
+    const [run] = (await reader.page()).runs;
+    const journal = await reader.journal(run?.id as string);
     const ended = journal.filter(({ kind, name, seq }) => kind === 'action' && name === 'validateAddress' && seq !== null);
     return ended.map(({ input }) => JSON.parse(input as string)[0].email);
   } finally {
-    await file.close();
+    await reader.close();
   }
 }
 

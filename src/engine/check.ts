@@ -1,3 +1,4 @@
+import { Slices } from '../clock/slices.js';
 import type { Codec } from '../codec/codec.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import type { RunStatus } from '../model/statuses.js';
@@ -24,24 +25,30 @@ export interface CheckReport {
 }
 
 interface CheckInit {
-  readonly runs: readonly RunRecord[];
+  readonly pages: AsyncIterable<{ readonly runs: readonly RunRecord[] }>;
   readonly codec: Codec;
   loadJournal(runId: string): Promise<OperationRecord[]>;
 }
 
 /** Replays runs one after the other against the code of this process. Nothing is executed. */
-export async function checkRuns({ runs, codec, loadJournal }: CheckInit): Promise<CheckReport> {
+export async function checkRuns({ pages, codec, loadJournal }: CheckInit): Promise<CheckReport> {
   const mismatches: Mismatch[] = [];
-  for (const run of runs) {
-    const { id: runId, version, status } = run;
-    const definition = registry.find(run.flow, version);
-    const problem =
-      definition === undefined
-        ? flowNotRegistered(`run ${runId}`, run.flow, version).message
-        : await problemOf({ run, operations: await loadJournal(runId) }, definition, codec);
-    if (problem !== undefined) mismatches.push({ runId, version, status, problem });
+  const slices = new Slices();
+  let checked = 0;
+  for await (const { runs } of pages) {
+    for (const run of runs) {
+      if (slices.over) await slices.next();
+      const { id: runId, version, status } = run;
+      const definition = registry.find(run.flow, version);
+      const problem =
+        definition === undefined
+          ? flowNotRegistered(`run ${runId}`, run.flow, version).message
+          : await problemOf({ run, operations: await loadJournal(runId) }, definition, codec);
+      if (problem !== undefined) mismatches.push({ runId, version, status, problem });
+    }
+    checked += runs.length;
   }
-  return { checked: runs.length, mismatches };
+  return { checked, mismatches };
 }
 
 async function problemOf(recorded: RecordedRun, definition: FlowDefinition, codec: Codec): Promise<string | undefined> {

@@ -4,6 +4,7 @@ import { StorageError, UsageError } from '../errors/errors.js';
 import type { Logger } from '../model/logger.js';
 import { plainError } from '../runtime/notices/plain-value.js';
 import { holdRejections } from '../runtime/scopes/held-rejections.js';
+import type { StoreReader } from '../store/reader.js';
 import type { Store } from '../store/store.js';
 import type { Gateway } from '../worker/gateway.js';
 import type { Calls } from './calls.js';
@@ -14,6 +15,8 @@ import { warnOfShortNames } from './short-names.js';
 
 interface EngineLifeOptions {
   readonly store: Store;
+  /** What reads beside the store, if anything was read. */
+  readonly reader: Pick<StoreReader, 'close'>;
   readonly logger: Logger;
   readonly gateway: () => Gateway;
   readonly roots: () => Roots;
@@ -124,7 +127,8 @@ export class EngineLife {
   async #closeStore(): Promise<void> {
     if (!this.#storeOpen) return;
     this.#storeOpen = false;
-    await this.#options.store.close();
+    // Before: with nobody left that reads it, the store leaves its file alone behind.
+    await this.#options.reader.close().finally(() => this.#options.store.close());
   }
 
   /** Gives back what the store keeps for this engine: others go on with its runs at once, in this process as well. */

@@ -28,10 +28,11 @@ import { EngineEmitter, type EngineListener } from './event-emitter.js';
 import { exitNotice } from './exit-notice.js';
 import { type EngineOptions, engineCodec } from './options.js';
 import { Outbox } from './outbox.js';
+import type { CountFilter, ListFilter, PageFilter, RunPage } from './queries/list-query.js';
 import type { OperationInfo, OperationsSource } from './queries/operations-tree.js';
 import { Queries } from './queries/queries.js';
 import type { RunDetails } from './queries/run-details.js';
-import { type ListFilter, type RunInfo, runNotFound } from './queries/run-info.js';
+import { type RunInfo, runNotFound } from './queries/run-info.js';
 import { registry } from './registry.js';
 import { prune, type Retention, readRetention } from './retention.js';
 import { Roots } from './roots.js';
@@ -71,6 +72,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     const logger = options.logger === undefined ? defaultLogger : guarded(options.logger);
     const clock = parts.clock ?? systemClock;
     const store = chooseStore(options.store, options.execute !== false);
+    const reader = store.reader();
     const codec = engineCodec(options);
     const newSeed = parts.newSeed ?? (() => nanoid());
     this.#logger = logger;
@@ -84,6 +86,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     );
     const life = new EngineLife({
       store,
+      reader,
       logger,
       calls,
       gateway: () => gateway,
@@ -105,6 +108,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     });
     const access = new StoreAccess({
       store,
+      reader,
       codec,
       clock,
       gateway,
@@ -126,7 +130,7 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     this.#access = access;
     this.#roots = roots;
     this.#starts = new RunStarts({ clock, logger, newSeed, gateway, access, roots, calls });
-    this.#queries = new Queries({ clock, access, gateway, storeWhileOpen: (caller) => this.#storeWhileOpen(caller) });
+    this.#queries = new Queries({ clock, access, gateway, requireOpen: (caller) => this.#admit(caller) });
     this.#outbox = new Outbox({ access, gateway });
     this.#cancelling = gateway.failures.streak('a cancellation');
   }
@@ -188,9 +192,16 @@ export class Engine implements CurrentEngine, AsyncDisposable {
     return this.#calls.make('engine.operations(runId)', arguments, () => this.#queries.operations(runId));
   }
 
-  /** The runs that meet all conditions, newest first. */
-  list(filter: ListFilter = {}): Promise<RunInfo[]> {
+  /** The runs that meet all conditions, newest first; page by page with `page: true`, and then with the `cursor` of the page before. */
+  list(filter: PageFilter): Promise<RunPage>;
+  list(filter?: ListFilter): Promise<RunInfo[]>;
+  list(filter: ListFilter | PageFilter = {}): Promise<RunInfo[] | RunPage> {
     return this.#calls.make('engine.list(filter)', arguments, () => this.#queries.list(filter));
+  }
+
+  /** How many runs meet all conditions. */
+  count(filter: CountFilter = {}): Promise<number> {
+    return this.#calls.make('engine.count(filter)', arguments, () => this.#queries.count(filter));
   }
 
   /**
@@ -340,12 +351,6 @@ export class Engine implements CurrentEngine, AsyncDisposable {
       .finally(() => {
         this.#tidying = undefined;
       });
-  }
-
-  /** For what has many steps, so that closing does not wait for all of them. */
-  #storeWhileOpen(caller: string): Store {
-    this.#admit(caller);
-    return this.#store;
   }
 
   #requestCancel(runId: string, reason: string | undefined): Promise<boolean> {

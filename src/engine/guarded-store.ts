@@ -1,5 +1,7 @@
-import { PerdureError, StorageError } from '../errors/errors.js';
+import { PerdureError } from '../errors/errors.js';
 import type { Store } from '../store/store.js';
+import { guardedReader } from './guarded-reader.js';
+import { storeFailed } from './store-failed.js';
 
 /**
  * A store as the engine uses it, also one that a program brings.
@@ -10,6 +12,7 @@ import type { Store } from '../store/store.js';
 export function guardedStore(store: Store): Store {
   return new Proxy(store, {
     get(target, key) {
+      if (key === 'reader') return () => guardedReader(target);
       const member: unknown = Reflect.get(target, key);
       if (typeof member !== 'function') return member;
       return async (...args: unknown[]): Promise<unknown> => {
@@ -21,16 +24,4 @@ export function guardedStore(store: Store): Store {
       };
     },
   });
-}
-
-function storeFailed(what: string, cause: unknown): StorageError {
-  return new StorageError('STORE_FAILED', `${what} failed: ${messageOf(cause)}. See the cause`, { cause });
-}
-
-function messageOf(thrown: unknown): string {
-  try {
-    return thrown instanceof Error ? thrown.message : `it threw ${String(thrown)}`;
-  } catch {
-    return 'it threw something that cannot be described';
-  }
 }

@@ -69,16 +69,16 @@ export class Outbox {
   /** What is known of a callback by now; `undefined` when there is none of this address. */
   async #look(address: CallbackAddress): Promise<{ readonly status: RunStatus; readonly closed: ClosedBy | undefined } | undefined> {
     const { access } = this.#options;
-    const { store } = access;
     const { runId, operationId, secret } = address;
     await access.readyToWrite();
     // In this order a message that is taken out of the inbox meanwhile is not missed; and a run that has begun a new generation is another.
-    const inbox = await store.inbox(runId);
+    const { reader, store } = access;
+    const inbox = await reader.inbox(runId);
     // What cannot be read is not known: its run takes the answer when it can be.
-    const entry = await store.operation(runId, operationId);
+    const entry = await reader.operation(runId, operationId);
     const operation = entry && isReadable(entry) ? entry : undefined;
     const answeredBy = operation && decodeAttempts(operation.attempts).answer;
-    const answer = answeredBy === undefined ? undefined : await store.operation(runId, answeredBy);
+    const answer = answeredBy === undefined ? undefined : await reader.operation(runId, answeredBy);
     const [record]: (RunRecord | undefined)[] = await store.getRuns([runId]);
     if (record === undefined || callbackSecret(record, operationId) !== secret) return undefined;
     return { status: record.status, closed: closedBy(address, { operation, answer, inbox }) };

@@ -2,6 +2,7 @@ import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
 import { StorageError } from '../errors/errors.js';
 import type { RunRecord } from '../model/records.js';
+import type { StoreReader } from '../store/reader.js';
 import type { Store } from '../store/store.js';
 import type { Gateway } from '../worker/gateway.js';
 import { requireRunId } from './call-checks.js';
@@ -10,6 +11,7 @@ import { registry } from './registry.js';
 
 interface StoreAccessOptions {
   readonly store: Store;
+  readonly reader: StoreReader;
   readonly codec: Codec;
   readonly clock: Clock;
   readonly gateway: Gateway;
@@ -22,11 +24,14 @@ interface StoreAccessOptions {
 /** How the calls of an engine come to its store: when it is open, and has what was started here before. */
 export class StoreAccess {
   readonly store: Store;
+  /** What is only looked at is read by it. */
+  readonly reader: StoreReader;
   readonly codec: Codec;
   readonly #options: StoreAccessOptions;
 
   constructor(options: StoreAccessOptions) {
     this.store = options.store;
+    this.reader = options.reader;
     this.codec = options.codec;
     this.#options = options;
   }
@@ -55,6 +60,17 @@ export class StoreAccess {
     requireRunId(runId, caller);
     await this.ready();
     const record = await this.#options.gateway.find(runId);
+    if (record === undefined) throw runNotFound(runId);
+    return record;
+  }
+
+  /** As `recordOf`, by the reader. @throws {UsageError} `RUN_NOT_FOUND` */
+  async read(runId: string, caller: string): Promise<RunRecord> {
+    this.#options.admit(caller);
+    requireRunId(runId, caller);
+    await this.ready();
+    const look = async (): Promise<RunRecord | undefined> => (await this.reader.records({ ids: [runId] })).runs[0];
+    const record = (await look()) ?? (await this.#options.gateway.settled().then(look));
     if (record === undefined) throw runNotFound(runId);
     return record;
   }

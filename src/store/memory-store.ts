@@ -6,11 +6,14 @@ import { isEnded } from '../model/statuses.js';
 import { mayHaveMore, WOKEN_A_CLAIM } from './claim-limits.js';
 import { inJournalOrder } from './journal-order.js';
 import { checkEnds } from './memory/check-ends.js';
+import { CreationOrder } from './memory/creation-order.js';
+import { MemoryReader } from './memory/memory-reader.js';
 import { Orphans } from './memory/orphans.js';
 import { prunable } from './memory/pruning.js';
 import { lastOutcomeOf, type StoredRun } from './memory/stored-run.js';
 import { Workers } from './memory/workers.js';
-import type { Claim, ClaimQuery, CommitBatch, NewWorker, PruneQuery, RunFilter, Store, SuspectQuery } from './store.js';
+import type { StoreReader } from './reader.js';
+import type { Claim, ClaimQuery, CommitBatch, NewWorker, PruneQuery, Store, SuspectQuery } from './store.js';
 
 /**
  * A store in memory, for tests and for work that may be lost. Several engines of one process may share it, and it keeps its data when
@@ -43,6 +46,7 @@ export function memoryStore(given?: unknown): Store {
 class MemoryStore implements Store {
   readonly name: string = 'memory';
   readonly #runs = new Map<string, StoredRun>();
+  readonly #order = new CreationOrder();
   readonly #journals = new Map<string, Map<string, OperationRecord>>();
   readonly #inbox = new Map<number, InboxMessage>();
   readonly #workers = new Workers();
@@ -65,6 +69,10 @@ class MemoryStore implements Store {
     this.#somebodyLeft = this.#opened > 0;
     if (this.#somebodyLeft) return;
     this.#workers.unlockAll();
+  }
+
+  reader(): StoreReader {
+    return new MemoryReader({ runs: this.#runs, order: this.#order, journals: this.#journals, inbox: this.#inbox, workers: this.#workers });
   }
 
   async registerWorker(worker: NewWorker): Promise<void> {
@@ -174,12 +182,6 @@ class MemoryStore implements Store {
     return journals;
   }
 
-  async operation(runId: string, operationId: string): Promise<OperationRecord | undefined> {
-    this.#checkOpen();
-    const entry = this.#journals.get(runId)?.get(operationId);
-    return entry && { ...entry };
-  }
-
   async commit(batch: CommitBatch): Promise<RunRecord[]> {
     this.#checkOpen();
     this.#workers.checkFence(batch.workerId);
@@ -210,35 +212,22 @@ class MemoryStore implements Store {
     return copies(this.#inbox.values()).filter(({ runId }) => this.#runs.get(runId)?.run.workerId === workerId);
   }
 
-  async inbox(runId: string): Promise<InboxMessage[]> {
-    this.#checkOpen();
-    return copies(this.#inbox.values()).filter((message) => message.runId === runId);
-  }
-
   async getRuns(runIds: readonly string[]): Promise<RunRecord[]> {
     this.#checkOpen();
     return copies([...new Set(runIds)].flatMap((id) => this.#runs.get(id)?.run ?? []));
   }
 
-  async listRuns({ flow, status, blockedCode, limit = 100 }: RunFilter): Promise<RunRecord[]> {
+  async ownedRuns(workerId: string): Promise<RunRecord[]> {
     this.#checkOpen();
-    const statuses = typeof status === 'string' ? [status] : status;
-    const found: RunRecord[] = [];
-    for (const { run } of [...this.#runs.values()].reverse()) {
-      if (found.length >= limit) break;
-      const listed =
-        (flow === undefined || run.flow === flow) &&
-        (statuses === undefined || statuses.includes(run.status)) &&
-        (blockedCode === undefined || run.blockedCode === blockedCode);
-      if (listed) found.push(run);
-    }
-    return copies(found);
+    const owned = [...(this.#owned.get(workerId) ?? [])].sort((a, b) => a.n - b.n);
+    return copies(owned.map(({ run }) => run));
   }
 
   async prune(query: PruneQuery): Promise<number> {
     this.#checkOpen();
     const gone = prunable(this.#runs, this.#journals, query);
     for (const id of gone) {
+      this.#order.delete(this.#runs.get(id) as StoredRun);
       this.#runs.delete(id);
       this.#journals.delete(id);
     }
@@ -273,8 +262,9 @@ class MemoryStore implements Store {
 
   #create(run: RunRecord): void {
     this.#created += 1;
-    const stored: StoredRun = { n: this.#created, run: { ...run, crashes: 0 }, crashedAfter: undefined };
+    const stored: StoredRun = { n: this.#created, run: { ...run, crashes: 0 }, gone: false, crashedAfter: undefined };
     this.#runs.set(run.id, stored);
+    this.#order.add(stored);
     this.#file(stored);
   }
 

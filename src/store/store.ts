@@ -1,5 +1,6 @@
 import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
 import type { BlockedCode, RunStatus } from '../model/statuses.js';
+import type { StoreReader } from './reader.js';
 
 /**
  * The port to durable storage. Every method is a transaction (reaping: one for each of the dead), named by what it is for; when its promise resolves, the effect is
@@ -29,6 +30,9 @@ export interface Store {
 
   /** Takes back one `open`; the last releases everything this store holds in this process. Idempotent when it is closed. */
   close(): Promise<void>;
+
+  /** A reader of the same data, apart from this store: it has a connection of its own, made at its first call. The store need not be open. */
+  reader(): StoreReader;
 
   /** Makes the worker alive: takes its lock for its lifetime, then makes it known. */
   registerWorker(worker: NewWorker): Promise<void>;
@@ -83,9 +87,6 @@ export interface Store {
    */
   loadJournals(runIds: readonly string[]): Promise<ReadonlyMap<string, OperationRecord[]>>;
 
-  /** One entry of a run's journal, in its last state; `undefined` when there is none of this id. */
-  operation(runId: string, operationId: string): Promise<OperationRecord | undefined>;
-
   /**
    * Writes everything that a worker gathered, in one transaction. Fenced. Returns the runs of `creates` whose id was taken before, as they are stored
    * (the batch's records may change as soon as this method has returned its promise; a second creation in one batch counts as taken by the first); the others exist from now on.
@@ -101,14 +102,11 @@ export interface Store {
   /** Messages waiting for unfinished runs this worker owns, in order of arrival. Fenced. */
   readInbox(workerId: string): Promise<InboxMessage[]>;
 
-  /** Messages waiting for a run, also for one without an owner, in order of arrival. */
-  inbox(runId: string): Promise<InboxMessage[]>;
-
   /** The runs of these ids that exist, in no order that matters. */
   getRuns(runIds: readonly string[]): Promise<RunRecord[]>;
 
-  /** Runs in order of creation, newest first. */
-  listRuns(filter: RunFilter): Promise<RunRecord[]>;
+  /** The unfinished runs of a worker, oldest first. */
+  ownedRuns(workerId: string): Promise<RunRecord[]>;
 
   /**
    * Deletes runs that have ended, with their journals and their ended children: up to `limit` of those that were started from outside, or whose parent is gone, and
@@ -199,13 +197,4 @@ export interface CommitBatch {
   readonly messages: readonly InboxMessage[];
   /** Ids of messages that this batch moved into the journal. */
   readonly taken: readonly number[];
-}
-
-/** Which runs to list. All conditions must hold. */
-export interface RunFilter {
-  readonly flow?: string;
-  readonly status?: RunStatus | readonly RunStatus[];
-  readonly blockedCode?: BlockedCode;
-  /** At most this many; 100 when left out. */
-  readonly limit?: number;
 }

@@ -8,6 +8,7 @@ import { inbox } from './store-conformance/inbox.js';
 import { journal } from './store-conformance/journal.js';
 import { lifecycle } from './store-conformance/lifecycle.js';
 import { listing } from './store-conformance/listing.js';
+import { looking } from './store-conformance/looking.js';
 import { ownership } from './store-conformance/ownership.js';
 import { pruning } from './store-conformance/pruning.js';
 import { restarting } from './store-conformance/restarting.js';
@@ -40,5 +41,6 @@ export const storeConformance: readonly StoreCase[] = [
   ...restarting,
   ...pruning,
   ...listing,
+  ...looking,
   ...lifecycle,
 ];

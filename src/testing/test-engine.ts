@@ -24,6 +24,7 @@ import type { Store } from '../store/store.js';
 import { Answers, type Question } from './answers.js';
 import { Busy } from './busy.js';
 import { type BegunAction, type Mockable, type MockOptions, Mocks, type Sequence, type Settled, type StandIn } from './mocks.js';
+import { recordsOf } from './reading.js';
 import { type RunReport, runReport } from './run-report.js';
 import { wrappedStore } from './wrapped-store.js';
 
@@ -177,7 +178,7 @@ export class TestEngine extends Engine {
     await this.list();
     const { store, mocks } = this.#kit;
     const { codec } = this.access;
-    for (const run of await store.listRuns({ limit: Number.MAX_SAFE_INTEGER })) {
+    for (const run of await recordsOf(store)) {
       const definition = registry.find(run.flow, run.version);
       if (definition === undefined || mocks.mocked(definition)) continue;
       const problem = await replayProblem({ run, operations: await journalOf(store, run.id) }, definition, codec);
@@ -254,7 +255,7 @@ export class TestEngine extends Engine {
 
   async #give({ runId, operationId, name }: Question, answer: unknown): Promise<boolean> {
     const record = await this.access.recordOf(runId, 'answer()');
-    const asked = await this.#kit.store.operation(runId, operationId);
+    const asked = await this.access.reader.operation(runId, operationId);
     // It was cancelled, which is not told; or its worker has lost the run, and asks again.
     if (asked?.status !== 'STARTED') return false;
     if (readEntry(asked).kind !== 'callback') {

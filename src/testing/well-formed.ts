@@ -7,6 +7,7 @@ import { journalOf } from '../store/journal-of.js';
 import type { Store } from '../store/store.js';
 import { BATCH_RULES } from './batch-rules.js';
 import { JOURNAL_RULES, type JournalCase, type JournalRules } from './journal-rules.js';
+import { recordsOf } from './reading.js';
 import { readJournal } from './run-journal.js';
 
 /** Everything a store holds. */
@@ -70,7 +71,7 @@ function isForked(run: RunRecord): boolean {
 }
 
 export async function historyOf(store: Store): Promise<History> {
-  const runs = await store.listRuns({ limit: 1_000_000 });
+  const runs = await recordsOf(store);
   const journals = new Map<string, readonly OperationRecord[]>();
   for (const { id } of runs) journals.set(id, await journalOf(store, id));
   return { runs: new Map(runs.map((run) => [run.id, run])), journals };

@@ -1,18 +1,32 @@
 import { processTimers } from '../clock/process-timers.js';
 import { StorageError } from '../errors/errors.js';
+import type { StoreReader } from '../store/reader.js';
 import type { CommitBatch, Store } from '../store/store.js';
 
-/** What is done around each call of a store: `call` makes it. */
-export type Around = (method: keyof Store, call: () => Promise<unknown>) => Promise<unknown>;
+/** What is done around each call of a store, and of its readers: `call` makes it. */
+export type Around = (method: keyof Store | keyof StoreReader, call: () => Promise<unknown>) => Promise<unknown>;
 
-/** The same store, each of whose calls goes through `around`. */
+/** The same store, each of whose calls goes through `around`, and so do those of its readers but for opening and closing. */
 export function wrappedStore(store: Store, around: Around): Store {
   return new Proxy(store, {
     get(target, key) {
+      if (key === 'reader') return () => wrappedReader(target.reader(), around);
       const member: unknown = Reflect.get(target, key);
       if (typeof member !== 'function') return member;
       return async (...args: unknown[]): Promise<unknown> =>
         around(key as keyof Store, () => Reflect.apply(member, target, args) as Promise<unknown>);
+    },
+  });
+}
+
+function wrappedReader(reader: StoreReader, around: Around): StoreReader {
+  return new Proxy(reader, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key);
+      if (typeof member !== 'function') return member;
+      const call = async (...args: unknown[]): Promise<unknown> => Reflect.apply(member, target, args) as Promise<unknown>;
+      if (key === 'open' || key === 'close') return call;
+      return async (...args: unknown[]): Promise<unknown> => around(key as keyof StoreReader, () => call(...args));
     },
   });
 }

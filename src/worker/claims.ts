@@ -21,7 +21,7 @@ const MOST_TURNS = 100;
 interface ClaimsOptions {
   readonly store: Pick<
     Store,
-    'blockedRuns' | 'claimRuns' | 'claimSuspect' | 'endTrial' | 'acquit' | 'getRuns' | 'loadJournals' | 'listRuns'
+    'blockedRuns' | 'claimRuns' | 'claimSuspect' | 'endTrial' | 'acquit' | 'getRuns' | 'loadJournals' | 'ownedRuns'
   >;
   readonly clock: Clock;
   readonly flows: FlowSource;
@@ -249,8 +249,8 @@ export class Claims {
   /** Those claimed just now are among them. */
   async #ownedUnknown(owner: string): Promise<RunRecord[]> {
     const { store, knows } = this.#options;
-    const running = await store.listRuns({ status: 'RUNNING', limit: Number.MAX_SAFE_INTEGER });
-    return running.reverse().filter(({ id, workerId }) => workerId === owner && !this.#unread.has(id) && !knows(id));
+    const owned = await store.ownedRuns(owner);
+    return owned.filter(({ id }) => !this.#unread.has(id) && !knows(id));
   }
 
   /** Lets all begin whose journals can be read. */

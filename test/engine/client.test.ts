@@ -19,8 +19,8 @@ const OF_WORKERS: readonly (keyof Store)[] = [
 ];
 
 /** The store, and what was asked of it. */
-function watched(store: Store): { readonly store: Store; readonly asked: Set<keyof Store> } {
-  const asked = new Set<keyof Store>();
+function watched(store: Store): { readonly store: Store; readonly asked: Set<string> } {
+  const asked = new Set<string>();
   return {
     asked,
     store: wrappedStore(store, (method, call) => {

@@ -6,6 +6,7 @@ import { wrappedStore } from '../../src/testing/wrapped-store.js';
 import { runChild } from '../api/run-child.js';
 import { deferred, nextEvent, openEngine, settle, startFlow, thrownBy, unique } from '../api/with-engine.js';
 import { tempDirectory } from '../store/temp-directory.js';
+import { readerShowing } from '../testing/reader-with.js';
 import { testEngine } from '../testing/with-test-engine.js';
 
 const echo = flow(unique('echo'), async (value: string) => value);
@@ -124,15 +125,12 @@ describe('get, list, cancel, retry', () => {
 
   test('an error that cannot be read hides nothing else', async () => {
     const store = memoryStore();
+    const damaged = (runs: readonly RunRecord[]): RunRecord[] =>
+      runs.map((run) => (run.id === 'bad' ? { ...run, outcome: 'damaged' } : run));
+    store.reader = readerShowing({ reader: store.reader.bind(store) }, damaged);
     const { engine } = await openEngine({ store });
     await engine.start(echo, ['value'], { id: 'good' });
     await engine.start(fails, [], { id: 'bad' }).exception();
-    const listRuns = store.listRuns.bind(store);
-    const getRuns = store.getRuns.bind(store);
-    const damaged = (runs: readonly RunRecord[]): RunRecord[] =>
-      runs.map((run) => (run.id === 'bad' ? { ...run, outcome: 'damaged' } : run));
-    store.listRuns = async (filter) => damaged(await listRuns(filter));
-    store.getRuns = async (ids) => damaged(await getRuns(ids));
     const listed = await engine.list();
     expect(listed.map(({ id, status }) => [id, status])).toEqual([
       ['bad', 'FAILED'],
@@ -220,7 +218,7 @@ describe('close()', () => {
   });
 
   test('does not wait for ever for a call that the store never answers', async () => {
-    const store = wrappedStore(memoryStore(), (method, call) => (method === 'listRuns' && stuck ? new Promise(() => {}) : call()));
+    const store = wrappedStore(memoryStore(), (method, call) => (method === 'records' && stuck ? new Promise(() => {}) : call()));
     let stuck = false;
     const engine = testEngine({ store });
     await engine.open();

@@ -8,19 +8,26 @@ function throwingStore(): { readonly store: Store; failing: ReadonlyMap<string, 
   const given = {
     failing: new Map<string, unknown>(),
     thrown: [] as string[],
-    store: new Proxy(memoryStore(), {
+    store: throwing(memoryStore()),
+  };
+  return given;
+
+  function throwing<T extends object>(whole: T): T {
+    return new Proxy(whole, {
       get(target, key) {
         const member: unknown = Reflect.get(target, key);
         if (typeof member !== 'function') return member;
         return (...args: unknown[]): unknown => {
-          if (!given.failing.has(String(key))) return Reflect.apply(member, target, args);
-          given.thrown.push(String(key));
-          throw given.failing.get(String(key));
+          if (given.failing.has(String(key))) {
+            given.thrown.push(String(key));
+            throw given.failing.get(String(key));
+          }
+          const result: unknown = Reflect.apply(member, target, args);
+          return key === 'reader' ? throwing(result as object) : result;
         };
       },
-    }),
-  };
-  return given;
+    });
+  }
 }
 
 const OPTIONS: EngineOptions = { leaseMs: 60 };
@@ -52,24 +59,27 @@ describe('a method of a store that throws at once', () => {
 });
 
 describe('what a store throws that is no error of perdure', () => {
-  const CALLS: readonly (readonly [call: string, method: keyof Store, (engine: Engine, runId: string) => Promise<unknown>])[] = [
-    ['get', 'getRuns', (engine, runId) => engine.get(runId)],
-    ['operations', 'loadJournals', (engine, runId) => engine.operations(runId)],
-    ['list', 'listRuns', (engine) => engine.list()],
+  const CALLS: readonly (readonly [call: string, method: string, (engine: Engine, runId: string) => Promise<unknown>])[] = [
+    ['get', 'records', (engine, runId) => engine.get(runId)],
+    ['operations', 'journal', (engine, runId) => engine.operations(runId)],
+    ['list', 'records', (engine) => engine.list()],
+    ['count', 'counts', (engine) => engine.count()],
+    ['count', 'reader', (engine) => engine.count()],
     ['send', 'send', (engine, runId) => engine.send(runId, 'sent')],
     ['retry', 'unblock', (engine, runId) => engine.retry(runId)],
-    ['check', 'listRuns', (engine) => engine.check(flow(unique('checked'), async () => undefined))],
+    ['check', 'records', (engine) => engine.check(flow(unique('checked'), async () => undefined))],
     ['prune', 'prune', (engine) => engine.prune({ count: 0 })],
   ];
+  const READ = ['records', 'journal', 'counts'];
   const THROWN: readonly (readonly [what: string, thrown: unknown, message: string])[] = [
     ['an error', new TypeError('no such table'), 'no such table'],
     ['a text', 'gone', 'it threw gone'],
     ['nothing', undefined, 'it threw undefined'],
   ];
-  const expected = (store: Store, method: keyof Store, thrown: unknown, message: string): object => ({
+  const expected = (store: Store, method: string, thrown: unknown, message: string): object => ({
     name: 'StorageError',
     code: 'STORE_FAILED',
-    message: `${method}() of the store ${store.name} failed: ${message}. See the cause`,
+    message: `${method}() of ${READ.includes(method) ? 'the reader of ' : ''}the store ${store.name} failed: ${message}. See the cause`,
     cause: thrown,
   });
 
@@ -109,7 +119,7 @@ describe('what a store throws that is no error of perdure', () => {
     const given = throwingStore();
     const { engine } = await openEngine({ store: given.store });
     const own = new StorageError('STORE_BUSY', 'locked');
-    given.failing = new Map([['listRuns', own]]);
+    given.failing = new Map([['records', own]]);
     expect(await thrownBy(() => engine.list())).toBe(own);
   });
 });

@@ -2,6 +2,7 @@ import { action, callback, type DurableFuture, type Engine, event, flow, memoryS
 import type { Store } from 'perdure/store';
 import { describe, expect, test } from 'vitest';
 import { journalOf } from '../../src/store/journal-of.js';
+import { reading } from '../../src/testing/reading.js';
 import { wrappedStore } from '../../src/testing/wrapped-store.js';
 import { crashEverywhere, createTestEngine, type TestEngine, type TestEngineOptions } from '../../src/testing.js';
 import { nextEvent, settle, unique } from '../api/with-engine.js';
@@ -98,7 +99,7 @@ describe.each(Object.entries(STORES))('over %s', (_, makeStore) => {
         expect(await said(sender.fail(token, new RangeError('other')))).toBe('CALLBACK_CLOSED');
         expect(await said(sender.heartbeat(token))).toBe('CALLBACK_CLOSED');
         await store.open();
-        expect(await store.inbox(future.id)).toEqual([]);
+        expect(await reading(store, (reader) => reader.inbox(future.id))).toEqual([]);
         await store.close();
       },
     );

@@ -14,10 +14,10 @@ import {
   sleep,
   waitForCondition,
 } from 'perdure';
-import type { Store } from 'perdure/store';
 import { describe, expect, test } from 'vitest';
 import type { TestEngine, TestEngineOptions } from '../../src/testing.js';
 import { deferred, openEngine, settle, thrownBy, unique } from '../api/with-engine.js';
+import { readerWith } from '../testing/reader-with.js';
 import { aFlow, testEngine } from '../testing/with-test-engine.js';
 
 const START = Date.UTC(2025, 0, 1);
@@ -314,16 +314,13 @@ describe('child runs', () => {
     const child = aFlow(async (text: string) => [await grandchild(text), await grandchild(text)]);
     const memory = memoryStore();
     const asked: string[][] = [];
-    const store = new Proxy(memory, {
-      get: (target, method: keyof Store) => {
-        if (method !== 'getRuns') return typeof target[method] === 'function' ? target[method].bind(target) : target[method];
-        return (ids: readonly string[]) => {
-          asked.push([...ids]);
-          return target.getRuns(ids);
-        };
+    memory.reader = readerWith({ reader: memory.reader.bind(memory) }, (reader) => ({
+      records: (query) => {
+        asked.push([...(query?.ids ?? [])]);
+        return reader.records(query);
       },
-    });
-    const engine = still({ store });
+    }));
+    const engine = still({ store: memory });
     await operationsOf(async () => void (await map(['a', 'b', 'c'], child)), engine);
     asked.length = 0;
     const operations = await engine.operations('told');

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import type { RunRecord } from '../../src/model/records.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import { recordsOf } from '../../src/testing/reading.js';
 import { builtProgram } from '../built-program.js';
 import { standStill } from './stand-still.js';
 
@@ -76,7 +77,7 @@ export class PoisonedPlace {
   async runs(): Promise<Map<string, RunRecord>> {
     const store = sqliteStore(this.store);
     await store.open();
-    const runs = await store.listRuns({ limit: 10_000 });
+    const runs = await recordsOf(store, { limit: 10_000 });
     await store.close();
     return new Map(runs.map((run) => [run.id, run]));
   }

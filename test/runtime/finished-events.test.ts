@@ -16,6 +16,7 @@ import {
   waitForCondition,
 } from 'perdure';
 import { describe, expect, test } from 'vitest';
+import { reading } from '../../src/testing/reading.js';
 import { nextEvent, openEngine, settle, unique } from '../api/with-engine.js';
 
 const hang = action(unique('hang'), () => new Promise<never>(() => {}));
@@ -209,7 +210,7 @@ test('the cancellation is durable when it is told, and told once', async () => {
   const told = nextEvent(engine, 'operation:finished', ({ status }) => status === 'CANCELLED');
   await engine.start(body, [], { id: 'run' }).recorded();
   const { operationId } = await told;
-  expect(await store.operation('run', operationId)).toMatchObject({ status: 'CANCELLED' });
+  expect(await reading(store, (reader) => reader.operation('run', operationId))).toMatchObject({ status: 'CANCELLED' });
   await engine.close({ timeout: 0 });
 
   const { engine: next } = await openEngine({ store });

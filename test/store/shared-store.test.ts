@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { memoryStore } from '../../src/store/memory-store.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
+import { recordsOf } from '../../src/testing/reading.js';
 import { wrappedStore } from '../../src/testing/wrapped-store.js';
 import { createTestEngine } from '../../src/testing.js';
 import { deferred, unique } from '../api/with-engine.js';
@@ -20,7 +21,7 @@ const echo = flow(unique('echo'), async (value: number) => value);
 
 /** Refused as a closed store refuses. */
 function isClosed(store: Store): Promise<void> {
-  return expect(store.listRuns({})).rejects.toMatchObject({ name: 'StorageError', code: 'STORE_CLOSED' });
+  return expect(store.getRuns([])).rejects.toMatchObject({ name: 'StorageError', code: 'STORE_CLOSED' });
 }
 
 describe.each(Object.entries(STORES))('one object for %s', (_, make) => {
@@ -30,12 +31,12 @@ describe.each(Object.entries(STORES))('one object for %s', (_, make) => {
     await store.open();
     await store.close();
     await store.close();
-    expect(await store.listRuns({})).toEqual([]);
+    expect(await recordsOf(store)).toEqual([]);
     await store.close();
     await isClosed(store);
     await store.close();
     await store.open();
-    expect(await store.listRuns({})).toEqual([]);
+    expect(await recordsOf(store)).toEqual([]);
     await store.close();
     await isClosed(store);
   });
@@ -47,7 +48,7 @@ describe.each(Object.entries(STORES))('one object for %s', (_, make) => {
     const engine = createTestEngine({ store: failing });
     await expect(engine.open()).rejects.toThrow('no');
     await engine.close();
-    expect(await store.listRuns({})).toEqual([]);
+    expect(await recordsOf(store)).toEqual([]);
     await store.close();
     await isClosed(store);
   });
@@ -56,9 +57,9 @@ describe.each(Object.entries(STORES))('one object for %s', (_, make) => {
     const store = make();
     await store.open();
     await Promise.all([store.close(), store.open()]);
-    expect(await store.listRuns({})).toEqual([]);
+    expect(await recordsOf(store)).toEqual([]);
     await Promise.all([store.close(), store.close(), store.open()]);
-    expect(await store.listRuns({})).toEqual([]);
+    expect(await recordsOf(store)).toEqual([]);
     await store.close();
     await isClosed(store);
   });
@@ -68,7 +69,7 @@ describe.each(Object.entries(STORES))('one object for %s', (_, make) => {
     await Promise.all([store.open(), store.close()]);
     await isClosed(store);
     await Promise.all([store.open(), store.close(), store.open()]);
-    expect(await store.listRuns({})).toEqual([]);
+    expect(await recordsOf(store)).toEqual([]);
     await store.close();
   });
 

@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { SqliteDriver } from '../../src/store/sqlite/driver.js';
 import { findDriver } from '../../src/store/sqlite/find-driver.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import { recordsOf } from '../../src/testing/reading.js';
 import { batchOf, blockOf, endOf, runOf, withRuns, workerOf } from './records.js';
 import { tempDirectory } from './temp-directory.js';
 
@@ -54,14 +55,14 @@ test('runs are listed by every set of statuses alike', async () => {
       ],
     }),
   );
-  const all = await store.listRuns({});
+  const all = await recordsOf(store);
   const statuses = [...new Set(all.map(({ status }) => status))];
   expect(statuses).toHaveLength(7);
   for (let chosen = 0; chosen < 2 ** statuses.length; chosen += 1) {
     const status = statuses.filter((_, index) => (chosen >> index) % 2 === 1);
     const expected = all.filter((run) => status.includes(run.status));
-    expect(await store.listRuns({ status })).toEqual(expected);
-    expect(await store.listRuns({ status, flow: 'order', limit: 2 })).toEqual(expected.slice(0, 2));
+    expect(await recordsOf(store, { status })).toEqual(expected);
+    expect(await recordsOf(store, { status, flow: 'order', limit: 2 })).toEqual(expected.slice(0, 2));
   }
 });
 

@@ -7,6 +7,7 @@ import { packagedDriver } from '../../src/store/sqlite/driver.js';
 import type { DriverSource, SqliteDriverName } from '../../src/store/sqlite/find-driver.js';
 import { DRIVER_NAMES, DRIVER_SOURCES, findDriver } from '../../src/store/sqlite/find-driver.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import { recordsOf } from '../../src/testing/reading.js';
 import { INSTALLED_DRIVERS } from './installed-drivers.js';
 import { tempDirectory } from './temp-directory.js';
 
@@ -112,6 +113,6 @@ test.each(INSTALLED_DRIVERS.map(({ name }) => name))('a store takes %s by its na
   expect(DRIVER_NAMES).toContain(name);
   const store = sqliteStore(join(tempDirectory(), 'app.db'), { driver: name as SqliteDriverName });
   await store.open();
-  expect(await store.listRuns({})).toEqual([]);
+  expect(await recordsOf(store)).toEqual([]);
   await store.close();
 });

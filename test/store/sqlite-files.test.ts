@@ -6,9 +6,10 @@ import { expect, onTestFinished, test } from 'vitest';
 import { journalOf } from '../../src/store/journal-of.js';
 import type { SqliteDatabase } from '../../src/store/sqlite/driver.js';
 import { findDriver } from '../../src/store/sqlite/find-driver.js';
-import type { SqliteStoreOptions } from '../../src/store/sqlite/sqlite-store.js';
+import type { SqliteStoreOptions } from '../../src/store/sqlite/sqlite-options.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
+import { recordsOf } from '../../src/testing/reading.js';
 import { batchOf, outcomeOf, runOf, withRuns } from './records.js';
 import { spyDriver } from './spy-driver.js';
 import { tempDirectory } from './temp-directory.js';
@@ -74,7 +75,7 @@ test.each([
 test('an empty file becomes a store', async () => {
   const path = join(tempDirectory(), 'app.db');
   writeFileSync(path, '');
-  expect(await (await opened(path)).listRuns({})).toEqual([]);
+  expect(await recordsOf(await opened(path))).toEqual([]);
 });
 
 test('a file cut in half is reported as damaged', async () => {
@@ -115,7 +116,7 @@ test('a log with a torn tail loses the last commit as a whole, and nothing else 
   truncateSync(`${torn}-wal`, after - 100);
   expect(after).toBeGreaterThan(before);
   const recovered = await opened(torn);
-  expect((await recovered.listRuns({})).map((run) => run.id)).toEqual(['first']);
+  expect((await recordsOf(recovered)).map((run) => run.id)).toEqual(['first']);
   expect(await journalOf(recovered, 'first')).toEqual([outcomeOf('first', '1', 1)]);
 });
 

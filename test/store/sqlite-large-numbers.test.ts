@@ -3,6 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { SqliteDriver } from '../../src/store/sqlite/driver.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { PruneQuery, Store } from '../../src/store/store.js';
+import { reading, recordsOf } from '../../src/testing/reading.js';
 import { INSTALLED_DRIVERS } from './installed-drivers.js';
 import { batchOf, endOf, messageTo, runOf, workerOf } from './records.js';
 import { tempDirectory } from './temp-directory.js';
@@ -34,7 +35,7 @@ async function openStore(driver: SqliteDriver): Promise<Opened> {
 const all: PruneQuery = { endedBefore: 100, keep: null, limit: Number.MAX_SAFE_INTEGER };
 
 async function left(store: Store): Promise<string[]> {
-  return (await store.listRuns({ limit: 100 })).map(({ id }) => id).sort();
+  return (await recordsOf(store, { limit: 100 })).map(({ id }) => id).sort();
 }
 
 describe.each(INSTALLED_DRIVERS)('$name', (driver) => {
@@ -108,7 +109,7 @@ describe.each(INSTALLED_DRIVERS)('$name', (driver) => {
     }
 
     async function ids(store: Store, runId: string): Promise<number[]> {
-      return (await store.inbox(runId)).map(({ id }) => id);
+      return (await reading(store, (reader) => reader.inbox(runId))).map(({ id }) => id);
     }
 
     test.each([BEYOND, LAST, '-9223372036854775808'])('such as %s, the messages of others have ids that can be read', async (id) => {

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { journalOf } from '../../src/store/journal-of.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
+import { recordsOf } from '../../src/testing/reading.js';
 import { batchOf, endOf, outcomeOf, runOf, workerOf } from './records.js';
 import { tempDirectory } from './temp-directory.js';
 
@@ -44,7 +45,7 @@ test('a run with many children, one with a long journal, and many runs go in man
   // 3,900 runs, 3,000 children and 5,000 entries, at most 1,000 rows a transaction.
   expect(turns).toBeGreaterThan(10);
   expect(await journalOf(store, 'long')).toEqual([]);
-  expect(await store.listRuns({ limit: 1_000 })).toHaveLength(101);
+  expect(await recordsOf(store, { limit: 1_000 })).toHaveLength(101);
   await store.close();
 });
 
@@ -85,7 +86,7 @@ test('a child whose parent is gone counts among those to be kept', async () => {
   await store.commit(batchOf({ creates: [...orphans, ...roots, runOf('unfinished')] }));
   await store.commit(batchOf({ ends: [...orphans, ...roots].map(({ id }) => endOf(id, { finishedAt: 1 })) }));
   expect(await store.prune({ endedBefore: null, keep: 13, limit: Number.MAX_SAFE_INTEGER })).toBe(7);
-  const left = (await store.listRuns({ limit: 100 })).map(({ id }) => id);
+  const left = (await recordsOf(store, { limit: 100 })).map(({ id }) => id);
   expect(left).toHaveLength(14);
   expect(left).toContain('orphan 7');
   expect(left).not.toContain('orphan 6');

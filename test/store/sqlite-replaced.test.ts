@@ -8,6 +8,7 @@ import { journalOf } from '../../src/store/journal-of.js';
 import type { SqliteDatabase, SqliteDriver } from '../../src/store/sqlite/driver.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
+import { recordsOf } from '../../src/testing/reading.js';
 import { builtProgram } from '../built-program.js';
 import { INSTALLED_DRIVERS } from './installed-drivers.js';
 import { batchOf, endOf, messageTo, outcomeOf, runOf, withRuns, workerOf } from './records.js';
@@ -161,7 +162,7 @@ describe.each(INSTALLED_DRIVERS)('$name', (driver) => {
     renameSync(path, `${path}.moved`);
     renameSync(`${path}.moved`, path);
     await create(store, 'second');
-    expect((await store.listRuns({})).map(({ id }) => id)).toEqual(['second', 'first']);
+    expect((await recordsOf(store)).map(({ id }) => id)).toEqual(['second', 'first']);
   });
 
   test('what was written before is whole where its file is now, and what takes its place is left alone', async () => {
@@ -172,11 +173,11 @@ describe.each(INSTALLED_DRIVERS)('$name', (driver) => {
     await expectReplaced(create(store, 'second'), path);
     const there = sqliteStore(path, { driver });
     await there.open();
-    expect(await there.listRuns({})).toEqual([]);
+    expect(await recordsOf(there)).toEqual([]);
     await there.close();
     const moved = sqliteStore(`${path}.moved`, { driver });
     await moved.open();
-    expect((await moved.listRuns({})).map(({ id }) => id)).toContain('first');
+    expect((await recordsOf(moved)).map(({ id }) => id)).toContain('first');
     await moved.close();
   });
 
@@ -218,7 +219,7 @@ describe.each(INSTALLED_DRIVERS)('$name', (driver) => {
     await expect(create(store, 'second')).rejects.toMatchObject({ code: 'STORE_BUSY' });
     other.exec('ROLLBACK');
     renameSync(path, `${path}.moved`);
-    await expectReplaced(store.listRuns({}), path, 'was deleted or moved');
+    await expectReplaced(store.getRuns(['first']), path, 'was deleted or moved');
     expect(existsSync(path)).toBe(false);
   });
 
@@ -393,7 +394,7 @@ describe.skipIf(INSTALLED_DRIVERS.length < 2).each(INSTALLED_DRIVERS)('beside an
     onTestFinished(() => reopened.close());
     if (driver.closesAtOnce === true) {
       await reopened.open();
-      expect((await reopened.listRuns({})).map(({ id }) => id)).toEqual(['first']);
+      expect((await recordsOf(reopened)).map(({ id }) => id)).toEqual(['first']);
     } else {
       await expectReplaced(reopened.open(), 'this process cannot open', 'Start the process again');
     }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import { recordsOf } from '../../src/testing/reading.js';
 import { batchOf, endOf, runOf, workerOf } from './records.js';
 import { tempDirectory } from './temp-directory.js';
 
@@ -18,7 +19,7 @@ test('runs are suspended by their ids, however many others their worker has and 
   }
   // Tens of milliseconds; comparing each with each would take many seconds.
   expect(performance.now() - startedAt).toBeLessThan(1_500);
-  expect(await store.listRuns({ status: 'SUSPENDED', limit: 10_000 })).toHaveLength(1_000);
+  expect(await recordsOf(store, { status: 'SUSPENDED', limit: 10_000 })).toHaveLength(1_000);
 });
 
 test('a batch with a run of another worker is refused whole, whatever it was to do with that', async () => {

@@ -5,6 +5,7 @@ import { journalOf } from '../../src/store/journal-of.js';
 import { findDriver } from '../../src/store/sqlite/find-driver.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
+import { recordsOf } from '../../src/testing/reading.js';
 import { assertWellStored } from '../../src/testing/store-conformance/well-stored.js';
 import { ChildWorker } from './child-worker.js';
 import { batchOf, theRun, workerOf } from './records.js';
@@ -70,7 +71,7 @@ test('a process killed amid its commits leaves whole batches (S2)', async () => 
   for (let answers = 0; answers < 5; answers += 1) last = await child.answer();
   await child.kill();
   const store = await storeWhileOpen(path, 'w1');
-  const runs = await store.listRuns({ limit: 1_000_000 });
+  const runs = await recordsOf(store, { limit: 1_000_000 });
   expect(runs.length).toBeGreaterThan(last.written ?? Number.POSITIVE_INFINITY);
   for (const run of runs) expect(await journalOf(store, run.id)).toHaveLength(25);
   expect(await store.reapWorkers(NOW)).toEqual(['child']);
@@ -84,7 +85,7 @@ test('processes may open a new file at the same moment', async () => {
   expect(await Promise.all(children.map((child) => child.ask('open')))).toEqual(ids.map(() => ({ done: 'open' })));
   expect(await Promise.all(children.map((child) => child.ask('create')))).toEqual(ids.map(() => ({ done: 'create' })));
   const store = await storeWhileOpen(path, 'w1');
-  expect(await store.listRuns({})).toHaveLength(6);
+  expect(await recordsOf(store)).toHaveLength(6);
   expect(await store.reapWorkers(NOW)).toEqual([]);
 });
 

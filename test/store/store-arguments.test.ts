@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { chooseStore } from '../../src/engine/choose-store.js';
 import { memoryStore } from '../../src/store/memory-store.js';
-import type { SqliteStoreOptions } from '../../src/store/sqlite/sqlite-store.js';
+import type { SqliteStoreOptions } from '../../src/store/sqlite/sqlite-options.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import { spyDriver } from './spy-driver.js';
 import { tempDirectory } from './temp-directory.js';

@@ -3,10 +3,12 @@ import type { OperationRecord, RunRecord } from '../../src/model/records.js';
 import { journalOf } from '../../src/store/journal-of.js';
 import { memoryStore } from '../../src/store/memory-store.js';
 import type { Store } from '../../src/store/store.js';
+import { recordsOf } from '../../src/testing/reading.js';
 import { storeConformance } from '../../src/testing/store-conformance.js';
 import { withCommit, wrappedStore } from '../../src/testing/wrapped-store.js';
 import { workerOf } from '../store/records.js';
 import { journalsBy } from './journals-by.js';
+import { readerShowing } from './reader-with.js';
 
 /** A store with some methods of its own. */
 function instead(store: Store, methods: Partial<Store>): Store {
@@ -208,7 +210,7 @@ const BROKEN: readonly Broken[] = [
       });
       return instead(committing, {
         getRuns: async (ids) => withWinners(await store.getRuns(ids)),
-        listRuns: async (filter) => withWinners(await store.listRuns(filter)),
+        reader: readerShowing(store, withWinners),
       });
     },
     foundBy: [
@@ -331,7 +333,7 @@ const BROKEN: readonly Broken[] = [
       const sleep = new Sleep(store);
       return sleep.over(
         withCommit(store, async (batch, commit) => {
-          const asleep = await store.listRuns({ status: 'SUSPENDED' });
+          const asleep = await recordsOf(store, { status: 'SUSPENDED' });
           const taken = await commit(batch);
           if (batch.ends.length > 0) await sleep.on(asleep.map(({ id }) => id));
           return taken;
@@ -345,7 +347,7 @@ const BROKEN: readonly Broken[] = [
     breakStore: (store) =>
       withCommit(store, async (batch, commit) => {
         const taken = await commit(batch);
-        const asleep = batch.ends.length > 0 ? await store.listRuns({ status: 'SUSPENDED' }) : [];
+        const asleep = batch.ends.length > 0 ? await recordsOf(store, { status: 'SUSPENDED' }) : [];
         for (const { id: runId } of asleep) await store.send({ id: 0, runId, kind: 'event', payload: '{}' });
         return taken;
       }),
@@ -408,7 +410,7 @@ const BROKEN: readonly Broken[] = [
     breakStore: (store) =>
       instead(store, {
         nextDueAt: async () => {
-          const times = (await store.listRuns({ status: 'SUSPENDED' })).flatMap(({ wakeAt }) => wakeAt ?? []);
+          const times = (await recordsOf(store, { status: 'SUSPENDED' })).flatMap(({ wakeAt }) => wakeAt ?? []);
           return times.length === 0 ? store.nextDueAt() : Math.max(...times);
         },
       }),
@@ -482,11 +484,11 @@ const BROKEN: readonly Broken[] = [
       const gone = new Set<string>();
       return instead(store, {
         prune: async (query) => {
-          for (const { id } of await store.listRuns({ status: ['RUNNING', 'SUSPENDED', 'PENDING', 'BLOCKED'] })) gone.add(id);
+          for (const { id } of await recordsOf(store, { status: ['RUNNING', 'SUSPENDED', 'PENDING', 'BLOCKED'] })) gone.add(id);
           return store.prune(query);
         },
         getRuns: async (ids) => (await store.getRuns(ids)).filter(({ id }) => !gone.has(id)),
-        listRuns: async (filter) => (await store.listRuns(filter)).filter(({ id }) => !gone.has(id)),
+        reader: readerShowing(store, (runs) => runs.filter(({ id }) => !gone.has(id))),
       });
     },
     foundBy: [
@@ -500,7 +502,7 @@ const BROKEN: readonly Broken[] = [
       const behind = new Map<string, OperationRecord[]>();
       return instead(store, {
         prune: async (query) => {
-          for (const { id } of await store.listRuns({})) behind.set(id, await journalOf(store, id));
+          for (const { id } of await recordsOf(store)) behind.set(id, await journalOf(store, id));
           return store.prune(query);
         },
         loadJournals: journalsBy(async (runId) => {
@@ -558,7 +560,7 @@ class Sleep {
       run.status === 'PENDING' && this.#asleep.has(run.id) ? { ...run, status: 'SUSPENDED' } : run;
     return instead(store, {
       getRuns: async (ids) => (await store.getRuns(ids)).map(shown),
-      listRuns: async (filter) => (await store.listRuns(filter)).map(shown),
+      reader: readerShowing(store, (runs) => runs.map(shown)),
     });
   }
 }
@@ -602,7 +604,7 @@ describe('storeConformance', () => {
     const failures = await failuresOver(() => {
       const store = soundStore();
       const withOwner = (run: RunRecord): RunRecord => (run.status === 'SUCCEEDED' ? { ...run, workerId: 'w1' } : run);
-      return instead(store, { listRuns: async (filter) => (await store.listRuns(filter)).map(withOwner) });
+      return instead(store, { reader: readerShowing(store, (runs) => runs.map(withOwner)) });
     });
     expect(failures.get('journal: the journal of an ended run stays')).toMatchObject({
       name: 'AssertionError',
@@ -623,6 +625,6 @@ describe('storeConformance', () => {
     });
     await one?.run(() => counted).catch(() => undefined);
     expect(open).toBe(0);
-    await expect(store.listRuns({})).rejects.toMatchObject({ code: 'STORE_CLOSED' });
+    await expect(store.getRuns([])).rejects.toMatchObject({ code: 'STORE_CLOSED' });
   });
 });

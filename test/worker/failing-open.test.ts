@@ -18,6 +18,7 @@ function failingStore(failing: 'registerWorker' | 'reapWorkers' | 'claimRuns'): 
       uses -= 1;
       await memory.close();
     },
+    reader: () => memory.reader(),
     registerWorker: (...args) => memory.registerWorker(...args),
     retireWorker: (...args) => memory.retireWorker(...args),
     heartbeat: (...args) => memory.heartbeat(...args),
@@ -30,13 +31,11 @@ function failingStore(failing: 'registerWorker' | 'reapWorkers' | 'claimRuns'): 
     nextDueAt: () => memory.nextDueAt(),
     prune: (...args) => memory.prune(...args),
     loadJournals: (...args) => memory.loadJournals(...args),
-    operation: (...args) => memory.operation(...args),
     commit: (...args) => memory.commit(...args),
     send: (...args) => memory.send(...args),
     readInbox: (...args) => memory.readInbox(...args),
-    inbox: (...args) => memory.inbox(...args),
     getRuns: (...args) => memory.getRuns(...args),
-    listRuns: (...args) => memory.listRuns(...args),
+    ownedRuns: (workerId) => memory.ownedRuns(workerId),
     unblock: (...args) => memory.unblock(...args),
     changedElsewhere: () => memory.changedElsewhere(),
     [failing]: () => Promise.reject(new StorageError('STORE_FAILED', `${failing} fails`)),

@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { memoryStore } from '../../src/store/memory-store.js';
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
+import { recordsOf } from '../../src/testing/reading.js';
 import { collectingLogger, deferred, unique } from '../api/with-engine.js';
 import { batchOf, runOf, workerOf } from '../store/records.js';
 import { tempDirectory } from '../store/temp-directory.js';
@@ -27,7 +28,7 @@ describe.each(Object.entries(STORES))('over %s', { timeout: TIMEOUT_MS }, (_, ma
     await withOrphans(store, name);
     const engine = await open({ store, default: false, logger: collectingLogger().logger });
     onTestFinished(() => engine.close());
-    const left = async (): Promise<number> => (await store.listRuns({ status: 'PENDING', limit: ORPHANS })).length;
+    const left = async (): Promise<number> => (await recordsOf(store, { status: 'PENDING', limit: ORPHANS })).length;
     expect(await left()).toBeGreaterThan(ORPHANS / 2);
 
     await engine.start(body, ['new']);
@@ -58,7 +59,7 @@ describe.each(Object.entries(STORES))('over %s', { timeout: TIMEOUT_MS }, (_, ma
     await withOrphans(store, name);
     const engine = await open({ store, default: false, logger: collectingLogger().logger, maxResidentRuns: 100 });
     onTestFinished(() => engine.close());
-    const running = async (): Promise<number> => (await store.listRuns({ status: 'RUNNING', limit: ORPHANS })).length;
+    const running = async (): Promise<number> => (await recordsOf(store, { status: 'RUNNING', limit: ORPHANS })).length;
     while (begun.length < 100) await new Promise((resolve) => setImmediate(resolve));
     for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve));
     expect(await running()).toBeLessThanOrEqual(100 + 32);

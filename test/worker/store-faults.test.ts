@@ -18,7 +18,7 @@ const ERRORS: Readonly<Record<string, () => Error>> = {
 const KINDS = Object.keys(ERRORS);
 
 interface Call {
-  readonly method: keyof Store;
+  readonly method: string;
   readonly number: number;
   /** The number among the calls of this method. */
   readonly ofMethod: number;
@@ -27,7 +27,7 @@ interface Call {
 /** A store some of whose calls fail, right before or right after they had their effect. `open` and `close` are never among them. */
 function faulty(store: Store, fails: (call: Call) => 'before' | 'after' | undefined, error: () => Error): Store {
   let number = 0;
-  const counts = new Map<keyof Store, number>();
+  const counts = new Map<string, number>();
   return wrappedStore(store, async (method, call) => {
     if (method === 'open' || method === 'close') return call();
     number += 1;

@@ -1,20 +1,23 @@
 import type { Clock } from '../../clock/clock.js';
 import type { OperationRecord } from '../../model/records.js';
-import { journalOf } from '../../store/journal-of.js';
-import type { Store } from '../../store/store.js';
+import { mergedOptions } from '../../options/read-options.js';
+import { recordPages } from '../../store/record-pages.js';
+import { DEFAULT_LIMIT } from '../../store/run-query.js';
 import type { Gateway } from '../../worker/gateway.js';
 import { type CheckReport, checkRuns } from '../check.js';
 import type { StoreAccess } from '../store-access.js';
+import { type CountFilter, type ListFilter, type PageFilter, type RunPage, readCountFilter, readListFilter } from './list-query.js';
 import { type OperationInfo, type OperationsSource, operationsTree } from './operations-tree.js';
+import { readSource } from './read-source.js';
 import { type RunDetails, runDetails } from './run-details.js';
-import { type ListFilter, type RunInfo, readListFilter, runInfo } from './run-info.js';
+import { type RunInfo, runInfo } from './run-info.js';
 
 interface QueriesOptions {
   readonly clock: Clock;
   readonly access: StoreAccess;
   readonly gateway: Gateway;
-  /** The store, as long as the engine is open: for what has many steps, so that closing does not wait for all of them. */
-  readonly storeWhileOpen: (caller: string) => Store;
+  /** Throws when the engine is not open any more: for what has many steps, so that closing does not wait for all of them. */
+  readonly requireOpen: (caller: string) => void;
 }
 
 /** What an engine tells of runs: it reads the store, and asks this process what only that knows. */
@@ -29,34 +32,51 @@ export class Queries {
   get source(): OperationsSource {
     const { access, clock, gateway } = this.#options;
     const queued: OperationsSource['queued'] = (runId, operationId) => gateway.isQueued(runId, operationId);
-    return { store: access.store, codec: access.codec, nowMs: clock.now(), queued };
+    return { store: readSource(access.reader), codec: access.codec, nowMs: clock.now(), queued };
   }
 
   async details(runId: string): Promise<RunDetails> {
     const { access, gateway } = this.#options;
-    const record = await access.recordOf(runId, 'engine.get(runId)');
+    const record = await access.read(runId, 'engine.get(runId)');
     const awaitedBy = (id: string): readonly string[] | undefined => gateway.awaitedBy(id);
     return runDetails(record, { ...this.source, codec: access.codecOf(record), awaitedBy });
   }
 
   async operations(runId: string): Promise<OperationInfo[]> {
-    const record = await this.#options.access.recordOf(runId, 'engine.operations(runId)');
+    const record = await this.#options.access.read(runId, 'engine.operations(runId)');
     return operationsTree(this.source, record);
   }
 
-  async list(filter: ListFilter): Promise<RunInfo[]> {
+  async list(filter: ListFilter | PageFilter): Promise<RunInfo[] | RunPage> {
     const { access } = this.#options;
-    const given = readListFilter(filter);
+    const { query, paged } = readListFilter(filter);
     await access.ready();
-    return (await access.store.listRuns(given)).map((record) => runInfo(record, access.codecOf(record)));
+    const runs: RunInfo[] = [];
+    let next: string | null = null;
+    for await (const page of recordPages(access.reader, mergedOptions({ limit: DEFAULT_LIMIT }, query))) {
+      for (const record of page.runs) runs.push(runInfo(record, access.codecOf(record)));
+      next = page.next;
+    }
+    return paged ? { runs, next } : runs;
+  }
+
+  async count(filter: CountFilter): Promise<number> {
+    const { access } = this.#options;
+    const query = readCountFilter(filter);
+    await access.ready();
+    let all = 0;
+    for (const count of (await access.reader.counts('flow', query)).values()) all += count;
+    return all;
   }
 
   /** Replays all runs of a flow against the code of this process. */
   async check(flow: string): Promise<CheckReport> {
-    const { access, storeWhileOpen } = this.#options;
+    const { access, requireOpen } = this.#options;
     await access.ready();
-    const runs = await access.store.listRuns({ flow, limit: Number.MAX_SAFE_INTEGER });
-    const loadJournal = (runId: string): Promise<OperationRecord[]> => journalOf(storeWhileOpen('engine.check()'), runId);
-    return checkRuns({ runs, codec: access.codec, loadJournal });
+    const loadJournal = (runId: string): Promise<OperationRecord[]> => {
+      requireOpen('engine.check()');
+      return access.reader.journal(runId);
+    };
+    return checkRuns({ pages: recordPages(access.reader, { flow }), codec: access.codec, loadJournal });
   }
 }

@@ -1,8 +1,7 @@
 import type { Codec } from '../../codec/codec.js';
 import { UsageError } from '../../errors/errors.js';
 import type { RunRecord } from '../../model/records.js';
-import { type BlockedCode, RUN_STATUSES, type RunStatus } from '../../model/statuses.js';
-import { isOneOf, isPositiveInteger, isText, readOptions } from '../../options/read-options.js';
+import type { BlockedCode, RunStatus } from '../../model/statuses.js';
 import { toldValue, toldWhenRead } from './told.js';
 
 /** What `engine.get` and `engine.list` tell of a run. */
@@ -22,24 +21,6 @@ export interface RunInfo {
   readonly parent?: { readonly runId: string; readonly operationId: string };
   readonly createdAt: Date;
   readonly finishedAt?: Date;
-}
-
-/** Which runs to list, newest first. All conditions must hold. */
-export interface ListFilter {
-  readonly flow?: string;
-  readonly status?: RunStatus | readonly RunStatus[];
-  /** At most this many; default 100. */
-  readonly limit?: number;
-}
-
-const isStatus = isOneOf(...RUN_STATUSES);
-
-export function readListFilter(filter: ListFilter | undefined): ListFilter {
-  return readOptions('engine.list()', filter, {
-    flow: [isText, 'the name of a flow'],
-    status: [(value) => (Array.isArray(value) ? value.every(isStatus[0]) : isStatus[0](value)), `${isStatus[1]}, or an array of them`],
-    limit: [isPositiveInteger, 'a whole number above 0'],
-  });
 }
 
 /** Tells of a run. Values and errors are decoded when they are read: one that this process cannot decode hides nothing else. */

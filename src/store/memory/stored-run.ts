@@ -4,6 +4,8 @@ import { isOperation, type OperationRecord, type RunRecord } from '../../model/r
 export interface StoredRun {
   readonly n: number;
   run: RunRecord;
+  /** Whether it was deleted. */
+  gone: boolean;
   /** The last outcome of an operation that it had at the last crash, if there was one. */
   crashedAfter: number | undefined;
 }

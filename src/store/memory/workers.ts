@@ -1,10 +1,14 @@
 import { StorageError } from '../../errors/errors.js';
+import type { WorkerLine } from '../reader.js';
 import type { NewWorker } from '../store.js';
+import { workerPlace } from '../worker-place.js';
 
 interface Worker {
   status: 'ALIVE' | 'DEAD';
   heartbeatMs: number;
   readonly leaseMs: number;
+  readonly registeredMs: number;
+  readonly info: NewWorker['info'];
   /** Stands for the lock: false once all who had the store open have closed it. */
   locked: boolean;
 }
@@ -22,7 +26,7 @@ export class Workers {
     return this.#workers.size;
   }
 
-  register({ id, nowMs, leaseMs }: NewWorker): void {
+  register({ id, nowMs, leaseMs, info }: NewWorker): void {
     const known = this.#workers.get(id);
     if (known?.status === 'DEAD') throw fenced(id);
     if (known !== undefined) {
@@ -31,7 +35,16 @@ export class Workers {
         `could not register worker ${id} in memory: a worker of this id is registered. Every worker needs an id of its own`,
       );
     }
-    this.#workers.set(id, { status: 'ALIVE', heartbeatMs: nowMs, leaseMs, locked: true });
+    this.#workers.set(id, { status: 'ALIVE', heartbeatMs: nowMs, leaseMs, registeredMs: nowMs, info: { ...info }, locked: true });
+  }
+
+  /** What is told of all of them. */
+  lines(): WorkerLine[] {
+    const ids = [...this.#workers.keys()].sort();
+    return ids.map((id) => {
+      const { status, registeredMs, heartbeatMs, leaseMs, info } = this.#workers.get(id) as Worker;
+      return { id, status, registeredAt: registeredMs, heartbeatAt: heartbeatMs, leaseMs, info: workerPlace(JSON.stringify(info)) };
+    });
   }
 
   /** Returns whether it was alive. */

@@ -84,7 +84,8 @@ export class Connection {
    */
   static openAsClient(options: ConnectionOptions): Connection {
     const { path } = options;
-    const obstacle = findStoreFile(path);
+    const who = options.onlyReads === true ? 'a reader' : 'an engine with execute: false';
+    const obstacle = findStoreFile(path, who);
     leaveLost();
     requireNotGivenUp(options);
     let file: ClientFile | undefined;
@@ -92,7 +93,7 @@ export class Connection {
       const opened = new ClientFile(options, obstacle);
       file = opened;
       const read = (): SchemaGuard => {
-        requireSchema(opened.database, path);
+        requireSchema(opened.database, path, who);
         return new SchemaGuard(opened.database, path);
       };
       return new Connection(

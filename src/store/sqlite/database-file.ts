@@ -13,6 +13,8 @@ export interface FileOptions {
   readonly synchronous: 'full' | 'normal';
   /** How long to wait for another process's transaction. */
   readonly busyTimeoutMs: number;
+  /** Whether nothing is to be written, also where there is no way to it but one to write. */
+  readonly onlyReads?: boolean;
 }
 
 /** From this version on SQLite tells how much of a log was moved without moving any of it. Others move it when they are asked. */
@@ -236,8 +238,8 @@ function connectOne(options: FileOptions): SqliteDatabase {
   return withSettings(options.driver.connect(options.path), settingsOf(options));
 }
 
-function settingsOf({ synchronous, busyTimeoutMs }: FileOptions): string {
-  return `PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA synchronous = ${synchronous}`;
+function settingsOf({ synchronous, busyTimeoutMs, onlyReads = false }: FileOptions): string {
+  return `PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA synchronous = ${synchronous}; PRAGMA query_only = ${Number(onlyReads)}`;
 }
 
 /** The connection with these settings, or none: it is closed if it does not take them. */

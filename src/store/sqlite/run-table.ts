@@ -1,25 +1,13 @@
 import type { OperationRecord, RunRecord } from '../../model/records.js';
 import type { BlockedCode, RunStatus } from '../../model/statuses.js';
-import type { RunFilter } from '../store.js';
 import { rowDamage } from '../stored-run.js';
 import type { Connection } from './connection.js';
 import type { SqlRow, SqlValue } from './driver.js';
 import { type Page, ROWS_A_PAGE } from './long-read.js';
 import { operationOf, runOf, SELECTED_COLUMNS, SELECTED_OPERATION_COLUMNS } from './rows.js';
-import { ASLEEP, BLOCKED, READY, UNSUCCESSFUL } from './schema.js';
+import { ASLEEP, AWAKE, BLOCKED } from './schema.js';
 
 const SELECT_RUNS = `SELECT ${SELECTED_COLUMNS.join(', ')} FROM perdure_runs`;
-
-/** Where the runs of a status are found without a look at the others. The many that have succeeded are found by their place. */
-const BY_STATUS: Readonly<Partial<Record<RunStatus, string>>> = {
-  // None is held yet: the line of a queue will have an index of its own.
-  PENDING: `INDEXED BY perdure_runs_ready WHERE ${READY}`,
-  RUNNING: `INDEXED BY perdure_runs_owned WHERE worker_id IS NOT NULL AND status = 'RUNNING'`,
-  BLOCKED: `INDEXED BY perdure_runs_blocked WHERE ${BLOCKED}`,
-  SUSPENDED: `INDEXED BY perdure_runs_asleep WHERE ${ASLEEP}`,
-  FAILED: `INDEXED BY perdure_runs_failed WHERE ${UNSUCCESSFUL} AND status = 'FAILED'`,
-  CANCELLED: `INDEXED BY perdure_runs_failed WHERE ${UNSUCCESSFUL} AND status = 'CANCELLED'`,
-};
 
 /** Reading runs and journals, and unblocking runs. */
 export class RunTable {
@@ -57,30 +45,9 @@ export class RunTable {
     return this.#rows(`${SELECT_RUNS} WHERE id IN (SELECT value FROM json_each(?))`, [JSON.stringify(runIds)]).map(runOf);
   }
 
-  /** Few texts of statements, so that each is prepared once: one for every set of conditions. */
-  list(filter: RunFilter): RunRecord[] {
-    const conditions: string[] = [];
-    const values: SqlValue[] = [];
-    if (filter.status !== undefined) {
-      const statuses = typeof filter.status === 'string' ? [filter.status] : filter.status;
-      const found = statuses.map((status) => BY_STATUS[status]);
-      if (!found.includes(undefined) && found.length > 0) {
-        conditions.push(`n IN (${[...new Set(found)].map((runs) => `SELECT n FROM perdure_runs ${runs}`).join(' UNION ALL ')})`);
-      } else {
-        conditions.push('status IN (SELECT value FROM json_each(?))');
-        values.push(JSON.stringify(statuses));
-      }
-    }
-    if (filter.flow !== undefined) {
-      conditions.push('flow = ?');
-      values.push(filter.flow);
-    }
-    if (filter.blockedCode !== undefined) {
-      conditions.push('blocked_code = ?');
-      values.push(filter.blockedCode);
-    }
-    const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
-    return this.#rows(`${SELECT_RUNS} ${where} ORDER BY n DESC LIMIT ?`, [...values, filter.limit ?? 100]).map(runOf);
+  owned(workerId: string): RunRecord[] {
+    const owned = `INDEXED BY perdure_runs_owned WHERE worker_id IS NOT NULL AND worker_id = ? AND ${AWAKE}`;
+    return this.#rows(`${SELECT_RUNS} ${owned} ORDER BY n`, [workerId]).map(runOf);
   }
 
   /** @throws {ExecutionError} `VALUE_UNREADABLE` for a run that may have ended (S6): it is the row that is to be mended. */

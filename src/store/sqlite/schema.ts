@@ -199,21 +199,22 @@ export function migrate(database: SqliteDatabase, path: string): void {
 /**
  * Fails unless a file has the schema of this version: for what changes none.
  *
+ * @param who - Who does not change it.
  * @throws {StorageError} `STORE_NOT_FOUND`, `STORE_TOO_OLD` or `STORE_TOO_NEW`
  */
-export function requireSchema(database: SqliteDatabase, path: string): void {
+export function requireSchema(database: SqliteDatabase, path: string, who: string): void {
   const version = versionOf(database, path);
   if (version === SCHEMA_VERSION && isWhole(database)) return;
   if (version === 0) {
     throw new StorageError(
       'STORE_NOT_FOUND',
-      `could not open the store ${path}: the file has no tables of perdure, and an engine with execute: false makes none. Check the path; the first engine ` +
+      `could not open the store ${path}: the file has no tables of perdure, and ${who} makes none. Check the path; the first engine ` +
         'that executes runs makes the store',
     );
   }
   throw new StorageError(
     'STORE_TOO_OLD',
-    `could not open the store ${path}: it has schema version ${version === SCHEMA_VERSION ? `${version} in part` : version}, this version of perdure needs ${SCHEMA_VERSION}, and an engine with execute: false ` +
+    `could not open the store ${path}: it has schema version ${version === SCHEMA_VERSION ? `${version} in part` : version}, this version of perdure needs ${SCHEMA_VERSION}, and ${who} ` +
       'changes none; the file was left as it is. Open it once with an engine of this version that executes runs, or use the version of perdure that wrote it',
   );
 }

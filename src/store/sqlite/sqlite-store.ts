@@ -1,58 +1,28 @@
 import { processTimers } from '../../clock/process-timers.js';
 import { Slices } from '../../clock/slices.js';
-import { StorageError, UsageError } from '../../errors/errors.js';
+import { StorageError } from '../../errors/errors.js';
 import { requireOneVersion } from '../../errors/one-version.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
 import type { BlockedCode, RunStatus } from '../../model/statuses.js';
-import { describeKind } from '../../model/value-kinds.js';
 import { refuseMore } from '../../options/extra-arguments.js';
-import { hasMethods, isOneOf, isText, type OptionTable, readOptions } from '../../options/read-options.js';
+import { readOptions } from '../../options/read-options.js';
 import { inJournalOrder } from '../journal-order.js';
-import type { Claim, ClaimQuery, CommitBatch, NewWorker, OpenOptions, PruneQuery, RunFilter, Store, SuspectQuery } from '../store.js';
+import type { StoreReader } from '../reader.js';
+import type { Claim, ClaimQuery, CommitBatch, NewWorker, OpenOptions, PruneQuery, Store, SuspectQuery } from '../store.js';
 import { CommitWriter } from './commit-writer.js';
 import { Connection, type ConnectionOptions } from './connection.js';
-import type { SqliteDriver } from './driver.js';
-import { DRIVER_NAMES, findDriver, type SqliteDriverName } from './find-driver.js';
+import { findDriver } from './find-driver.js';
 import { Inbox } from './inbox.js';
 import { ROWS_A_PAGE } from './long-read.js';
 import { Pruning } from './pruning.js';
 import { operationOf } from './rows.js';
 import { RunClaims } from './run-claims.js';
 import { journalPages, RunTable } from './run-table.js';
+import { checkFilePath, SQLITE_OPTIONS, type SqliteStoreOptions } from './sqlite-options.js';
+import { SqliteReader } from './sqlite-reader.js';
 import { absolutePath } from './store-file.js';
 import { Suspects } from './suspects.js';
 import { WorkerTable } from './worker-table.js';
-
-/** How a SQLite store writes. */
-export interface SqliteStoreOptions {
-  /** `full` (default): a commit is on the disk when it resolves. `normal`: a power cut may lose the last commits, a killed process does not. */
-  readonly synchronous?: 'full' | 'normal';
-  /** How many milliseconds to wait for the transaction of another process; 10,000 when left out. The process does nothing else meanwhile. */
-  readonly busyTimeoutMs?: number;
-  /** Which SQLite to use: a driver, or the name of one. The best one there is when left out, which `libsql` is not. */
-  readonly driver?: SqliteDriver | SqliteDriverName;
-}
-
-/** The longest that SQLite takes. It reads anything else as no time at all. */
-const MAX_BUSY_TIMEOUT_MS = 2_147_483_647;
-
-const isConnecting = hasMethods('connect');
-
-/** The rules of `SqliteStoreOptions`. */
-const SQLITE_STORE_OPTIONS: OptionTable = {
-  synchronous: isOneOf('full', 'normal'),
-  busyTimeoutMs: [
-    (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_BUSY_TIMEOUT_MS,
-    `a whole number of milliseconds from 0 to ${MAX_BUSY_TIMEOUT_MS}`,
-  ],
-  driver: [
-    (value) => isConnecting(value) || DRIVER_NAMES.includes(value as SqliteDriverName),
-    `an object with the function connect, or one of ${DRIVER_NAMES.map((name) => `'${name}'`).join(', ')}`,
-  ],
-};
-
-/** What begins like the address of a database, or of SQLite's own kind, is not meant as the name of a file. */
-const ADDRESS = /^(file(?=:)|[a-z][a-z0-9+.-]+(?=:\/\/))/i;
 
 /**
  * A store in a SQLite file, which may be the program's own database: its tables begin with `perdure_`. Several engines of one process may share it:
@@ -68,24 +38,7 @@ export function sqliteStore(path: string, options?: SqliteStoreOptions): Store {
   requireOneVersion();
   refuseMore('sqliteStore(path, options)', arguments);
   checkFilePath(path);
-  return new SqliteStore(path, readOptions('sqliteStore()', options, SQLITE_STORE_OPTIONS));
-}
-
-function checkFilePath(path: unknown): void {
-  if (!isText(path) || path === ':memory:') {
-    const given = typeof path === 'string' ? JSON.stringify(path) : describeKind(path);
-    throw new UsageError(
-      'INVALID_ARGUMENT',
-      `a SQLite store needs the path of a file, a text without NUL, not ${given}. Use memoryStore() for a store in memory`,
-    );
-  }
-  const scheme = ADDRESS.exec(path)?.[0];
-  if (scheme === undefined) return;
-  // An address may have a password in it.
-  throw new UsageError(
-    'INVALID_OPTION',
-    `there is no store for ${scheme}: addresses; give the path of a SQLite file, or memoryStore() for a store in memory`,
-  );
+  return new SqliteStore(path, readOptions('sqliteStore()', options, SQLITE_OPTIONS));
 }
 
 /** A batch with so many outcomes or more can fill the log by itself. */
@@ -158,6 +111,11 @@ class SqliteStore implements Store {
     parts?.connection.close();
   }
 
+  reader(): StoreReader {
+    const { busyTimeoutMs } = this.#settings;
+    return new SqliteReader(this.name, { path: this.#path, driver: this.#driver, busyTimeoutMs });
+  }
+
   async registerWorker(worker: NewWorker): Promise<void> {
     const { connection, workers } = this.#use();
     workers.register(worker);
@@ -217,11 +175,6 @@ class SqliteStore implements Store {
     return byRun(runIds, isWhole ? some : await connection.runLong(doing, journalPages(runIds), operationOf));
   }
 
-  async operation(runId: string, operationId: string): Promise<OperationRecord | undefined> {
-    const { connection, runs } = this.#use();
-    return connection.run(`read operation ${operationId} of run ${runId}`, () => runs.operation(runId, operationId));
-  }
-
   async commit(batch: CommitBatch): Promise<RunRecord[]> {
     const { connection, commits } = this.#use();
     // A large batch may make SQLite move the log into the file, which damages the file when the log is not its own any more.
@@ -243,19 +196,14 @@ class SqliteStore implements Store {
     return connection.run('read the inbox', () => inbox.read(workerId));
   }
 
-  async inbox(runId: string): Promise<InboxMessage[]> {
-    const { connection, inbox } = this.#use();
-    return connection.run(`read the inbox of run ${runId}`, () => inbox.of(runId));
-  }
-
   async getRuns(runIds: readonly string[]): Promise<RunRecord[]> {
     const { connection, runs } = this.#use();
     return connection.run('read runs', () => runs.get(runIds));
   }
 
-  async listRuns(filter: RunFilter): Promise<RunRecord[]> {
+  async ownedRuns(workerId: string): Promise<RunRecord[]> {
     const { connection, runs } = this.#use();
-    return connection.run('list runs', () => runs.list(filter));
+    return connection.run('read the runs of a worker', () => runs.owned(workerId));
   }
 
   /** In many transactions: between two of them others have their turn, and what else is done through this connection. */

@@ -60,11 +60,12 @@ export function checkStoreFile(path: string): boolean {
 /**
  * Fails where there is no file, which is not made.
  *
+ * @param who - Who makes none.
  * @returns What keeps this process from writing to it, if anything.
  * @throws {StorageError} `STORE_NOT_FOUND`, or what is in the way.
  */
-export function findStoreFile(path: string): string | undefined {
-  const file = lookForStore(path);
+export function findStoreFile(path: string, who: string): string | undefined {
+  const file = lookForStore(path, who);
   checkKind(path, file);
   const real = realpathSync(path);
   checkLength(path, real);
@@ -79,7 +80,7 @@ function obstacleToWriting(real: string, file: Stats | undefined): string | unde
   return isWritable(dirname(real)) ? undefined : `the directory ${dirname(real)}`;
 }
 
-function lookForStore(path: string): Stats {
+function lookForStore(path: string, who: string): Stats {
   let what = 'there is no such file';
   try {
     const file = look(path, path);
@@ -93,7 +94,7 @@ function lookForStore(path: string): Stats {
   }
   throw new StorageError(
     'STORE_NOT_FOUND',
-    `could not open the store ${path}: ${what}, and an engine with execute: false makes none. Check the path; the first engine that executes runs makes the store`,
+    `could not open the store ${path}: ${what}, and ${who} makes none. Check the path; the first engine that executes runs makes the store`,
   );
 }
 

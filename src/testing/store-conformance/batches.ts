@@ -1,6 +1,7 @@
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
 import { journalOf } from '../../store/journal-of.js';
 import type { Store } from '../../store/store.js';
+import { recordsOf } from '../reading.js';
 import { assertEqual, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
 import { batchOf, endOf, messageTo, outcomeOf, runOf, startOf, theRun, withRuns, workerOf } from './records.js';
@@ -15,7 +16,7 @@ interface Contents {
 
 /** Everything there is, with what these workers have to read. */
 async function contentsOf(store: Store, ...workerIds: string[]): Promise<Contents> {
-  const runs = await store.listRuns({});
+  const runs = await recordsOf(store);
   const journals = await Promise.all(runs.map((run) => journalOf(store, run.id)));
   const inboxes = await Promise.all(workerIds.map((workerId) => store.readInbox(workerId)));
   return { runs, journals, inboxes };

@@ -1,4 +1,5 @@
 import { journalOf } from '../../store/journal-of.js';
+import { recordsOf } from '../reading.js';
 import { assertEqual, assertFields } from './assertions.js';
 import { area, type StoreCase } from './case.js';
 import { batchOf, blockOf, endOf, NOTHING, outcomeOf, runOf, theRun, withRuns, workerOf } from './records.js';
@@ -174,10 +175,10 @@ export const claiming: readonly StoreCase[] = area('claiming', {
   'unblocking leaves other statuses as they are (S6)': async (connect) => {
     const store = await withRuns(await connect(), 'running', 'ended');
     await store.commit(batchOf({ ends: [endOf('ended')] }));
-    const before = await store.listRuns({});
+    const before = await recordsOf(store);
     assertEqual(await store.unblock('running'), 'RUNNING');
     assertEqual(await store.unblock('ended'), 'SUCCEEDED');
     assertEqual(await store.unblock('unknown'), undefined);
-    assertEqual(await store.listRuns({}), before);
+    assertEqual(await recordsOf(store), before);
   },
 });

@@ -1,4 +1,5 @@
 import type { Store } from '../../store/store.js';
+import { reading } from '../reading.js';
 import { assertEqual, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
 import { batchOf, blockOf, endOf, messageTo, runOf, withRuns, workerOf } from './records.js';
@@ -37,19 +38,19 @@ export const inbox: readonly StoreCase[] = area('inbox', {
     ] as const)
       await store.send(messageTo(runId, payload));
     const other = await connect();
-    const [first, second, ...others] = await other.inbox('a');
+    const [first, second, ...others] = await reading(other, (reader) => reader.inbox('a'));
     assertEqual([first?.payload, second?.payload, others.length], ['1', '3', 0]);
     assertEqual(
-      await other.inbox('a'),
+      await reading(other, (reader) => reader.inbox('a')),
       (await store.readInbox('w1')).filter(({ runId }) => runId === 'a'),
     );
-    assertEqual(await other.inbox('unknown'), []);
+    assertEqual(await reading(other, (reader) => reader.inbox('unknown')), []);
     await store.commit(batchOf({ taken: [first?.id ?? 0] }));
-    assertEqual(await other.inbox('a'), [second]);
+    assertEqual(await reading(other, (reader) => reader.inbox('a')), [second]);
     await store.commit(batchOf({ ends: [blockOf('a', 'NON_DETERMINISM')] }));
-    assertEqual(await other.inbox('a'), [second]);
+    assertEqual(await reading(other, (reader) => reader.inbox('a')), [second]);
     await store.commit(batchOf({ ends: [endOf('b')] }));
-    assertEqual(await other.inbox('b'), []);
+    assertEqual(await reading(other, (reader) => reader.inbox('b')), []);
   },
   'an id is never given twice': async (connect) => {
     const store = await withRuns(await connect(), 'id');

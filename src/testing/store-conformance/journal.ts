@@ -1,4 +1,5 @@
 import { journalOf } from '../../store/journal-of.js';
+import { reading } from '../reading.js';
 import { assertEqual } from './assertions.js';
 import { area, type StoreCase } from './case.js';
 import { batchOf, endOf, outcomeOf, runOf, startOf, withRuns } from './records.js';
@@ -33,22 +34,22 @@ export const journal: readonly StoreCase[] = area('journal', {
     await store.commit(batchOf({ operations: [timer, startOf('id', '5'), outcomeOf('other', '5', 1)] }));
     await store.commit(batchOf({ operations: [outcomeOf('id', '5', 1)] }));
     const other = await connect();
-    assertEqual(await other.operation('id', '4.0.2'), timer);
-    assertEqual(await other.operation('id', '5'), outcomeOf('id', '5', 1));
+    assertEqual(await reading(other, (reader) => reader.operation('id', '4.0.2')), timer);
+    assertEqual(await reading(other, (reader) => reader.operation('id', '5')), outcomeOf('id', '5', 1));
   },
   'an entry that is not there is undefined': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.commit(batchOf({ operations: [startOf('id', '1')] }));
-    assertEqual(await store.operation('id', '10'), undefined);
-    assertEqual(await store.operation('unknown', '1'), undefined);
+    assertEqual(await reading(store, (reader) => reader.operation('id', '10')), undefined);
+    assertEqual(await reading(store, (reader) => reader.operation('unknown', '1')), undefined);
   },
   'an entry that is read is a copy': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     await store.commit(batchOf({ operations: [startOf('id', '1')] }));
-    const read = await store.operation('id', '1');
+    const read = await reading(store, (reader) => reader.operation('id', '1'));
     assertEqual(read, startOf('id', '1'));
     if (read !== undefined) Object.assign(read, { name: 'changed' });
-    assertEqual(await store.operation('id', '1'), startOf('id', '1'));
+    assertEqual(await reading(store, (reader) => reader.operation('id', '1')), startOf('id', '1'));
   },
   'outcomes come in the order of seq, starts after them': async (connect) => {
     const store = await withRuns(await connect(), 'id');

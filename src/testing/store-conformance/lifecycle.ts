@@ -26,7 +26,7 @@ export const lifecycle: readonly StoreCase[] = area('opening and closing', {
       () => store.send(messageTo('r')),
       () => store.readInbox('w'),
       () => store.getRuns(['r']),
-      () => store.listRuns({}),
+      () => store.ownedRuns('w'),
       () => store.unblock('r'),
       () => store.changedElsewhere(),
     ];

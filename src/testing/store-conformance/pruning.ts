@@ -1,6 +1,7 @@
 import type { RunRecord } from '../../model/records.js';
 import { journalOf } from '../../store/journal-of.js';
 import type { Store } from '../../store/store.js';
+import { recordsOf } from '../reading.js';
 import { assertEqual } from './assertions.js';
 import { area, type StoreCase } from './case.js';
 import { batchOf, blockOf, endOf, messageTo, outcomeOf, runOf, startOf, theRun, withRuns } from './records.js';
@@ -16,7 +17,7 @@ function childOf(parentRunId: string, id: string): RunRecord {
 
 /** The ids of the runs that there are, oldest first. */
 async function left(store: Store): Promise<string[]> {
-  return (await store.listRuns({ limit: 10_000 })).map(({ id }) => id).reverse();
+  return (await recordsOf(store, { limit: 10_000 })).map(({ id }) => id).reverse();
 }
 
 const ALL = { endedBefore: Number.MAX_SAFE_INTEGER, keep: null, limit: 100 };
@@ -115,10 +116,10 @@ export const pruning: readonly StoreCase[] = area('pruning', {
     const suspends = ['asleep', 'called'].map((runId) => ({ runId, wakeAt: 1, children: [] }));
     await store.commit(batchOf({ suspends, ends: [blockOf('blocked', 'NON_DETERMINISM')], operations: [startOf('asleep', '1')] }));
     await store.send(messageTo('called'));
-    const before = await store.listRuns({});
+    const before = await recordsOf(store);
     assertEqual(before.map(({ status }) => status).sort(), ['BLOCKED', 'PENDING', 'RUNNING', 'SUSPENDED']);
     assertEqual(await store.prune({ endedBefore: Number.MAX_SAFE_INTEGER, keep: 0, limit: 100 }), 0);
-    assertEqual(await store.listRuns({}), before);
+    assertEqual(await recordsOf(store), before);
     assertEqual(await journalOf(store, 'asleep'), [startOf('asleep', '1')]);
     await store.claimRuns({ workerId: 'w1', nowMs: 1, flows: [{ flow: 'order', version: 1 }], limit: 10 });
     assertEqual((await store.readInbox('w1')).length, 1);

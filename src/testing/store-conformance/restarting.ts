@@ -1,5 +1,6 @@
 import type { RunRestart } from '../../model/records.js';
 import { journalOf } from '../../store/journal-of.js';
+import { recordsOf } from '../reading.js';
 import { assertEqual, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
 import { batchOf, blockOf, endOf, messageTo, outcomeOf, runOf, startOf, theRun, withRuns, workerOf } from './records.js';
@@ -60,7 +61,7 @@ export const restarting: readonly StoreCase[] = area('beginning again', {
     await store.commit(batchOf({ operations: ids.map((id) => outcomeOf(id, '1', 1)) }));
     const ends = [endOf('ended'), blockOf('blocked', 'NON_DETERMINISM')];
     await store.commit(batchOf({ ends, suspends: [{ runId: 'asleep', wakeAt: null, children: [] }] }));
-    const before = await store.listRuns({});
+    const before = await recordsOf(store);
     for (const wrong of ['theirs', 'ended', 'blocked', 'asleep', 'unknown']) {
       for (const order of [
         ['mine', wrong],
@@ -68,7 +69,7 @@ export const restarting: readonly StoreCase[] = area('beginning again', {
       ]) {
         const restarts = order.map((id) => restartOf(id, { operations: [startOf(id, '9')] }));
         await assertRefused(store.commit(batchOf({ creates: [runOf('new')], restarts, messages: [messageTo('mine')] })), 'FENCED');
-        assertEqual(await (await connect()).listRuns({}), before);
+        assertEqual(await recordsOf(await connect()), before);
         for (const id of ids) assertEqual(await journalOf(store, id), [outcomeOf(id, '1', 1)]);
         assertEqual(await store.readInbox('w1'), []);
       }

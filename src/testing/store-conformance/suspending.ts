@@ -1,6 +1,7 @@
 import type { RunSuspension } from '../../model/records.js';
 import { journalOf } from '../../store/journal-of.js';
 import type { Store } from '../../store/store.js';
+import { recordsOf } from '../reading.js';
 import { assertEqual, assertFields, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
 import { batchOf, blockOf, endOf, messageTo, NOTHING, outcomeOf, runOf, startOf, theRun, withRuns, workerOf } from './records.js';
@@ -32,7 +33,7 @@ const suspends: readonly StoreCase[] = area('suspending', {
     assertEqual(await theRun(other, 'timed'), runOf('timed', { status: 'SUSPENDED', workerId: null, wakeAt: 5_000 }));
     assertEqual(await theRun(other, 'called'), runOf('called', { status: 'SUSPENDED', workerId: null, wakeAt: null }));
     assertEqual(
-      (await store.listRuns({ status: 'SUSPENDED' })).map(({ id }) => id),
+      (await recordsOf(store, { status: 'SUSPENDED' })).map(({ id }) => id),
       ['called', 'timed'],
     );
   },
@@ -91,7 +92,7 @@ const suspends: readonly StoreCase[] = area('suspending', {
     await store.commit(batchOf({ workerId: 'w2', creates: [runOf('theirs', { workerId: 'w2' })] }));
     await store.commit(batchOf({ creates: [runOf('mine'), runOf('ended'), runOf('blocked')] }));
     await store.commit(batchOf({ ends: [endOf('ended'), blockOf('blocked', 'NON_DETERMINISM')] }));
-    const before = await store.listRuns({});
+    const before = await recordsOf(store);
     for (const wrong of ['theirs', 'asleep', 'ended', 'blocked', 'unknown']) {
       for (const order of [
         ['mine', wrong],
@@ -104,7 +105,7 @@ const suspends: readonly StoreCase[] = area('suspending', {
           messages: [messageTo('mine')],
         });
         await assertRefused(store.commit(batch), 'FENCED');
-        assertEqual(await (await connect()).listRuns({}), before);
+        assertEqual(await recordsOf(await connect()), before);
         assertEqual(await journalOf(store, 'mine'), []);
         assertEqual(await store.readInbox('w1'), []);
       }

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { sqliteStore } from 'perdure';
 import type { Store } from 'perdure/store';
 import { journalOf } from '../../../src/store/journal-of.js';
+import { recordsOf } from '../../../src/testing/reading.js';
 import { builtProgram } from '../../built-program.js';
 import { Recorder } from '../recorder.js';
 
@@ -80,7 +81,7 @@ export class CrashPlace {
     }
     this.#notesRead = notes.length;
     const store = await this.storeWhileOpen();
-    for (const { id } of await store.listRuns({ limit: 1_000 })) this.recorder.committed({ operations: await journalOf(store, id) });
+    for (const { id } of await recordsOf(store, { limit: 1_000 })) this.recorder.committed({ operations: await journalOf(store, id) });
     await store.close();
   }
 }

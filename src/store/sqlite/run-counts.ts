@@ -2,14 +2,16 @@ import { Slices } from '../../clock/slices.js';
 import { RUN_STATUSES } from '../../model/statuses.js';
 import type { CountedBy } from '../reader.js';
 import { conditionsWith, type Place, type RunConditions } from '../run-query.js';
-import type { SqlRow, SqlValue } from './driver.js';
-import { DIRECTIONS, type Rows, waysTo } from './run-pages.js';
+import type { SqlRow } from './driver.js';
+import { DIRECTIONS, PLACE, type Rows, waysTo } from './run-pages.js';
 import { ALL, ofFlow, ofParent, ofStatus, restOf, type SqlPart, type Way } from './run-ways.js';
 
 /** Runs that are counted in one step, where an index has all that is asked for. */
 const COUNTED_A_STEP = 20_000;
-/** Runs that are counted in one step, where their rows are read. */
-const READ_A_STEP = 5_000;
+/** Runs that are counted in one step, where their rows are read one behind the other. */
+const READ_A_STEP = 4_000;
+/** Runs that are counted in one step, where each row is looked up. */
+const LOOKED_UP_A_STEP = 2_000;
 
 const { start: START, behind: BEHIND, sql: ORDERED } = DIRECTIONS.oldest;
 
@@ -66,7 +68,8 @@ export class RunCounts {
       const conditions = conditionsWith({ statuses: [status], ...(flow !== undefined && { flow }) });
       const [way] = waysTo(this.#rows, conditions) as [Way];
       if (!way.meets.includes('statuses')) return undefined;
-      const count = sum(await this.#along(way, restOf(way, conditions), `'${status}'`));
+      const rest = restOf(way, conditions);
+      const count = rest.sql === '' ? await this.#all(way) : sum(await this.#along(way, rest, `'${status}'`));
       others += count;
       if (count > 0 && statuses.includes(status)) counts.set(status, count);
     }
@@ -85,21 +88,31 @@ export class RunCounts {
     return counts;
   }
 
+  /** Finds the end of each step, so many runs further on, and counts only what is left behind the last. */
   async #all(way: Way): Promise<number> {
-    return sum(await this.#along(way, { sql: '', values: [] }, `'all'`));
+    const runs = `FROM perdure_runs ${way.sql} AND ${BEHIND} ${ORDERED}`;
+    for (let after: Place = START, count = 0; ; count += COUNTED_A_STEP) {
+      if (this.#slices.over) await this.#slices.next();
+      const values = [...way.values, after];
+      const [end] = this.#rows(`SELECT ${PLACE} AS place ${runs} LIMIT 1 OFFSET ${COUNTED_A_STEP - 1}`, values);
+      if (end === undefined) {
+        const [rest] = this.#rows(`SELECT count(*) AS rest FROM (SELECT n ${runs} LIMIT ${COUNTED_A_STEP})`, values);
+        return count + (rest?.['rest'] as number);
+      }
+      after = end['place'] as Place;
+    }
   }
 
   /** @param key - What they are counted by: a column or a text, as SQL. */
   async #along(way: Way, rest: SqlPart, key: string): Promise<Counts> {
     const counts: Counts = new Map();
-    const steps = rest.sql === '' && key.startsWith(`'`) && way !== ALL ? COUNTED_A_STEP : READ_A_STEP;
+    const steps = way === ALL ? READ_A_STEP : LOOKED_UP_A_STEP;
     const met = rest.sql === '' ? '1' : `(true${rest.sql})`;
     const step = `SELECT key, total(met) AS counted, count(*) AS seen, CAST(max(n) AS TEXT) AS last
       FROM (SELECT n, ${key} AS key, ${met} AS met FROM perdure_runs ${way.sql} AND ${BEHIND} ${ORDERED} LIMIT ${steps}) GROUP BY key`;
     for (let after: Place = START; ; ) {
       if (this.#slices.over) await this.#slices.next();
-      const values: SqlValue[] = [...rest.values, ...way.values, after];
-      const groups = this.#rows(step, values);
+      const groups = this.#rows(step, [...rest.values, ...way.values, after]);
       for (const { key: name, counted } of groups) {
         if (typeof name === 'string' && (counted as number) > 0) counts.set(name, (counts.get(name) ?? 0) + (counted as number));
       }

@@ -8,8 +8,9 @@ import { ALL, byIndex, ofFlow, ofParent, ofStatus, restOf, type Way } from './ru
 /** Reads rows, in a transaction of its own. */
 export type Rows = (sql: string, values: readonly SqlValue[]) => SqlRow[];
 
-/** Runs that are looked at in one step. */
-const RUNS_A_STEP = 5_000;
+/** Runs that are looked at in one step: where their rows lie one behind the other, and where each is looked up. */
+const READ_A_STEP = 4_000;
+const LOOKED_UP_A_STEP = 2_000;
 /** So many are put in order at once. */
 const FEW = 10_000;
 
@@ -102,7 +103,7 @@ async function walk({ rows, columns, query, limit, slices }: Walk, way: Way): Pr
 /** The last run that is looked at in one step; nothing where the rest is less than a step. */
 function endOfStep(rows: Rows, way: Way, order: RunOrder, after: Place): Place | undefined {
   const { behind, sql } = DIRECTIONS[order];
-  const text = `SELECT ${PLACE} AS place FROM perdure_runs ${way.sql} AND ${behind} ${sql} LIMIT 1 OFFSET ${RUNS_A_STEP - 1}`;
+  const text = `SELECT ${PLACE} AS place FROM perdure_runs ${way.sql} AND ${behind} ${sql} LIMIT 1 OFFSET ${(way === ALL ? READ_A_STEP : LOOKED_UP_A_STEP) - 1}`;
   return rows(text, [...way.values, after])[0]?.['place'] as Place | undefined;
 }
 

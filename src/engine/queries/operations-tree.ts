@@ -14,7 +14,7 @@ import type { Store } from '../../store/store.js';
 import { registry } from '../registry.js';
 import { PathOrder } from './path-order.js';
 import { runsById } from './runs-by-id.js';
-import { told, toldError, toldValue } from './told.js';
+import { told, toldError, toldValue, toldWhenRead } from './told.js';
 import { type Pending, pendingIn, type Surroundings, waitOf } from './waiting.js';
 
 /** An attempt of an action or a child run that failed. */
@@ -188,7 +188,7 @@ class Tree {
     if (record.kind === 'action' || record.kind === 'flow') Object.assign(node, attemptFields(record, codec, this.#source.nowMs));
     if (childRunId !== undefined) node.childRunId = childRunId;
     if (waiting.has(record)) node.waitsFor = waitOf(record, { ...pending, surroundings: this.#surroundings }).waitsFor;
-    return told(node);
+    return isBatch(record.kind) ? toldWhenRead(node) : told(node);
   }
 
   async #fill(node: Node, record: OperationRecord, growing: Growing, around: Around): Promise<void> {
@@ -281,12 +281,30 @@ function ownFields(record: OperationRecord, codec: Codec, byId: Journal): Node {
     children: [],
   };
   if (finishedAt !== null) node.finishedAt = new Date(finishedAt);
-  const input = inputOf(record, codec);
-  if (input !== undefined) node.input = input.value;
-  if (status === 'SUCCEEDED' && outcome !== null) node.output = outputOf(record, codec, byId);
+  const isLarge = isBatch(kind);
+  if (isLarge) whenRead(node, 'input', () => inputOf(record, codec)?.value);
+  else {
+    const input = inputOf(record, codec);
+    if (input !== undefined) node.input = input.value;
+  }
+  if (isLarge && status === 'SUCCEEDED' && outcome !== null) whenRead(node, 'output', () => outputOf(record, codec, byId));
+  else if (status === 'SUCCEEDED' && outcome !== null) node.output = outputOf(record, codec, byId);
   else if (status !== 'STARTED' && outcome !== null) node.error = toldError(() => codec.decodeError(outcome));
   if (dueAt !== null) node.dueAt = new Date(dueAt);
   return node;
+}
+
+/** What a batch was given and has come to may be very large, and cannot be decoded in pieces: it is when it is first read. */
+function whenRead(node: Node, name: 'input' | 'output', read: () => unknown): void {
+  const define = (descriptor: PropertyDescriptor): void =>
+    void Object.defineProperty(node, name, { ...descriptor, enumerable: true, configurable: true });
+  define({
+    get() {
+      const value = read();
+      define({ value, writable: true });
+      return value;
+    },
+  });
 }
 
 function inputOf(record: OperationRecord, codec: Codec): { readonly value: unknown } | undefined {

@@ -9,7 +9,7 @@ const RUNS_A_STEP = 2_000;
 /** Runs that are counted in one step, where an index has all that is asked for. */
 const COUNTED_A_STEP = 20_000;
 /** Rows that are deleted in one step, of runs and of journals. */
-const ROWS_A_STEP = 1_000;
+const ROWS_A_STEP = 300;
 
 const ENDED = `IN (${['SUCCEEDED', 'FAILED', 'CANCELLED'].map((status) => `'${status}'`).join(', ')})`;
 
@@ -162,7 +162,7 @@ export class Pruning {
     const { last, isLast } = this.#window(this.#after);
     const roots = this.#rows(
       `SELECT ${PLACE} AS place, id FROM perdure_runs AS run
-       WHERE n > ? AND n <= ? AND ${ROOT} AND ${SETTLED} AND (finished_at < ? OR n <= ?) AND ${UNAWAITED} ORDER BY n`,
+       WHERE n > ? AND n <= ? AND ${ROOT} AND ${SETTLED} AND (finished_at < ? OR n <= ?) AND ${UNAWAITED} ORDER BY n LIMIT ${ROWS_A_STEP}`,
       [this.#after, last, this.#endedBefore, this.#cut],
     );
     const nothingBeyond = isLast || (this.#endedBefore === Number.MIN_SAFE_INTEGER && BigInt(last) >= BigInt(this.#cut));

@@ -315,6 +315,31 @@ describe.skipIf(INSTALLED_DRIVERS.length < 2).each(INSTALLED_DRIVERS)('beside an
     }
   });
 
+  test.runIf(driver.closesAtOnce)('a reader beside it steps aside for the new log, and reads on', async () => {
+    const warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    onTestFinished(() => warnings.mockRestore());
+    const { path, store } = await openedStore(driver);
+    const reader = store.reader();
+    onTestFinished(() => reader.close());
+    const idsOf = async (): Promise<string[]> => (await reader.page()).runs.map(({ id }) => id);
+    const created = ['first'];
+    for (const first of ['store', 'reader', 'store', 'reader']) {
+      expect(await idsOf()).toEqual([...created].reverse());
+      const mine = program(path);
+      mine.write(20);
+      mine.close();
+      // Whoever looks first.
+      if (first === 'reader') expect(await idsOf()).toEqual([...created].reverse());
+      created.push(`request-${created.length}`);
+      await create(store, created.at(-1) as string);
+      expect(await idsOf()).toEqual([...created].reverse());
+    }
+    await reader.close();
+    await store.close();
+    const other = INSTALLED_DRIVERS.find(({ name }) => name !== driver.name) as SqliteDriver;
+    expect(integrity(other, path)).toEqual(['ok']);
+  });
+
   test.skipIf(driver.connectReadOnly === undefined)('writes what a run does by itself into the new log (SC4)', async () => {
     const warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
     onTestFinished(() => warnings.mockRestore());

@@ -1,6 +1,6 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { StorageError } from '../../errors/errors.js';
-import { DatabaseFile, type FileOptions, giveUp, withSettings } from './database-file.js';
+import { DatabaseFile, type FileOptions, giveUp, requireNotGivenUp, withSettings } from './database-file.js';
 import type { SqliteDatabase } from './driver.js';
 import { type FileChange, FileIdentity } from './file-identity.js';
 import { changesAlways, READ_TRIES, type Reader } from './long-read.js';
@@ -51,6 +51,7 @@ export class ClientFile {
   }
 
   get database(): SqliteDatabase {
+    if (this.isAside) this.renew();
     return this.#written?.database ?? (this.#reader as ClientReader).database;
   }
 
@@ -79,6 +80,17 @@ export class ClientFile {
     }
   }
 
+  /** Whether it has no connection until it is read again. */
+  get isAside(): boolean {
+    return !this.#closed && this.#reader === undefined && this.#written === undefined;
+  }
+
+  /** Closes what only reads until it is read again. */
+  stepAside(): void {
+    this.#reader?.database.close();
+    this.#reader = undefined;
+  }
+
   /** From now on it can be written: the file is opened as by a worker. @throws {StorageError} `STORE_READ_ONLY` */
   toWrite(): DatabaseFile {
     if (this.#written !== undefined) return this.#written;
@@ -101,7 +113,7 @@ export class ClientFile {
     if (this.#written !== undefined) return this.#written.change();
     const change = this.#identity?.change();
     // A log that is not read may come and go.
-    if (change === undefined || this.#reader?.byLog !== false) return change;
+    if (change === undefined || this.#reader?.byLog === true) return change;
     return change.database === undefined ? undefined : { ...change, log: undefined };
   }
 
@@ -111,6 +123,7 @@ export class ClientFile {
       this.#written.renew();
       return;
     }
+    requireNotGivenUp(this.#options);
     const before = this.#reader;
     this.#reader = this.#openReader();
     if (this.#reader === undefined) this.toWrite();
@@ -165,7 +178,7 @@ export class ClientFile {
   }
 
   #isCurrent(): boolean {
-    return this.#reader?.isCurrent() ?? true;
+    return this.#reader?.isCurrent() ?? !this.isAside;
   }
 
   /** SQLite would make one beside a file that is not to be written. */

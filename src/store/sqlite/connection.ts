@@ -6,7 +6,7 @@ import type { SqliteStatement, SqlRow, SqlValue } from './driver.js';
 import type { FileChange } from './file-identity.js';
 import { growLog } from './log-length.js';
 import { type Page, type Reader, readInPages } from './long-read.js';
-import { addOpen, isAlone, leaveLost, removeOpen } from './open-connections.js';
+import { addOpen, isAlone, leaveLost, letReadersStepAside, removeOpen } from './open-connections.js';
 import { migrate, requireSchema, rollback } from './schema.js';
 import { SchemaGuard } from './schema-guard.js';
 import { storageError } from './sqlite-errors.js';
@@ -306,8 +306,25 @@ export class Connection {
     }
   }
 
+  get isAside(): boolean {
+    return this.#client?.isAside === true;
+  }
+
+  stepAside(): void {
+    if (this.#options.onlyReads !== true) return;
+    this.#statements.clear();
+    this.#client?.stepAside();
+  }
+
   #followsLog({ database }: FileChange): boolean {
-    if (database !== undefined || !isAlone(this)) return false;
+    if (database !== undefined) return false;
+    letReadersStepAside(this);
+    // One that only reads goes by whatever log is there, once those that write have looked.
+    if (this.isAside) {
+      leaveLost();
+      return true;
+    }
+    if (!isAlone(this)) return false;
     this.#statements.clear();
     this.forgetSeen();
     try {

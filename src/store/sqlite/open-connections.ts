@@ -4,8 +4,12 @@ import { shared } from '../../realm/realm.js';
 /** A connection as others see it. */
 interface OpenConnection {
   readonly realPath: string;
+  /** Whether it has the file closed until it reads again. */
+  readonly isAside: boolean;
   /** Looks whether its file is still the one that was opened, and closes it safely if it is not. */
   leaveIfLost(): void;
+  /** One that only reads closes its file until it reads again. */
+  stepAside(): void;
 }
 
 /**
@@ -38,7 +42,12 @@ export function removeOpen(connection: OpenConnection): boolean {
   return removed;
 }
 
-/** Whether no other one has the same file open. */
+/** Lets those that only read the same file close it until they read again. */
+export function letReadersStepAside({ realPath }: OpenConnection): void {
+  for (const other of open.connections) if (other.realPath === realPath) other.stepAside();
+}
+
+/** Whether no other one has the same file open, but for those that have stepped aside. */
 export function isAlone(connection: OpenConnection): boolean {
-  return [...open.connections].every((other) => other === connection || other.realPath !== connection.realPath);
+  return [...open.connections].every((other) => other === connection || other.isAside || other.realPath !== connection.realPath);
 }

@@ -1,10 +1,10 @@
 import { PerdureError, StorageError } from '../errors/errors.js';
-import type { Store } from '../store/store.js';
+import { type Store, SYNCHRONOUS_METHODS } from '../store/store.js';
 
 /**
  * A store as the engine uses it, also one that a program brings.
  *
- *   GS1  No method throws at once: timers and macrotasks call them, where that would end the process.
+ *   GS1  No method that returns a promise throws at once: timers and macrotasks call them, where that would end the process.
  *   GS2  What a method fails with is a `PerdureError`: what is none becomes the cause of a `StorageError`.
  */
 export function guardedStore(store: Store): Store {
@@ -12,11 +12,22 @@ export function guardedStore(store: Store): Store {
     get(target, key) {
       const member: unknown = Reflect.get(target, key);
       if (typeof member !== 'function') return member;
+      const failed = (error: unknown): PerdureError =>
+        error instanceof PerdureError ? error : storeFailed(`${String(key)}() of the store ${target.name}`, error);
+      if (SYNCHRONOUS_METHODS.has(key)) {
+        return (...args: unknown[]): unknown => {
+          try {
+            return Reflect.apply(member, target, args);
+          } catch (error) {
+            throw failed(error);
+          }
+        };
+      }
       return async (...args: unknown[]): Promise<unknown> => {
         try {
           return await Reflect.apply(member, target, args);
         } catch (error) {
-          throw error instanceof PerdureError ? error : storeFailed(`${String(key)}() of the store ${target.name}`, error);
+          throw failed(error);
         }
       };
     },

@@ -4,13 +4,15 @@ import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunS
 import type { BlockedCode, RunStatus } from '../model/statuses.js';
 import { isEnded } from '../model/statuses.js';
 import { mayHaveMore, WOKEN_A_CLAIM } from './claim-limits.js';
+import { hasNews } from './has-news.js';
 import { inJournalOrder } from './journal-order.js';
 import { checkEnds } from './memory/check-ends.js';
 import { Orphans } from './memory/orphans.js';
 import { prunable } from './memory/pruning.js';
 import { lastOutcomeOf, type StoredRun } from './memory/stored-run.js';
 import { Workers } from './memory/workers.js';
-import type { Claim, ClaimQuery, CommitBatch, NewWorker, PruneQuery, RunFilter, Store, SuspectQuery } from './store.js';
+import type { Claim, ClaimQuery, CommitBatch, NewWorker, PruneQuery, RunFilter, Store, SuspectQuery, Watcher } from './store.js';
+import { Watchers } from './watchers.js';
 
 /**
  * A store in memory, for tests and for work that may be lost. Several engines of one process may share it, and it keeps its data when
@@ -48,11 +50,10 @@ class MemoryStore implements Store {
   readonly #workers = new Workers();
   readonly #orphans = new Orphans();
   readonly #owned = new Map<string, Set<StoredRun>>();
+  readonly #watchers = new Watchers();
   /** The run on trial, and the worker that tries it. It may be over. */
   #trial: { readonly runId: string; readonly workerId: string } | undefined;
   #opened = 0;
-  /** Since the last look for changes somebody who shared this store has closed it. */
-  #somebodyLeft = false;
   #lastMessageId = 0;
   #created = 0;
 
@@ -62,9 +63,9 @@ class MemoryStore implements Store {
 
   async close(): Promise<void> {
     this.#opened = Math.max(0, this.#opened - 1);
-    this.#somebodyLeft = this.#opened > 0;
-    if (this.#somebodyLeft) return;
-    this.#workers.unlockAll();
+    // What somebody left who is gone now.
+    if (this.#opened > 0) this.#watchers.tell();
+    else this.#workers.unlockAll();
   }
 
   async registerWorker(worker: NewWorker): Promise<void> {
@@ -75,6 +76,7 @@ class MemoryStore implements Store {
   async retireWorker(workerId: string): Promise<void> {
     this.#checkOpen();
     if (this.#workers.retire(workerId)) this.#releaseRuns(workerId);
+    this.#tell();
   }
 
   async heartbeat(workerId: string, nowMs: number): Promise<void> {
@@ -84,10 +86,12 @@ class MemoryStore implements Store {
 
   async reapWorkers(query: { workerId: string; nowMs: number }): Promise<string[]> {
     this.#checkOpen();
-    return this.#workers.reap(query, (id) => {
+    const dead = this.#workers.reap(query, (id) => {
       this.#crashed(id);
       this.#releaseRuns(id);
     });
+    if (dead.length > 0) this.#tell();
+    return dead;
   }
 
   async claimRuns(query: ClaimQuery): Promise<Claim> {
@@ -196,12 +200,15 @@ class MemoryStore implements Store {
     for (const end of batch.ends) this.#end(end);
     for (const message of batch.messages) this.#add(message);
     for (const id of batch.taken) this.#inbox.delete(id);
+    if (hasNews(batch)) this.#tell();
     return taken;
   }
 
   async send(message: InboxMessage): Promise<RunStatus | undefined> {
     this.#checkOpen();
-    return this.#add(message);
+    const status = this.#add(message);
+    this.#tell();
+    return status;
   }
 
   async readInbox(workerId: string): Promise<InboxMessage[]> {
@@ -252,15 +259,18 @@ class MemoryStore implements Store {
     if (stored === undefined || status !== 'BLOCKED') return status;
     this.#change(stored, { status: 'PENDING', workerId: null, blockedCode: null, outcome: null, finishedAt: null });
     this.#clear(stored);
+    this.#tell();
     return status;
   }
 
-  /** One object serves every engine that shares it, so it cannot tell whose change was seen by whom: with one engine there is no other. */
-  async changedElsewhere(): Promise<boolean> {
+  watch(watcher: Watcher): () => void {
     this.#checkOpen();
-    const changed = this.#opened > 1 || this.#workers.size > 1 || this.#somebodyLeft;
-    this.#somebodyLeft = false;
-    return changed;
+    return this.#watchers.add(watcher);
+  }
+
+  /** Nobody is told of what the only engine there is has written. */
+  #tell(): void {
+    if (this.#opened > 1 || this.#workers.size > 1) this.#watchers.tell();
   }
 
   #checkOpen(): void {
@@ -375,10 +385,7 @@ class MemoryStore implements Store {
   #file(stored: StoredRun): void {
     const { status, workerId } = stored.run;
     if (isEnded(status)) return;
-    if (workerId === null) {
-      this.#orphans.add(stored);
-      return;
-    }
+    if (workerId === null) return void this.#orphans.add(stored);
     const owned = this.#owned.get(workerId);
     if (owned === undefined) this.#owned.set(workerId, new Set([stored]));
     else owned.add(stored);

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock/clock.js';
 import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
 import type { BlockedCode, RunStatus } from '../model/statuses.js';
 
@@ -120,8 +121,24 @@ export interface Store {
   /** Makes a `BLOCKED` run `PENDING` without an owner, with 0 `crashes`; returns the status it had, `undefined` for an unknown id; other statuses stay. */
   unblock(runId: string): Promise<RunStatus | undefined>;
 
-  /** Whether somebody else may have written since the last call of this method. Cheap: a worker asks several times a second. */
-  changedElsewhere(): Promise<boolean>;
+  /**
+   * Calls `onChange` when others may have written: sometimes without need, never later than at the next look of a store that has to look. Outcomes of
+   * operations alone need not be told within a process. Fails for no reason that a later call would not meet. Returns what stops it.
+   */
+  watch(watcher: Watcher): () => void;
+}
+
+/** The methods that answer at once. All others return promises. */
+export const SYNCHRONOUS_METHODS: ReadonlySet<PropertyKey> = new Set<keyof Store>(['watch']);
+
+/** Who wants to hear of changes. */
+export interface Watcher {
+  /** Whose timers a store sets that has to look now and then, in the background. */
+  readonly clock: Clock;
+  /** Others may have written. Does not throw. */
+  onChange(): void;
+  /** Whether changes are to be looked for more often now. */
+  busy(): boolean;
 }
 
 /** A worker that is about to live. */

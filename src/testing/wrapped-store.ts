@@ -1,16 +1,17 @@
 import { processTimers } from '../clock/process-timers.js';
 import { StorageError } from '../errors/errors.js';
-import type { CommitBatch, Store } from '../store/store.js';
+import { type CommitBatch, type Store, SYNCHRONOUS_METHODS } from '../store/store.js';
 
 /** What is done around each call of a store: `call` makes it. */
 export type Around = (method: keyof Store, call: () => Promise<unknown>) => Promise<unknown>;
 
-/** The same store, each of whose calls goes through `around`. */
+/** The same store, each of whose calls that return promises goes through `around`. */
 export function wrappedStore(store: Store, around: Around): Store {
   return new Proxy(store, {
     get(target, key) {
       const member: unknown = Reflect.get(target, key);
       if (typeof member !== 'function') return member;
+      if (SYNCHRONOUS_METHODS.has(key)) return member.bind(target);
       return async (...args: unknown[]): Promise<unknown> =>
         around(key as keyof Store, () => Reflect.apply(member, target, args) as Promise<unknown>);
     },

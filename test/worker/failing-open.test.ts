@@ -38,7 +38,7 @@ function failingStore(failing: 'registerWorker' | 'reapWorkers' | 'claimRuns'): 
     getRuns: (...args) => memory.getRuns(...args),
     listRuns: (...args) => memory.listRuns(...args),
     unblock: (...args) => memory.unblock(...args),
-    changedElsewhere: () => memory.changedElsewhere(),
+    watch: (watcher) => memory.watch(watcher),
     [failing]: () => Promise.reject(new StorageError('STORE_FAILED', `${failing} fails`)),
   };
   return { store, uses: () => uses };

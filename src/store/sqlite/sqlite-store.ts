@@ -7,11 +7,24 @@ import type { BlockedCode, RunStatus } from '../../model/statuses.js';
 import { describeKind } from '../../model/value-kinds.js';
 import { refuseMore } from '../../options/extra-arguments.js';
 import { hasMethods, isOneOf, isText, type OptionTable, readOptions } from '../../options/read-options.js';
+import { hasNews } from '../has-news.js';
 import { inJournalOrder } from '../journal-order.js';
-import type { Claim, ClaimQuery, CommitBatch, NewWorker, OpenOptions, PruneQuery, RunFilter, Store, SuspectQuery } from '../store.js';
+import type {
+  Claim,
+  ClaimQuery,
+  CommitBatch,
+  NewWorker,
+  OpenOptions,
+  PruneQuery,
+  RunFilter,
+  Store,
+  SuspectQuery,
+  Watcher,
+} from '../store.js';
 import { CommitWriter } from './commit-writer.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import type { SqliteDriver } from './driver.js';
+import { FileWatch } from './file-watch.js';
 import { DRIVER_NAMES, findDriver, type SqliteDriverName } from './find-driver.js';
 import { Inbox } from './inbox.js';
 import { ROWS_A_PAGE } from './long-read.js';
@@ -100,6 +113,7 @@ interface Parts {
   readonly runs: RunTable;
   readonly inbox: Inbox;
   readonly commits: CommitWriter;
+  readonly watch: FileWatch;
 }
 
 /**
@@ -149,8 +163,8 @@ class SqliteStore implements Store {
   async close(): Promise<void> {
     this.#opened = Math.max(0, this.#opened - 1);
     const parts = this.#parts;
-    // The one that is left has not seen what the other wrote through the same connection.
-    parts?.connection.forgetSeen();
+    // What somebody left who is gone now.
+    if (this.#opened > 0) parts?.watch.tell();
     if (this.#opened > 0) return;
     this.#parts = undefined;
     this.#lost = undefined;
@@ -165,9 +179,10 @@ class SqliteStore implements Store {
   }
 
   async retireWorker(workerId: string): Promise<void> {
-    const { connection, workers } = this.#use();
-    workers.retire(workerId);
-    connection.look();
+    const parts = this.#use();
+    parts.workers.retire(workerId);
+    this.#tell(parts);
+    parts.connection.look();
   }
 
   async heartbeat(workerId: string, nowMs: number): Promise<void> {
@@ -177,8 +192,10 @@ class SqliteStore implements Store {
   }
 
   async reapWorkers(query: { workerId: string; nowMs: number }): Promise<string[]> {
-    const { connection, workers } = this.#use();
-    return connection.run('look for dead workers', () => workers.reap(query));
+    const parts = this.#use();
+    const dead = parts.connection.run('look for dead workers', () => parts.workers.reap(query));
+    if (dead.length > 0) this.#tell(parts);
+    return dead;
   }
 
   async claimRuns(query: ClaimQuery): Promise<Claim> {
@@ -223,17 +240,21 @@ class SqliteStore implements Store {
   }
 
   async commit(batch: CommitBatch): Promise<RunRecord[]> {
-    const { connection, commits } = this.#use();
+    const parts = this.#use();
+    const { connection, commits } = parts;
     // A large batch may make SQLite move the log into the file, which damages the file when the log is not its own any more.
     if (batch.operations.length >= LARGE_BATCH) connection.look();
     const taken = commits.write(batch);
+    if (hasNews(batch)) this.#tell(parts);
     if (batch.creates.some(isRoot)) connection.look();
     return taken;
   }
 
   async send(message: InboxMessage): Promise<RunStatus | undefined> {
-    const { connection, inbox } = this.#use();
+    const parts = this.#use();
+    const { connection, inbox } = parts;
     const status = connection.write(`send to run ${message.runId}`, () => inbox.add(message));
+    this.#tell(parts);
     connection.look();
     return status;
   }
@@ -272,17 +293,27 @@ class SqliteStore implements Store {
   }
 
   async unblock(runId: string): Promise<RunStatus | undefined> {
-    const { connection, runs } = this.#use();
-    const status = runs.unblock(runId);
-    connection.look();
+    const parts = this.#use();
+    const status = parts.runs.unblock(runId);
+    this.#tell(parts);
+    parts.connection.look();
     return status;
   }
 
-  /** SQLite's counter leaves out what this connection wrote, so with several engines or workers here it says too little. */
-  async changedElsewhere(): Promise<boolean> {
-    const { connection, workers } = this.#use();
+  watch(watcher: Watcher): () => void {
+    return this.#use().watch.add(watcher);
+  }
+
+  /** Nobody is told of what the only engine there is has written. */
+  #tell({ watch, workers }: Parts): void {
+    if (this.#opened > 1 || workers.held > 1 || watch.othersWatch) watch.tell();
+  }
+
+  /** Whether another connection has written. */
+  #changedElsewhere(): boolean {
+    const { connection } = this.#use();
     connection.look();
-    return connection.changedElsewhere() || this.#opened > 1 || workers.held > 1;
+    return connection.changedElsewhere();
   }
 
   #connect(client: boolean): Parts {
@@ -299,6 +330,7 @@ class SqliteStore implements Store {
       claims: new RunClaims(connection, suspects),
       runs: new RunTable(connection),
       commits: new CommitWriter(connection, inbox),
+      watch: new FileWatch({ path: connection.realPath, changed: () => this.#changedElsewhere() }),
     };
     if (client) return parts;
     try {

@@ -1,17 +1,33 @@
-import { Slices } from '../clock/slices.js';
 import { StorageError, UsageError } from '../errors/errors.js';
-import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
+import type { InboxMessage, OperationRecord, RunCreation, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
 import type { BlockedCode, RunStatus } from '../model/statuses.js';
 import { isEnded } from '../model/statuses.js';
 import { mayHaveMore, WOKEN_A_CLAIM } from './claim-limits.js';
+import { ownerless, refuseUnsupported } from './creations.js';
 import { hasNews } from './has-news.js';
-import { inJournalOrder } from './journal-order.js';
 import { checkEnds } from './memory/check-ends.js';
+import { Inboxes } from './memory/inboxes.js';
+import { Journals } from './memory/journals.js';
+import { listed } from './memory/listing.js';
 import { Orphans } from './memory/orphans.js';
 import { prunable } from './memory/pruning.js';
-import { lastOutcomeOf, type StoredRun } from './memory/stored-run.js';
+import { Singletons } from './memory/singletons.js';
+import { copies, type StoredRun } from './memory/stored-run.js';
 import { Workers } from './memory/workers.js';
-import type { Claim, ClaimQuery, CommitBatch, NewWorker, PruneQuery, RunFilter, Store, SuspectQuery, Watcher } from './store.js';
+import type {
+  Claim,
+  ClaimQuery,
+  CommitAnswer,
+  CommitBatch,
+  FlowEntry,
+  NewWorker,
+  PruneQuery,
+  RunFilter,
+  Store,
+  SuspectQuery,
+  Taken,
+  Watcher,
+} from './store.js';
 import { Watchers } from './watchers.js';
 
 /**
@@ -45,16 +61,16 @@ export function memoryStore(given?: unknown): Store {
 class MemoryStore implements Store {
   readonly name: string = 'memory';
   readonly #runs = new Map<string, StoredRun>();
-  readonly #journals = new Map<string, Map<string, OperationRecord>>();
-  readonly #inbox = new Map<number, InboxMessage>();
+  readonly #journals = new Journals();
+  readonly #inbox = new Inboxes();
   readonly #workers = new Workers();
   readonly #orphans = new Orphans();
   readonly #owned = new Map<string, Set<StoredRun>>();
   readonly #watchers = new Watchers();
+  readonly #singletons = new Singletons();
   /** The run on trial, and the worker that tries it. It may be over. */
   #trial: { readonly runId: string; readonly workerId: string } | undefined;
   #opened = 0;
-  #lastMessageId = 0;
   #created = 0;
 
   async open(): Promise<void> {
@@ -77,6 +93,11 @@ class MemoryStore implements Store {
     this.#checkOpen();
     if (this.#workers.retire(workerId)) this.#releaseRuns(workerId);
     this.#tell();
+  }
+
+  async registerFlows(workerId: string, flows: readonly FlowEntry[]): Promise<void> {
+    this.#checkOpen();
+    this.#workers.registerFlows(workerId, flows);
   }
 
   async heartbeat(workerId: string, nowMs: number): Promise<void> {
@@ -115,7 +136,7 @@ class MemoryStore implements Store {
     const claimed: RunRecord[] = [];
     const blocked: RunRecord[] = [];
     while (blocked.length < query.limit) {
-      const stored = this.#orphans.unknown(query);
+      const stored = this.#orphans.unknown(query, (run) => this.#workers.have(run));
       if (stored === undefined) break;
       this.#change(stored, { status: 'BLOCKED', blockedCode: 'FLOW_NOT_REGISTERED', outcome: null, wakeAt: null });
       blocked.push({ ...stored.run });
@@ -166,41 +187,35 @@ class MemoryStore implements Store {
 
   async loadJournals(runIds: readonly string[]): Promise<ReadonlyMap<string, OperationRecord[]>> {
     this.#checkOpen();
-    // An entry is never changed, but replaced: those that are there now are one picture.
-    const entries = runIds.map((id) => [id, [...(this.#journals.get(id)?.values() ?? [])]] as const);
-    const slices = new Slices();
-    const journals = new Map<string, OperationRecord[]>();
-    for (const [id, journal] of entries) {
-      const copied: OperationRecord[] = [];
-      await slices.each(journal, (entry) => copied.push({ ...entry }));
-      journals.set(id, await inJournalOrder(copied, slices));
-    }
-    return journals;
+    return this.#journals.load(runIds);
   }
 
   async operation(runId: string, operationId: string): Promise<OperationRecord | undefined> {
     this.#checkOpen();
-    const entry = this.#journals.get(runId)?.get(operationId);
-    return entry && { ...entry };
+    return this.#journals.operation(runId, operationId);
   }
 
-  async commit(batch: CommitBatch): Promise<RunRecord[]> {
+  async commit(batch: CommitBatch): Promise<CommitAnswer> {
     this.#checkOpen();
     this.#workers.checkFence(batch.workerId);
     checkEnds(this.#runs, batch);
-    const taken: RunRecord[] = [];
-    for (const run of batch.creates) {
-      const stored = this.#runs.get(run.id);
-      if (stored === undefined) this.#create(run);
-      else taken.push({ ...stored.run });
-    }
-    for (const entry of batch.operations) this.#write(entry);
+    refuseUnsupported(this.name, batch);
+    const taken = this.#createAll(batch.creates);
+    for (const entry of batch.operations) this.#journals.write(entry);
     for (const restart of batch.restarts) this.#restart(restart);
     for (const suspension of batch.suspends) this.#suspend(suspension);
     for (const end of batch.ends) this.#end(end);
     for (const message of batch.messages) this.#add(message);
-    for (const id of batch.taken) this.#inbox.delete(id);
+    this.#inbox.remove(batch.taken);
     if (hasNews(batch)) this.#tell();
+    return { taken };
+  }
+
+  async createRuns(creations: readonly RunCreation[]): Promise<readonly Taken[]> {
+    this.#checkOpen();
+    refuseUnsupported(this.name, { creates: creations });
+    const taken = this.#createAll(creations.map(ownerless));
+    this.#tell();
     return taken;
   }
 
@@ -214,12 +229,12 @@ class MemoryStore implements Store {
   async readInbox(workerId: string): Promise<InboxMessage[]> {
     this.#checkOpen();
     this.#workers.checkFence(workerId);
-    return copies(this.#inbox.values()).filter(({ runId }) => this.#runs.get(runId)?.run.workerId === workerId);
+    return this.#inbox.of((runId) => this.#runs.get(runId)?.run.workerId === workerId);
   }
 
   async inbox(runId: string): Promise<InboxMessage[]> {
     this.#checkOpen();
-    return copies(this.#inbox.values()).filter((message) => message.runId === runId);
+    return this.#inbox.of((id) => id === runId);
   }
 
   async getRuns(runIds: readonly string[]): Promise<RunRecord[]> {
@@ -227,19 +242,9 @@ class MemoryStore implements Store {
     return copies([...new Set(runIds)].flatMap((id) => this.#runs.get(id)?.run ?? []));
   }
 
-  async listRuns({ flow, status, blockedCode, limit = 100 }: RunFilter): Promise<RunRecord[]> {
+  async listRuns(filter: RunFilter): Promise<RunRecord[]> {
     this.#checkOpen();
-    const statuses = typeof status === 'string' ? [status] : status;
-    const found: RunRecord[] = [];
-    for (const { run } of [...this.#runs.values()].reverse()) {
-      if (found.length >= limit) break;
-      const listed =
-        (flow === undefined || run.flow === flow) &&
-        (statuses === undefined || statuses.includes(run.status)) &&
-        (blockedCode === undefined || run.blockedCode === blockedCode);
-      if (listed) found.push(run);
-    }
-    return copies(found);
+    return copies(listed(this.#runs, filter));
   }
 
   async prune(query: PruneQuery): Promise<number> {
@@ -247,7 +252,7 @@ class MemoryStore implements Store {
     const gone = prunable(this.#runs, this.#journals, query);
     for (const id of gone) {
       this.#runs.delete(id);
-      this.#journals.delete(id);
+      this.#journals.drop(id);
     }
     return gone.size;
   }
@@ -281,18 +286,25 @@ class MemoryStore implements Store {
     );
   }
 
-  #create(run: RunRecord): void {
+  #createAll(creations: readonly RunCreation[]): Taken[] {
+    const taken: Taken[] = [];
+    for (const creation of creations) {
+      const { id } = creation.run;
+      const found = this.#runs.get(id) ?? this.#singletons.holder(creation);
+      if (found === undefined) this.#create(creation);
+      else taken.push({ id, found: { ...found.run } });
+    }
+    return taken;
+  }
+
+  #create(creation: RunCreation): void {
+    const { run, journal = [] } = creation;
     this.#created += 1;
     const stored: StoredRun = { n: this.#created, run: { ...run, crashes: 0 }, crashedAfter: undefined };
     this.#runs.set(run.id, stored);
+    this.#singletons.add(creation, stored);
     this.#file(stored);
-  }
-
-  #write(entry: OperationRecord): void {
-    const journal = this.#journals.get(entry.runId) ?? new Map<string, OperationRecord>();
-    this.#journals.set(entry.runId, journal);
-    if (entry.seq === null && (journal.get(entry.id)?.seq ?? null) !== null) return;
-    journal.set(entry.id, { ...entry });
+    for (const entry of journal) this.#journals.write(entry);
   }
 
   #restart({ runId, input, seed, options, operations }: RunRestart): void {
@@ -300,8 +312,8 @@ class MemoryStore implements Store {
     if (stored === undefined) return;
     this.#change(stored, { input, seed, options });
     this.#clear(stored);
-    this.#journals.delete(runId);
-    for (const entry of operations) this.#write(entry);
+    this.#journals.drop(runId);
+    for (const entry of operations) this.#journals.write(entry);
   }
 
   #end({ runId, status, outcome, blockedCode, finishedAt }: RunEnd): void {
@@ -310,14 +322,13 @@ class MemoryStore implements Store {
     this.#change(stored, { status, outcome, blockedCode, finishedAt, workerId: null });
     if (status === 'BLOCKED') return;
     this.#wake(stored.run.parentRunId);
-    for (const message of this.#inbox.values()) if (message.runId === runId) this.#inbox.delete(message.id);
+    this.#inbox.removeOf(runId);
   }
 
   #add(message: InboxMessage): RunStatus | undefined {
     const status = this.#runs.get(message.runId)?.run.status;
     if (status === undefined || isEnded(status)) return status;
-    this.#lastMessageId += 1;
-    this.#inbox.set(this.#lastMessageId, { ...message, id: this.#lastMessageId });
+    this.#inbox.add(message);
     return this.#wake(message.runId) ? 'PENDING' : status;
   }
 
@@ -327,7 +338,7 @@ class MemoryStore implements Store {
     this.#change(stored, { status: 'SUSPENDED', wakeAt, workerId: null });
     this.#clear(stored);
     const ended = children.some((id) => isEnded(this.#runs.get(id)?.run.status ?? 'PENDING'));
-    if (ended || [...this.#inbox.values()].some((message) => message.runId === runId)) this.#wake(runId);
+    if (ended || this.#inbox.has(runId)) this.#wake(runId);
   }
 
   /** Something has come for a run. Returns whether it was suspended. */
@@ -347,12 +358,12 @@ class MemoryStore implements Store {
   #crashed(workerId: string): void {
     const tried = this.#trial?.workerId === workerId ? this.#runs.get(this.#trial.runId) : undefined;
     if (this.#trial?.workerId === workerId) this.#trial = undefined;
-    if (tried?.run.workerId === workerId && this.#lastOutcome(tried.run.id) <= (tried.crashedAfter ?? 0)) this.#crash(tried);
+    if (tried?.run.workerId === workerId && this.#journals.lastOutcome(tried.run.id) <= (tried.crashedAfter ?? 0)) this.#crash(tried);
     else for (const stored of this.#owned.get(workerId) ?? []) this.#crash(stored);
   }
 
   #crash(stored: StoredRun): void {
-    const [before, last] = [stored.crashedAfter, this.#lastOutcome(stored.run.id)];
+    const [before, last] = [stored.crashedAfter, this.#journals.lastOutcome(stored.run.id)];
     const crashes = before === undefined || last <= before ? stored.run.crashes + 1 : 0;
     stored.crashedAfter = last;
     stored.run = { ...stored.run, crashes };
@@ -362,10 +373,6 @@ class MemoryStore implements Store {
   #clear(stored: StoredRun): void {
     stored.crashedAfter = undefined;
     if (stored.run.crashes > 0) this.#change(stored, { crashes: 0 });
-  }
-
-  #lastOutcome(runId: string): number {
-    return lastOutcomeOf(this.#journals.get(runId)?.values() ?? []);
   }
 
   #releaseRuns(workerId: string): void {
@@ -390,9 +397,4 @@ class MemoryStore implements Store {
     if (owned === undefined) this.#owned.set(workerId, new Set([stored]));
     else owned.add(stored);
   }
-}
-
-/** What is read is the reader's own. */
-function copies<T extends object>(records: Iterable<T>): T[] {
-  return Array.from(records, (record) => ({ ...record }));
 }

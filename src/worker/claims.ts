@@ -6,7 +6,7 @@ import { unreadableJournal } from '../runtime/outcomes/unreadable-journal.js';
 import type { Resting } from '../runtime/resting.js';
 import type { Alarms } from '../runtime/turns/alarms.js';
 import { journalOf } from '../store/journal-of.js';
-import type { Claim, Store } from '../store/store.js';
+import type { Claim, FlowEntry, Store } from '../store/store.js';
 import { rowDamage } from '../store/stored-run.js';
 import { SecondTries } from './second-tries.js';
 import type { StoreFailures, Streak } from './store-failures.js';
@@ -21,7 +21,7 @@ const MOST_TURNS = 100;
 interface ClaimsOptions {
   readonly store: Pick<
     Store,
-    'blockedRuns' | 'claimRuns' | 'claimSuspect' | 'endTrial' | 'acquit' | 'getRuns' | 'loadJournals' | 'listRuns'
+    'registerFlows' | 'blockedRuns' | 'claimRuns' | 'claimSuspect' | 'endTrial' | 'acquit' | 'getRuns' | 'loadJournals' | 'listRuns'
   >;
   readonly clock: Clock;
   readonly flows: FlowSource;
@@ -77,6 +77,7 @@ interface Unread {
  *   CM4  A run of which something cannot be read is blocked, and keeps no other from beginning.
  *   CM5  Runs are claimed in chunks as long as there is room in memory. The next chunk is claimed when that before it has come to where it was; alarms that are
  *       due ring in between, and what was started meanwhile goes on.
+ *   CM6  A worker has registered the flows that it claims runs of: others leave runs of these flows to it.
  */
 export class Claims {
   /** Which of those that were claimed ends the process, if any does. */
@@ -96,6 +97,8 @@ export class Claims {
   #waitsForRoom = false;
   /** No room will come unless more runs do. */
   #letIn = false;
+  /** Which worker has registered how many flows. */
+  #registered = { workerId: '', count: 0 };
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
@@ -225,6 +228,7 @@ export class Claims {
     const known = flows.all();
     const limit = this.#limit();
     if (limit === 0) return { claimed: [], blocked: [], suspects: false, more: false };
+    await this.#registerFlows(owner, known);
     const unreadable = await this.#secondTries.next(known, limit);
     const doubtful = this.#doubtful;
     this.#doubtful = true;
@@ -238,6 +242,13 @@ export class Claims {
     await this.#secondTries.tried(unreadable, all);
     const tried = new Set(unreadable);
     return { ...claim, more: claim.more || (tried.size === limit && all.some(({ id }) => tried.has(id))) };
+  }
+
+  /** Flows are only added, so their number tells whether there are new ones. */
+  async #registerFlows(workerId: string, flows: readonly FlowEntry[]): Promise<void> {
+    if (this.#registered.workerId === workerId && this.#registered.count === flows.length) return;
+    await this.#options.store.registerFlows(workerId, flows);
+    this.#registered = { workerId, count: flows.length };
   }
 
   #claimed(record: RunRecord): void {

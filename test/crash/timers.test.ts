@@ -44,7 +44,7 @@ async function hoursLater({ runs, journals }: History, hours: number): Promise<S
     workerId: 'dead',
     creates: [...runs.values()]
       .reverse()
-      .map((run) => ({ ...run, status: 'RUNNING', workerId: 'dead', createdAt: earlier(run.createdAt) })),
+      .map((run) => ({ run: { ...run, status: 'RUNNING', workerId: 'dead', createdAt: earlier(run.createdAt) } })),
     operations: [...journals.values()].flat().map(moved),
     restarts: [],
     suspends: [],

@@ -82,7 +82,7 @@ describe.each(Object.entries(STORES))('one object for %s', (_, make) => {
     await store.retireWorker('w1');
     await store.close();
     expect(await store.reapWorkers({ workerId: 'w3', nowMs: 2_000 })).toEqual([]);
-    expect(await store.commit(batchOf({ workerId: 'w2' }))).toEqual([]);
+    expect(await store.commit(batchOf({ workerId: 'w2' }))).toEqual({ taken: [] });
     await store.close();
     await store.open();
     expect(await store.reapWorkers({ workerId: 'w3', nowMs: 2_000 })).toEqual(['w2']);

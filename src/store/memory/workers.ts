@@ -1,10 +1,11 @@
 import { StorageError } from '../../errors/errors.js';
-import type { NewWorker } from '../store.js';
+import type { FlowEntry, NewWorker } from '../store.js';
 
 interface Worker {
   status: 'ALIVE' | 'DEAD';
   heartbeatMs: number;
   readonly leaseMs: number;
+  flows: readonly FlowEntry[];
   /** Stands for the lock: false once all who had the store open have closed it. */
   locked: boolean;
 }
@@ -31,7 +32,7 @@ export class Workers {
         `could not register worker ${id} in memory: a worker of this id is registered. Every worker needs an id of its own`,
       );
     }
-    this.#workers.set(id, { status: 'ALIVE', heartbeatMs: nowMs, leaseMs, locked: true });
+    this.#workers.set(id, { status: 'ALIVE', heartbeatMs: nowMs, leaseMs, flows: [], locked: true });
   }
 
   /** Returns whether it was alive. */
@@ -54,6 +55,18 @@ export class Workers {
       dead.push(id);
     }
     return dead;
+  }
+
+  registerFlows(id: string, flows: readonly FlowEntry[]): void {
+    this.checkFence(id).flows = flows.map(({ flow, version }) => ({ flow, version }));
+  }
+
+  /** Whether any that lives has registered a flow and version. */
+  have({ flow, version }: FlowEntry): boolean {
+    for (const { status, flows } of this.#workers.values()) {
+      if (status === 'ALIVE' && flows.some((entry) => entry.flow === flow && entry.version === version)) return true;
+    }
+    return false;
   }
 
   /** The last user of the store has closed it. */

@@ -2,23 +2,27 @@ import { processTimers } from '../../clock/process-timers.js';
 import { Slices } from '../../clock/slices.js';
 import { StorageError, UsageError } from '../../errors/errors.js';
 import { requireOneVersion } from '../../errors/one-version.js';
-import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
+import type { InboxMessage, OperationRecord, RunCreation, RunRecord } from '../../model/records.js';
 import type { BlockedCode, RunStatus } from '../../model/statuses.js';
 import { describeKind } from '../../model/value-kinds.js';
 import { refuseMore } from '../../options/extra-arguments.js';
 import { hasMethods, isOneOf, isText, type OptionTable, readOptions } from '../../options/read-options.js';
+import { ownerless, refuseUnsupported } from '../creations.js';
 import { hasNews } from '../has-news.js';
 import { inJournalOrder } from '../journal-order.js';
 import type {
   Claim,
   ClaimQuery,
+  CommitAnswer,
   CommitBatch,
+  FlowEntry,
   NewWorker,
   OpenOptions,
   PruneQuery,
   RunFilter,
   Store,
   SuspectQuery,
+  Taken,
   Watcher,
 } from '../store.js';
 import { CommitWriter } from './commit-writer.js';
@@ -164,8 +168,7 @@ class SqliteStore implements Store {
     this.#opened = Math.max(0, this.#opened - 1);
     const parts = this.#parts;
     // What somebody left who is gone now.
-    if (this.#opened > 0) parts?.watch.tell();
-    if (this.#opened > 0) return;
+    if (this.#opened > 0) return parts?.watch.tell();
     this.#parts = undefined;
     this.#lost = undefined;
     parts?.workers.abandonLocks();
@@ -183,6 +186,10 @@ class SqliteStore implements Store {
     parts.workers.retire(workerId);
     this.#tell(parts);
     parts.connection.look();
+  }
+
+  async registerFlows(workerId: string, flows: readonly FlowEntry[]): Promise<void> {
+    this.#use().workers.registerFlows(workerId, flows);
   }
 
   async heartbeat(workerId: string, nowMs: number): Promise<void> {
@@ -239,14 +246,24 @@ class SqliteStore implements Store {
     return connection.run(`read operation ${operationId} of run ${runId}`, () => runs.operation(runId, operationId));
   }
 
-  async commit(batch: CommitBatch): Promise<RunRecord[]> {
+  async commit(batch: CommitBatch): Promise<CommitAnswer> {
     const parts = this.#use();
+    refuseUnsupported(this.name, batch);
     const { connection, commits } = parts;
     // A large batch may make SQLite move the log into the file, which damages the file when the log is not its own any more.
     if (batch.operations.length >= LARGE_BATCH) connection.look();
-    const taken = commits.write(batch);
+    const answer = commits.write(batch);
     if (hasNews(batch)) this.#tell(parts);
     if (batch.creates.some(isRoot)) connection.look();
+    return answer;
+  }
+
+  async createRuns(creations: readonly RunCreation[]): Promise<readonly Taken[]> {
+    const parts = this.#use();
+    refuseUnsupported(this.name, { creates: creations });
+    const taken = parts.commits.createRuns(creations.map(ownerless));
+    this.#tell(parts);
+    parts.connection.look();
     return taken;
   }
 
@@ -378,6 +395,6 @@ function sweep({ connection, workers }: Parts): void {
   connection.run('look for locks left behind', () => workers.sweep());
 }
 
-function isRoot(run: RunRecord): boolean {
+function isRoot({ run }: RunCreation): boolean {
   return run.parentRunId === null;
 }

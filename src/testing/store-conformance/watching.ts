@@ -1,8 +1,8 @@
 import { systemClock } from '../../clock/system-clock.js';
-import type { CommitBatch, Store, Watcher } from '../../store/store.js';
+import type { Store, Watcher } from '../../store/store.js';
 import { assertEqual } from './assertions.js';
 import { area, type StoreCase } from './case.js';
-import { batchOf, endOf, messageTo, runOf, withRuns, workerOf } from './records.js';
+import { type BatchParts, batchOf, endOf, messageTo, runOf, withRuns, workerOf } from './records.js';
 
 /** Far longer than any store waits between two looks. */
 const TOO_LATE_MS = 10_000;
@@ -51,7 +51,7 @@ async function isTold(store: Store, change: () => Promise<unknown>): Promise<boo
 }
 
 /** What one worker writes, and another waits for. */
-const NEWS: Readonly<Record<string, Partial<CommitBatch>>> = {
+const NEWS: Readonly<Record<string, BatchParts>> = {
   'a new run': { creates: [runOf('new', { workerId: null, status: 'PENDING' })] },
   'the end of a run': { ends: [endOf('id')] },
   'a message': { messages: [messageTo('id')] },

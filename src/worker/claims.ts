@@ -26,7 +26,7 @@ interface ClaimsOptions {
   readonly clock: Clock;
   readonly flows: FlowSource;
   readonly group: Pick<GroupCommit, 'settled'>;
-  readonly alarms: Pick<Alarms, 'hold' | 'look' | 'release'>;
+  readonly alarms: Pick<Alarms, 'hold' | 'release'>;
   /** Whether more runs may come into memory. */
   hasRoom(): boolean;
   /** Calls back when there is room, or when none will come. */
@@ -71,8 +71,7 @@ interface Unread {
  * worker does).
  *
  *   CM1  Claims do not overlap.
- *   CM2  Alarms wait for the runs that were claimed to come to where they were, so that timers fire in due order across the runs of a chunk; not for one
- *       whose journal cannot be read.
+ *   CM2  The alarms of a run that was claimed wait until it has come to where it was, or its journal cannot be read: its timers fire in due order.
  *   CM3  A claim that fails is made again. It may be durable all the same: then the worker looks for runs that it owns and knows nothing of.
  *   CM4  A run of which something cannot be read is blocked, and keeps no other from beginning.
  *   CM5  Runs are claimed in chunks as long as there is room in memory. The next chunk is claimed when that before it has come to where it was; alarms that are
@@ -159,12 +158,11 @@ export class Claims {
     this.#unread.clear();
     this.#secondTries.forget();
     this.trials.allLeft();
-    this.#catchingUp.clear();
-    this.#options.alarms.release();
+    for (const runId of this.#catchingUp) this.#awaitNoLonger(runId);
   }
 
   #awaitNoLonger(runId: string): void {
-    if (this.#catchingUp.delete(runId) && this.#catchingUp.size === 0) this.#options.alarms.release();
+    if (this.#catchingUp.delete(runId)) this.#options.alarms.release(runId);
   }
 
   /** @param begun - To be called when the first chunk has begun. */
@@ -190,11 +188,10 @@ export class Claims {
 
   /** Lets the runs of a chunk come to where they were, and all else in the process have its turn. */
   async #giveWay(): Promise<void> {
-    const { clock, alarms } = this.#options;
+    const { clock } = this.#options;
     for (let turns = 0; turns === 0 || (turns < MOST_TURNS && this.#catchingUp.size > 0); turns += 1) {
       await new Promise<void>((resolve) => clock.macrotask(resolve));
     }
-    alarms.look();
   }
 
   /** How many runs may be claimed now. */
@@ -252,7 +249,7 @@ export class Claims {
   }
 
   #claimed(record: RunRecord): void {
-    this.#options.alarms.hold();
+    this.#options.alarms.hold(record.id);
     this.#catchingUp.add(record.id);
     this.#unread.set(record.id, { record });
   }

@@ -278,7 +278,7 @@ export class Worker implements Gateway {
   #turns(): Turns {
     return {
       delivery: this.#delivery,
-      setAlarm: (dueAtMs, ring) => this.#alarms.set(dueAtMs, ring),
+      setAlarm: (runId, dueAtMs, ring) => this.#alarms.set(runId, dueAtMs, ring),
       attemptBegun: () => this.#attempts.begun(),
       caughtUp: (runId) => this.#claims.caughtUp(runId),
     };

@@ -3,10 +3,14 @@ export type {
   EntryKind,
   InboxMessage,
   OperationRecord,
+  PlaceInLine,
+  Publication,
+  RunCreation,
   RunEnd,
   RunRecord,
   RunRestart,
   RunSuspension,
+  TransactionKey,
 } from './model/records.js';
 export type {
   CountedBy,
@@ -24,11 +28,15 @@ export { type SqliteReaderOptions, sqliteReader } from './store/sqlite/sqlite-re
 export type {
   Claim,
   ClaimQuery,
+  CommitAnswer,
   CommitBatch,
+  FlowEntry,
   NewWorker,
   OpenOptions,
   PruneQuery,
   Store,
   SuspectQuery,
+  Taken,
+  Watcher,
   WorkerInfo,
 } from './store/store.js';

@@ -46,6 +46,7 @@ export const ERROR_CODES = {
   NON_RETRYABLE: 'the action asked not to be retried',
   FLOW_NOT_REGISTERED: 'no flow of this name and version is registered in this process',
   // Storage.
+  NOT_ON_THIS_STORE: 'the store does not have what was asked for',
   STORE_FAILED: 'the store failed',
   STORE_NOT_FOUND: 'there is no store where an engine only looks for one',
   STORE_DIRECTORY_MISSING: 'the directory of the store does not exist',

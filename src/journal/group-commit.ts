@@ -1,6 +1,7 @@
 import type { Clock } from '../clock/clock.js';
 import type { InboxMessage, OperationRecord, RunCreation, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
 import { type BlockedCode, isEnded } from '../model/statuses.js';
+import type { CommitAnswer } from '../store/store.js';
 import type { Entry } from './entry.js';
 import type { CommitLog, JournalWriter, OnCreated, OutcomeOwner } from './journal-writer.js';
 
@@ -185,8 +186,8 @@ export class GroupCommit implements JournalWriter {
     this.#writing = this.#options.log
       .commit({
         workerId,
-        creates: [...made.values()].map((creation) => creation.record),
-        operations: [...[...made.values()].flatMap(({ journal }) => journal), ...batch.entries],
+        creates: [...made.values()].map(({ record, journal }) => ({ run: record, journal })),
+        operations: [...batch.entries],
         restarts: batch.restarts,
         suspends: batch.suspends,
         ends: batch.ends.map((end) => stamped(end, now)),
@@ -194,22 +195,22 @@ export class GroupCommit implements JournalWriter {
         taken: batch.taken,
       })
       .then(
-        (taken) => this.#succeeded(batch, made, taken),
+        (answer) => this.#succeeded(batch, made, answer),
         (error: unknown) => this.#failed(batch, error),
       );
     return this.#writing;
   }
 
-  #succeeded(batch: Batch, made: ReadonlyMap<string, Creation>, taken: readonly RunRecord[]): void {
+  #succeeded(batch: Batch, made: ReadonlyMap<string, Creation>, { taken }: CommitAnswer): void {
     this.#writing = undefined;
     if (this.#endPostponement()) this.#options.onRepeated();
-    const takenById = new Map(taken.map((record) => [record.id, record]));
+    const foundById = new Map(taken.map(({ id, found }) => [id, found]));
     for (const creation of batch.creations) {
       const { id } = creation.record;
       const first = made.get(id) as Creation;
-      const taken = takenById.get(id);
-      const isOwner = taken === undefined ? first === creation : isThisCreation(creation, taken);
-      creation.onCreated(isOwner ? undefined : (taken ?? first.record));
+      const found = foundById.get(id);
+      const isOwner = found === undefined ? first === creation : isThisCreation(creation, found);
+      creation.onCreated(isOwner ? undefined : (found ?? first.record));
     }
     for (const [index, entry] of batch.outcomes.entries()) batch.owners[index]?.outcomeCommitted(entry);
     for (const committed of batch.committed) committed();
@@ -322,8 +323,8 @@ function isEmpty(batch: Batch): boolean {
 }
 
 /** Whether a run was made by this creation, durably, although its commit was reported as failed. In the testing kit seeds are alike for alike ids. */
-function isThisCreation({ failed, record }: Creation, { seed, createdAt, status }: RunRecord): boolean {
-  return failed && seed === record.seed && createdAt === record.createdAt && !isEnded(status);
+function isThisCreation({ failed, record }: Creation, { id, seed, createdAt, status }: RunRecord): boolean {
+  return failed && id === record.id && seed === record.seed && createdAt === record.createdAt && !isEnded(status);
 }
 
 /** The creation of each id that is sent: of several in one batch, the first. */

@@ -77,6 +77,46 @@ export interface RunCreation {
   readonly run: RunRecord;
   /** Left out: an empty journal. */
   readonly journal?: readonly OperationRecord[];
+  /** While an unfinished run of this flow has this key, none is created: that run is found in its place. Left out: it may have any number beside it. */
+  readonly singleton?: string;
+  /** Where it waits until a queue, or the time, lets it begin. Left out: it can be claimed at once. */
+  readonly line?: PlaceInLine;
+  /** What it is found by, as a JSON object of texts. Left out: it has none. */
+  readonly tags?: string;
+}
+
+/** How a run waits in the line of a queue, or only for a time. */
+export interface PlaceInLine {
+  /** `null`: it waits for a time only. */
+  readonly queue: string | null;
+  readonly key: string | null;
+  /** Lower comes first. */
+  readonly priority: number;
+  /** When it may begin at the earliest; `null`: at once. */
+  readonly notBeforeMs: number | null;
+}
+
+/** What a run tells the world: a named value, or entries of a named stream. Texts are encoded. */
+export interface Publication {
+  readonly runId: string;
+  readonly name: string;
+  /** `close`: the stream has its last entry. */
+  readonly kind: 'value' | 'stream' | 'close';
+  readonly at: number;
+  readonly value: string | null;
+  /** The action that wrote it, and which beginning of its body; `null` of a flow. */
+  readonly operationId: string | null;
+  readonly execution: number | null;
+  /** Of a flow: the `seq` that resumed the turn that wrote it. What a replay writes again up to there is dropped. */
+  readonly mark: number | null;
+}
+
+/** The record of a transaction on the user's own tables. */
+export interface TransactionKey {
+  readonly runId: string;
+  /** Tells generations of one run apart. */
+  readonly generation: string;
+  readonly operationId: string;
 }
 
 /** A run that begins again under its id, with an empty journal but for what is given. */

@@ -57,8 +57,11 @@ export interface RunServices {
 export interface Turns {
   readonly delivery: Delivery;
 
-  /** Rings when the clock reaches `dueAtMs`; alarms that are due together ring in due order. Returns what calls it off. */
-  setAlarm(dueAtMs: number, ring: () => void): () => void;
+  /**
+   * Rings when the clock reaches `dueAtMs`, but not before the run has come to where it was. Alarms of a run that are due together ring in due order. Returns
+   * what calls it off.
+   */
+  setAlarm(runId: string, dueAtMs: number, ring: () => void): () => void;
 
   /** An action's body has begun; returns what to call when it has come to its end. */
   attemptBegun(): () => void;

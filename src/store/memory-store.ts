@@ -1,19 +1,35 @@
-import { Slices } from '../clock/slices.js';
 import { StorageError, UsageError } from '../errors/errors.js';
-import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
+import type { InboxMessage, OperationRecord, RunCreation, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
 import type { BlockedCode, RunStatus } from '../model/statuses.js';
 import { isEnded } from '../model/statuses.js';
 import { mayHaveMore, WOKEN_A_CLAIM } from './claim-limits.js';
-import { inJournalOrder } from './journal-order.js';
+import { ownerless, refuseUnsupported } from './creations.js';
+import { hasNews } from './has-news.js';
 import { checkEnds } from './memory/check-ends.js';
 import { CreationOrder } from './memory/creation-order.js';
+import { Inboxes } from './memory/inboxes.js';
+import { Journals } from './memory/journals.js';
 import { MemoryReader } from './memory/memory-reader.js';
 import { Orphans } from './memory/orphans.js';
 import { prunable } from './memory/pruning.js';
-import { lastOutcomeOf, type StoredRun } from './memory/stored-run.js';
+import { Singletons } from './memory/singletons.js';
+import { copies, type StoredRun } from './memory/stored-run.js';
 import { Workers } from './memory/workers.js';
 import type { StoreReader } from './reader.js';
-import type { Claim, ClaimQuery, CommitBatch, NewWorker, PruneQuery, Store, SuspectQuery } from './store.js';
+import type {
+  Claim,
+  ClaimQuery,
+  CommitAnswer,
+  CommitBatch,
+  FlowEntry,
+  NewWorker,
+  PruneQuery,
+  Store,
+  SuspectQuery,
+  Taken,
+  Watcher,
+} from './store.js';
+import { Watchers } from './watchers.js';
 
 /**
  * A store in memory, for tests and for work that may be lost. Several engines of one process may share it, and it keeps its data when
@@ -47,17 +63,16 @@ class MemoryStore implements Store {
   readonly name: string = 'memory';
   readonly #runs = new Map<string, StoredRun>();
   readonly #order = new CreationOrder();
-  readonly #journals = new Map<string, Map<string, OperationRecord>>();
-  readonly #inbox = new Map<number, InboxMessage>();
+  readonly #journals = new Journals();
+  readonly #inbox = new Inboxes();
   readonly #workers = new Workers();
   readonly #orphans = new Orphans();
   readonly #owned = new Map<string, Set<StoredRun>>();
+  readonly #watchers = new Watchers();
+  readonly #singletons = new Singletons();
   /** The run on trial, and the worker that tries it. It may be over. */
   #trial: { readonly runId: string; readonly workerId: string } | undefined;
   #opened = 0;
-  /** Since the last look for changes somebody who shared this store has closed it. */
-  #somebodyLeft = false;
-  #lastMessageId = 0;
   #created = 0;
 
   async open(): Promise<void> {
@@ -66,9 +81,9 @@ class MemoryStore implements Store {
 
   async close(): Promise<void> {
     this.#opened = Math.max(0, this.#opened - 1);
-    this.#somebodyLeft = this.#opened > 0;
-    if (this.#somebodyLeft) return;
-    this.#workers.unlockAll();
+    // What somebody left who is gone now.
+    if (this.#opened > 0) this.#watchers.tell();
+    else this.#workers.unlockAll();
   }
 
   reader(): StoreReader {
@@ -83,6 +98,12 @@ class MemoryStore implements Store {
   async retireWorker(workerId: string): Promise<void> {
     this.#checkOpen();
     if (this.#workers.retire(workerId)) this.#releaseRuns(workerId);
+    this.#tell();
+  }
+
+  async registerFlows(workerId: string, flows: readonly FlowEntry[]): Promise<void> {
+    this.#checkOpen();
+    this.#workers.registerFlows(workerId, flows);
   }
 
   async heartbeat(workerId: string, nowMs: number): Promise<void> {
@@ -92,10 +113,12 @@ class MemoryStore implements Store {
 
   async reapWorkers(query: { workerId: string; nowMs: number }): Promise<string[]> {
     this.#checkOpen();
-    return this.#workers.reap(query, (id) => {
+    const dead = this.#workers.reap(query, (id) => {
       this.#crashed(id);
       this.#releaseRuns(id);
     });
+    if (dead.length > 0) this.#tell();
+    return dead;
   }
 
   async claimRuns(query: ClaimQuery): Promise<Claim> {
@@ -119,7 +142,7 @@ class MemoryStore implements Store {
     const claimed: RunRecord[] = [];
     const blocked: RunRecord[] = [];
     while (blocked.length < query.limit) {
-      const stored = this.#orphans.unknown(query);
+      const stored = this.#orphans.unknown(query, (run) => this.#workers.have(run));
       if (stored === undefined) break;
       this.#change(stored, { status: 'BLOCKED', blockedCode: 'FLOW_NOT_REGISTERED', outcome: null, wakeAt: null });
       blocked.push({ ...stored.run });
@@ -170,46 +193,44 @@ class MemoryStore implements Store {
 
   async loadJournals(runIds: readonly string[]): Promise<ReadonlyMap<string, OperationRecord[]>> {
     this.#checkOpen();
-    // An entry is never changed, but replaced: those that are there now are one picture.
-    const entries = runIds.map((id) => [id, [...(this.#journals.get(id)?.values() ?? [])]] as const);
-    const slices = new Slices();
-    const journals = new Map<string, OperationRecord[]>();
-    for (const [id, journal] of entries) {
-      const copied: OperationRecord[] = [];
-      await slices.each(journal, (entry) => copied.push({ ...entry }));
-      journals.set(id, await inJournalOrder(copied, slices));
-    }
-    return journals;
+    return this.#journals.load(runIds);
   }
 
-  async commit(batch: CommitBatch): Promise<RunRecord[]> {
+  async commit(batch: CommitBatch): Promise<CommitAnswer> {
     this.#checkOpen();
     this.#workers.checkFence(batch.workerId);
     checkEnds(this.#runs, batch);
-    const taken: RunRecord[] = [];
-    for (const run of batch.creates) {
-      const stored = this.#runs.get(run.id);
-      if (stored === undefined) this.#create(run);
-      else taken.push({ ...stored.run });
-    }
-    for (const entry of batch.operations) this.#write(entry);
+    refuseUnsupported(this.name, batch);
+    const taken = this.#createAll(batch.creates);
+    for (const entry of batch.operations) this.#journals.write(entry);
     for (const restart of batch.restarts) this.#restart(restart);
     for (const suspension of batch.suspends) this.#suspend(suspension);
     for (const end of batch.ends) this.#end(end);
     for (const message of batch.messages) this.#add(message);
-    for (const id of batch.taken) this.#inbox.delete(id);
+    this.#inbox.remove(batch.taken);
+    if (hasNews(batch)) this.#tell();
+    return { taken };
+  }
+
+  async createRuns(creations: readonly RunCreation[]): Promise<readonly Taken[]> {
+    this.#checkOpen();
+    refuseUnsupported(this.name, { creates: creations });
+    const taken = this.#createAll(creations.map(ownerless));
+    this.#tell();
     return taken;
   }
 
   async send(message: InboxMessage): Promise<RunStatus | undefined> {
     this.#checkOpen();
-    return this.#add(message);
+    const status = this.#add(message);
+    this.#tell();
+    return status;
   }
 
   async readInbox(workerId: string): Promise<InboxMessage[]> {
     this.#checkOpen();
     this.#workers.checkFence(workerId);
-    return copies(this.#inbox.values()).filter(({ runId }) => this.#runs.get(runId)?.run.workerId === workerId);
+    return this.#inbox.of((runId) => this.#runs.get(runId)?.run.workerId === workerId);
   }
 
   async getRuns(runIds: readonly string[]): Promise<RunRecord[]> {
@@ -229,7 +250,7 @@ class MemoryStore implements Store {
     for (const id of gone) {
       this.#order.delete(this.#runs.get(id) as StoredRun);
       this.#runs.delete(id);
-      this.#journals.delete(id);
+      this.#journals.drop(id);
     }
     return gone.size;
   }
@@ -241,15 +262,18 @@ class MemoryStore implements Store {
     if (stored === undefined || status !== 'BLOCKED') return status;
     this.#change(stored, { status: 'PENDING', workerId: null, blockedCode: null, outcome: null, finishedAt: null });
     this.#clear(stored);
+    this.#tell();
     return status;
   }
 
-  /** One object serves every engine that shares it, so it cannot tell whose change was seen by whom: with one engine there is no other. */
-  async changedElsewhere(): Promise<boolean> {
+  watch(watcher: Watcher): () => void {
     this.#checkOpen();
-    const changed = this.#opened > 1 || this.#workers.size > 1 || this.#somebodyLeft;
-    this.#somebodyLeft = false;
-    return changed;
+    return this.#watchers.add(watcher);
+  }
+
+  /** Nobody is told of what the only engine there is has written. */
+  #tell(): void {
+    if (this.#opened > 1 || this.#workers.size > 1) this.#watchers.tell();
   }
 
   #checkOpen(): void {
@@ -260,19 +284,26 @@ class MemoryStore implements Store {
     );
   }
 
-  #create(run: RunRecord): void {
+  #createAll(creations: readonly RunCreation[]): Taken[] {
+    const taken: Taken[] = [];
+    for (const creation of creations) {
+      const { id } = creation.run;
+      const found = this.#runs.get(id) ?? this.#singletons.holder(creation);
+      if (found === undefined) this.#create(creation);
+      else taken.push({ id, found: { ...found.run } });
+    }
+    return taken;
+  }
+
+  #create(creation: RunCreation): void {
+    const { run, journal = [] } = creation;
     this.#created += 1;
     const stored: StoredRun = { n: this.#created, run: { ...run, crashes: 0 }, gone: false, crashedAfter: undefined };
     this.#runs.set(run.id, stored);
     this.#order.add(stored);
+    this.#singletons.add(creation, stored);
     this.#file(stored);
-  }
-
-  #write(entry: OperationRecord): void {
-    const journal = this.#journals.get(entry.runId) ?? new Map<string, OperationRecord>();
-    this.#journals.set(entry.runId, journal);
-    if (entry.seq === null && (journal.get(entry.id)?.seq ?? null) !== null) return;
-    journal.set(entry.id, { ...entry });
+    for (const entry of journal) this.#journals.write(entry);
   }
 
   #restart({ runId, input, seed, options, operations }: RunRestart): void {
@@ -280,8 +311,8 @@ class MemoryStore implements Store {
     if (stored === undefined) return;
     this.#change(stored, { input, seed, options });
     this.#clear(stored);
-    this.#journals.delete(runId);
-    for (const entry of operations) this.#write(entry);
+    this.#journals.drop(runId);
+    for (const entry of operations) this.#journals.write(entry);
   }
 
   #end({ runId, status, outcome, blockedCode, finishedAt }: RunEnd): void {
@@ -290,14 +321,13 @@ class MemoryStore implements Store {
     this.#change(stored, { status, outcome, blockedCode, finishedAt, workerId: null });
     if (status === 'BLOCKED') return;
     this.#wake(stored.run.parentRunId);
-    for (const message of this.#inbox.values()) if (message.runId === runId) this.#inbox.delete(message.id);
+    this.#inbox.removeOf(runId);
   }
 
   #add(message: InboxMessage): RunStatus | undefined {
     const status = this.#runs.get(message.runId)?.run.status;
     if (status === undefined || isEnded(status)) return status;
-    this.#lastMessageId += 1;
-    this.#inbox.set(this.#lastMessageId, { ...message, id: this.#lastMessageId });
+    this.#inbox.add(message);
     return this.#wake(message.runId) ? 'PENDING' : status;
   }
 
@@ -307,7 +337,7 @@ class MemoryStore implements Store {
     this.#change(stored, { status: 'SUSPENDED', wakeAt, workerId: null });
     this.#clear(stored);
     const ended = children.some((id) => isEnded(this.#runs.get(id)?.run.status ?? 'PENDING'));
-    if (ended || [...this.#inbox.values()].some((message) => message.runId === runId)) this.#wake(runId);
+    if (ended || this.#inbox.has(runId)) this.#wake(runId);
   }
 
   /** Something has come for a run. Returns whether it was suspended. */
@@ -327,12 +357,12 @@ class MemoryStore implements Store {
   #crashed(workerId: string): void {
     const tried = this.#trial?.workerId === workerId ? this.#runs.get(this.#trial.runId) : undefined;
     if (this.#trial?.workerId === workerId) this.#trial = undefined;
-    if (tried?.run.workerId === workerId && this.#lastOutcome(tried.run.id) <= (tried.crashedAfter ?? 0)) this.#crash(tried);
+    if (tried?.run.workerId === workerId && this.#journals.lastOutcome(tried.run.id) <= (tried.crashedAfter ?? 0)) this.#crash(tried);
     else for (const stored of this.#owned.get(workerId) ?? []) this.#crash(stored);
   }
 
   #crash(stored: StoredRun): void {
-    const [before, last] = [stored.crashedAfter, this.#lastOutcome(stored.run.id)];
+    const [before, last] = [stored.crashedAfter, this.#journals.lastOutcome(stored.run.id)];
     const crashes = before === undefined || last <= before ? stored.run.crashes + 1 : 0;
     stored.crashedAfter = last;
     stored.run = { ...stored.run, crashes };
@@ -342,10 +372,6 @@ class MemoryStore implements Store {
   #clear(stored: StoredRun): void {
     stored.crashedAfter = undefined;
     if (stored.run.crashes > 0) this.#change(stored, { crashes: 0 });
-  }
-
-  #lastOutcome(runId: string): number {
-    return lastOutcomeOf(this.#journals.get(runId)?.values() ?? []);
   }
 
   #releaseRuns(workerId: string): void {
@@ -365,17 +391,9 @@ class MemoryStore implements Store {
   #file(stored: StoredRun): void {
     const { status, workerId } = stored.run;
     if (isEnded(status)) return;
-    if (workerId === null) {
-      this.#orphans.add(stored);
-      return;
-    }
+    if (workerId === null) return void this.#orphans.add(stored);
     const owned = this.#owned.get(workerId);
     if (owned === undefined) this.#owned.set(workerId, new Set([stored]));
     else owned.add(stored);
   }
-}
-
-/** What is read is the reader's own. */
-function copies<T extends object>(records: Iterable<T>): T[] {
-  return Array.from(records, (record) => ({ ...record }));
 }

@@ -1,4 +1,15 @@
-import type { InboxMessage, OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../model/records.js';
+import type { Clock } from '../clock/clock.js';
+import type {
+  InboxMessage,
+  OperationRecord,
+  Publication,
+  RunCreation,
+  RunEnd,
+  RunRecord,
+  RunRestart,
+  RunSuspension,
+  TransactionKey,
+} from '../model/records.js';
 import type { BlockedCode, RunStatus } from '../model/statuses.js';
 import type { StoreReader } from './reader.js';
 
@@ -10,13 +21,14 @@ import type { StoreReader } from './reader.js';
  * change nothing and throw `StorageError` with code `FENCED`.
  *
  * Invariants every store keeps (the conformance suite cites them):
- *   S1  A run id names one run for ever: the first `commit` that creates it wins.
+ *   S1  A run id names one run for ever: the first creation wins.
  *   S2  A commit happens whole or not at all.
  *   S3  Only the living owner of a run changes its journal, its status and its outcome; runs without one are changed by claiming and unblocking.
  *   S4  `loadJournals` returns what was committed, each entry once, in its last state.
  *   S5  A run belongs to at most one worker, and a worker marked dead never lives again.
  *   S6  An ended run never changes.
  *   S7  A message is read by its run's owner until a commit takes it.
+ *   S8  Of one flow and singleton key at most one run is unfinished.
  */
 export interface Store {
   /** What messages call it: a path, or `memory`. */
@@ -40,6 +52,9 @@ export interface Store {
   /** Ends a worker in good order: its unfinished runs become `PENDING` without an owner, its lock is released. Unknown ids are ignored. */
   retireWorker(workerId: string): Promise<void>;
 
+  /** Says what the worker can execute, in place of what it said before. Fenced. */
+  registerFlows(workerId: string, flows: readonly FlowEntry[]): Promise<void>;
+
   /** Renews the worker's heartbeat. Fenced. */
   heartbeat(workerId: string, nowMs: number): Promise<void>;
 
@@ -57,7 +72,8 @@ export interface Store {
    * Takes up to `limit` unfinished runs without a living owner whose flow and version are in `flows`, oldest first: they become `RUNNING` and
    * the worker's own. A run that is `BLOCKED` is taken only if its code is `FLOW_NOT_REGISTERED`, one that is `SUSPENDED` only if its `wakeAt` has come.
    * Beside them it takes those of `unreadable` that are `BLOCKED` with `VALUE_UNREADABLE`.
-   * Other such orphans become `BLOCKED` with that code, up to `limit` as well; `blocked` has those that were not so before. Suspects, against
+   * Other such orphans, whose flow and version no living worker has registered, become `BLOCKED` with that code, up to `limit` as well; `blocked` has those that
+   * were not so before. Suspects, against
    * which at least two crashes count, are not taken but for those of `unreadable`; `suspects` tells whether any could be. What it costs does not grow with
    * the number of orphans, so it need not find all there is: `more` tells whether to ask again. Fenced.
    */
@@ -88,10 +104,16 @@ export interface Store {
   loadJournals(runIds: readonly string[]): Promise<ReadonlyMap<string, OperationRecord[]>>;
 
   /**
-   * Writes everything that a worker gathered, in one transaction. Fenced. Returns the runs of `creates` whose id was taken before, as they are stored
-   * (the batch's records may change as soon as this method has returned its promise; a second creation in one batch counts as taken by the first); the others exist from now on.
+   * Writes everything that a worker gathered, in one transaction. Fenced. The batch's records may change as soon as this method has returned its promise. It
+   * answers which of `creates` were not created; the others exist from now on.
    */
-  commit(batch: CommitBatch): Promise<RunRecord[]>;
+  commit(batch: CommitBatch): Promise<CommitAnswer>;
+
+  /**
+   * Creates runs as `PENDING` without an owner, for any worker that has their flows. Answers which of them were not created, as `commit` does: a later
+   * creation of the same id, or the same flow and singleton key, in one call finds the first.
+   */
+  createRuns(creations: readonly RunCreation[]): Promise<readonly Taken[]>;
 
   /**
    * Puts a message into a run's inbox unless the run has ended; one that is `SUSPENDED` becomes `PENDING`. Returns the run's status then, `undefined` for
@@ -118,8 +140,24 @@ export interface Store {
   /** Makes a `BLOCKED` run `PENDING` without an owner, with 0 `crashes`; returns the status it had, `undefined` for an unknown id; other statuses stay. */
   unblock(runId: string): Promise<RunStatus | undefined>;
 
-  /** Whether somebody else may have written since the last call of this method. Cheap: a worker asks several times a second. */
-  changedElsewhere(): Promise<boolean>;
+  /**
+   * Calls `onChange` when others may have written: sometimes without need, never later than at the next look of a store that has to look. Outcomes of
+   * operations alone need not be told within a process. Fails for no reason that a later call would not meet. Returns what stops it.
+   */
+  watch(watcher: Watcher): () => void;
+}
+
+/** The methods that answer at once. All others return promises. */
+export const SYNCHRONOUS_METHODS: ReadonlySet<PropertyKey> = new Set<keyof Store>(['reader', 'watch']);
+
+/** Who wants to hear of changes. */
+export interface Watcher {
+  /** Whose timers a store sets that has to look now and then, in the background. */
+  readonly clock: Clock;
+  /** Others may have written. Does not throw. */
+  onChange(): void;
+  /** Whether changes are to be looked for more often now. */
+  busy(): boolean;
 }
 
 /** A worker that is about to live. */
@@ -158,7 +196,7 @@ export interface ClaimQuery extends SuspectQuery {
 export interface SuspectQuery {
   readonly workerId: string;
   /** What the worker can execute. */
-  readonly flows: readonly { readonly flow: string; readonly version: number }[];
+  readonly flows: readonly FlowEntry[];
 }
 
 /** What a worker has taken. */
@@ -184,7 +222,7 @@ export interface PruneQuery {
 /** What a worker writes at once, in this order. */
 export interface CommitBatch {
   readonly workerId: string;
-  readonly creates: readonly RunRecord[];
+  readonly creates: readonly RunCreation[];
   /** Inserted, or overwriting the entry of the same run and id. An entry without `seq` never overwrites one with. */
   readonly operations: readonly OperationRecord[];
   /** Runs of this worker that begin again: what they have in their journals by then is dropped, and their `crashes` are 0. */
@@ -197,4 +235,30 @@ export interface CommitBatch {
   readonly messages: readonly InboxMessage[];
   /** Ids of messages that this batch moved into the journal. */
   readonly taken: readonly number[];
+  // Rare parts, left out when there are none.
+  readonly publications?: readonly Publication[];
+  /** What runs are found by from now on, as JSON. */
+  readonly tags?: readonly { readonly runId: string; readonly tags: string }[];
+  /** Transactions whose outcome this batch has in the journal: their records are needed no more. */
+  readonly settled?: readonly TransactionKey[];
+}
+
+/** What has become of a batch. */
+export interface CommitAnswer {
+  /** The creations that found another run, in order. */
+  readonly taken: readonly Taken[];
+}
+
+/** A run that was not created. */
+export interface Taken {
+  /** The id that it was to have. */
+  readonly id: string;
+  /** The run that has this id, or holds the singleton key: then it has another id. */
+  readonly found: RunRecord;
+}
+
+/** A flow that a worker can execute. */
+export interface FlowEntry {
+  readonly flow: string;
+  readonly version: number;
 }

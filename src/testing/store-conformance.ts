@@ -13,6 +13,7 @@ import { ownership } from './store-conformance/ownership.js';
 import { pruning } from './store-conformance/pruning.js';
 import { restarting } from './store-conformance/restarting.js';
 import { suspending } from './store-conformance/suspending.js';
+import { watching } from './store-conformance/watching.js';
 
 export type { StoreCase } from './store-conformance/case.js';
 
@@ -42,5 +43,6 @@ export const storeConformance: readonly StoreCase[] = [
   ...pruning,
   ...listing,
   ...looking,
+  ...watching,
   ...lifecycle,
 ];

@@ -1,18 +1,19 @@
 import { processTimers } from '../clock/process-timers.js';
 import { StorageError } from '../errors/errors.js';
 import type { StoreReader } from '../store/reader.js';
-import type { CommitBatch, Store } from '../store/store.js';
+import { type CommitBatch, type Store, SYNCHRONOUS_METHODS } from '../store/store.js';
 
 /** What is done around each call of a store, and of its readers: `call` makes it. */
 export type Around = (method: keyof Store | keyof StoreReader, call: () => Promise<unknown>) => Promise<unknown>;
 
-/** The same store, each of whose calls goes through `around`, and so do those of its readers but for opening and closing. */
+/** The same store, each of whose calls that return promises goes through `around`, and so do those of its readers but for opening and closing. */
 export function wrappedStore(store: Store, around: Around): Store {
   return new Proxy(store, {
     get(target, key) {
       if (key === 'reader') return () => wrappedReader(target.reader(), around);
       const member: unknown = Reflect.get(target, key);
       if (typeof member !== 'function') return member;
+      if (SYNCHRONOUS_METHODS.has(key)) return member.bind(target);
       return async (...args: unknown[]): Promise<unknown> =>
         around(key as keyof Store, () => Reflect.apply(member, target, args) as Promise<unknown>);
     },

@@ -6,7 +6,7 @@ import { unreadableJournal } from '../runtime/outcomes/unreadable-journal.js';
 import type { Resting } from '../runtime/resting.js';
 import type { Alarms } from '../runtime/turns/alarms.js';
 import { journalOf } from '../store/journal-of.js';
-import type { Claim, Store } from '../store/store.js';
+import type { Claim, FlowEntry, Store } from '../store/store.js';
 import { rowDamage } from '../store/stored-run.js';
 import { SecondTries } from './second-tries.js';
 import type { StoreFailures, Streak } from './store-failures.js';
@@ -21,12 +21,12 @@ const MOST_TURNS = 100;
 interface ClaimsOptions {
   readonly store: Pick<
     Store,
-    'blockedRuns' | 'claimRuns' | 'claimSuspect' | 'endTrial' | 'acquit' | 'getRuns' | 'loadJournals' | 'ownedRuns'
+    'registerFlows' | 'blockedRuns' | 'claimRuns' | 'claimSuspect' | 'endTrial' | 'acquit' | 'getRuns' | 'loadJournals' | 'ownedRuns'
   >;
   readonly clock: Clock;
   readonly flows: FlowSource;
   readonly group: Pick<GroupCommit, 'settled'>;
-  readonly alarms: Pick<Alarms, 'hold' | 'look' | 'release'>;
+  readonly alarms: Pick<Alarms, 'hold' | 'release'>;
   /** Whether more runs may come into memory. */
   hasRoom(): boolean;
   /** Calls back when there is room, or when none will come. */
@@ -71,12 +71,12 @@ interface Unread {
  * worker does).
  *
  *   CM1  Claims do not overlap.
- *   CM2  Alarms wait for the runs that were claimed to come to where they were, so that timers fire in due order across the runs of a chunk; not for one
- *       whose journal cannot be read.
+ *   CM2  The alarms of a run that was claimed wait until it has come to where it was, or its journal cannot be read: its timers fire in due order.
  *   CM3  A claim that fails is made again. It may be durable all the same: then the worker looks for runs that it owns and knows nothing of.
  *   CM4  A run of which something cannot be read is blocked, and keeps no other from beginning.
  *   CM5  Runs are claimed in chunks as long as there is room in memory. The next chunk is claimed when that before it has come to where it was; alarms that are
  *       due ring in between, and what was started meanwhile goes on.
+ *   CM6  A worker has registered the flows that it claims runs of: others leave runs of these flows to it.
  */
 export class Claims {
   /** Which of those that were claimed ends the process, if any does. */
@@ -96,6 +96,8 @@ export class Claims {
   #waitsForRoom = false;
   /** No room will come unless more runs do. */
   #letIn = false;
+  /** Which worker has registered how many flows. */
+  #registered = { workerId: '', count: 0 };
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
@@ -156,12 +158,11 @@ export class Claims {
     this.#unread.clear();
     this.#secondTries.forget();
     this.trials.allLeft();
-    this.#catchingUp.clear();
-    this.#options.alarms.release();
+    for (const runId of this.#catchingUp) this.#awaitNoLonger(runId);
   }
 
   #awaitNoLonger(runId: string): void {
-    if (this.#catchingUp.delete(runId) && this.#catchingUp.size === 0) this.#options.alarms.release();
+    if (this.#catchingUp.delete(runId)) this.#options.alarms.release(runId);
   }
 
   /** @param begun - To be called when the first chunk has begun. */
@@ -187,11 +188,10 @@ export class Claims {
 
   /** Lets the runs of a chunk come to where they were, and all else in the process have its turn. */
   async #giveWay(): Promise<void> {
-    const { clock, alarms } = this.#options;
+    const { clock } = this.#options;
     for (let turns = 0; turns === 0 || (turns < MOST_TURNS && this.#catchingUp.size > 0); turns += 1) {
       await new Promise<void>((resolve) => clock.macrotask(resolve));
     }
-    alarms.look();
   }
 
   /** How many runs may be claimed now. */
@@ -225,6 +225,7 @@ export class Claims {
     const known = flows.all();
     const limit = this.#limit();
     if (limit === 0) return { claimed: [], blocked: [], suspects: false, more: false };
+    await this.#registerFlows(owner, known);
     const unreadable = await this.#secondTries.next(known, limit);
     const doubtful = this.#doubtful;
     this.#doubtful = true;
@@ -240,8 +241,15 @@ export class Claims {
     return { ...claim, more: claim.more || (tried.size === limit && all.some(({ id }) => tried.has(id))) };
   }
 
+  /** Flows are only added, so their number tells whether there are new ones. */
+  async #registerFlows(workerId: string, flows: readonly FlowEntry[]): Promise<void> {
+    if (this.#registered.workerId === workerId && this.#registered.count === flows.length) return;
+    await this.#options.store.registerFlows(workerId, flows);
+    this.#registered = { workerId, count: flows.length };
+  }
+
   #claimed(record: RunRecord): void {
-    this.#options.alarms.hold();
+    this.#options.alarms.hold(record.id);
     this.#catchingUp.add(record.id);
     this.#unread.set(record.id, { record });
   }

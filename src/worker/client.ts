@@ -11,7 +11,7 @@ import { PeriodicCheck } from './periodic-check.js';
 import { StoreFailures } from './store-failures.js';
 
 interface ClientOptions {
-  readonly store: Pick<Store, 'changedElsewhere' | 'getRuns' | 'send'>;
+  readonly store: Pick<Store, 'getRuns' | 'send' | 'watch'>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** The store is gone. */
@@ -31,22 +31,22 @@ export class Client implements Gateway {
   readonly #store: ClientOptions['store'];
   readonly #check: PeriodicCheck;
   readonly #following: Following;
-  /** A look has failed, and others may have written before it. */
-  #missed = false;
 
   constructor({ store, clock, logger, onFailure }: ClientOptions) {
     this.#store = store;
     this.failures = new StoreFailures({ clock, logger, onLost: onFailure, onEnd: onFailure });
     this.#check = new PeriodicCheck({
       clock,
+      store,
+      busy: () => this.#following.any,
       keepsAlive: () => this.#following.any,
-      look: () => this.#look(),
+      look: (changed) => this.#following.look(changed),
       failures: this.failures,
     });
     this.#following = new Following({
       store,
       isResident: () => false,
-      onElsewhere: () => this.#check.keepAlive(),
+      onElsewhere: () => this.#check.ask(),
       onAsleep: () => {},
     });
   }
@@ -100,12 +100,4 @@ export class Client implements Gateway {
   async settled(): Promise<void> {}
 
   async claim(): Promise<void> {}
-
-  async #look(): Promise<void> {
-    const missed = this.#missed;
-    this.#missed = true;
-    const changed = await this.#store.changedElsewhere();
-    await this.#following.look(changed || missed);
-    this.#missed = false;
-  }
 }

@@ -52,8 +52,6 @@ export class Worker implements Gateway {
   readonly #lookup: RunLookup;
   readonly #wakeups: Wakeups;
   readonly #check: PeriodicCheck;
-  /** A look has failed, and others may have written before it. */
-  #missed = false;
 
   constructor(options: WorkerOptions) {
     const { store, clock, logger, leaseMs } = options;
@@ -97,7 +95,7 @@ export class Worker implements Gateway {
       failures: this.failures,
       reader: () => (this.#residents.count > 0 && this.#membership.alive ? this.#membership.id : undefined),
       give: (message) => this.#residents.give(message),
-      onMissed: () => this.#check.keepAlive(),
+      onMissed: () => this.#check.ask(),
     });
     this.#claims = new Claims({
       store,
@@ -123,8 +121,10 @@ export class Worker implements Gateway {
     });
     this.#check = new PeriodicCheck({
       clock,
+      store,
+      busy: () => this.#residents.count > 0 || this.#following.any || this.#wakeups.any,
       keepsAlive: () => this.#following.anyElsewhere || this.#inbox.missed,
-      look: () => this.#look(),
+      look: (changed) => this.#look(changed),
       liveness: {
         leaseMs,
         heartbeat: () => store.heartbeat(this.#membership.id, clock.now()),
@@ -136,7 +136,7 @@ export class Worker implements Gateway {
     this.#following = new Following({
       store,
       isResident: (runId) => this.#residents.isResident(runId),
-      onElsewhere: () => this.#check.keepAlive(),
+      onElsewhere: () => this.#check.ask(),
       onAsleep: (wakeAt) => this.#wakeups.note(wakeAt),
     });
     this.#lookup = new RunLookup({ store, clock, failures: this.failures });
@@ -278,7 +278,7 @@ export class Worker implements Gateway {
   #turns(): Turns {
     return {
       delivery: this.#delivery,
-      setAlarm: (dueAtMs, ring) => this.#alarms.set(dueAtMs, ring),
+      setAlarm: (runId, dueAtMs, ring) => this.#alarms.set(runId, dueAtMs, ring),
       attemptBegun: () => this.#attempts.begun(),
       caughtUp: (runId) => this.#claims.caughtUp(runId),
     };
@@ -289,22 +289,15 @@ export class Worker implements Gateway {
     if (this.#wakeups.any) void this.claim();
   }
 
-  async #look(): Promise<void> {
-    this.#alarms.look();
-    const missed = this.#missed;
-    this.#missed = false;
-    try {
-      const changed = (await this.#store.changedElsewhere()) || missed || this.#inbox.missed;
-      if (changed) await this.#inbox.read();
-      if (changed && this.#wakeups.any) await this.claim();
-      await this.#following.look(changed);
-    } catch (error) {
-      this.#missed = true;
-      throw error;
-    }
+  async #look(changed: boolean): Promise<void> {
+    const mayHave = changed || this.#inbox.missed;
+    if (mayHave) await this.#inbox.read();
+    if (mayHave) await this.claim();
+    await this.#following.look(mayHave);
   }
 
   async #reap(asOfMs: number): Promise<void> {
+    this.#alarms.look();
     try {
       await this.#store.reapWorkers({ workerId: this.#membership.id, nowMs: asOfMs });
     } finally {

@@ -19,7 +19,9 @@ export async function recordedWorld({ runs, journals }: History, runId: string):
   const oldestFirst = [...runs.values()].reverse().filter(({ flow }) => !flow.startsWith('action:'));
   await store.commit({
     workerId: DEAD,
-    creates: oldestFirst.map((run) => ({ ...run, workerId: DEAD, status: 'RUNNING', outcome: null, finishedAt: null, blockedCode: null })),
+    creates: oldestFirst.map((run) => ({
+      run: { ...run, workerId: DEAD, status: 'RUNNING', outcome: null, finishedAt: null, blockedCode: null },
+    })),
     operations: [...journals.values()].flat(),
     ends: oldestFirst.flatMap(({ id, status, outcome, finishedAt, blockedCode }) =>
       id !== runId && isEnded(status) && outcome !== null ? [{ runId: id, status, outcome, finishedAt, blockedCode }] : [],

@@ -89,7 +89,7 @@ async function copyOf({ runs, journals }: History): Promise<Store> {
     workerId: 'alive',
     creates: [...runs.values()]
       .reverse()
-      .map((run) => (run.status === 'PENDING' ? { ...run, status: 'RUNNING' as const, workerId: 'alive' } : run)),
+      .map((run) => ({ run: run.status === 'PENDING' ? { ...run, status: 'RUNNING' as const, workerId: 'alive' } : run })),
     operations: [...journals.values()].flat(),
     restarts: [],
     suspends: [],
@@ -399,7 +399,7 @@ describe('a blocked run', () => {
     await checked.store.registerWorker(workerOf('gone', 0));
     await checked.store.commit({
       workerId: 'gone',
-      creates: [{ ...(run as NonNullable<typeof run>), id: 'on nine', version: 9, workerId: 'gone', status: 'RUNNING' }],
+      creates: [{ run: { ...(run as NonNullable<typeof run>), id: 'on nine', version: 9, workerId: 'gone', status: 'RUNNING' } }],
       operations: [],
       restarts: [],
       suspends: [],

@@ -608,7 +608,7 @@ describe('refused', () => {
     await made.store.registerWorker(workerOf('gone', 0));
     await made.store.commit({
       workerId: 'gone',
-      creates: [{ ...(run as NonNullable<typeof run>), id: 'on nine', version: 9 }],
+      creates: [{ run: { ...(run as NonNullable<typeof run>), id: 'on nine', version: 9 } }],
       operations: operations.map((entry) => ({ ...entry, runId: 'on nine' })),
       restarts: [],
       suspends: [],

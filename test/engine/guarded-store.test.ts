@@ -33,7 +33,7 @@ function throwingStore(): { readonly store: Store; failing: ReadonlyMap<string, 
 const OPTIONS: EngineOptions = { leaseMs: 60 };
 
 describe('a method of a store that throws at once', () => {
-  test.each<keyof Store>(['commit', 'heartbeat', 'reapWorkers', 'claimRuns', 'readInbox', 'changedElsewhere'])(
+  test.each<keyof Store>(['commit', 'heartbeat', 'reapWorkers', 'claimRuns', 'readInbox'])(
     'counts as one that has rejected, as a failed %s does',
     async (method) => {
       const given = throwingStore();

@@ -171,7 +171,7 @@ describe.each(Object.entries(STORES))('over %s', (_, makeStore) => {
     const store = makeStore();
     const [begun, release] = [deferred(), deferred()];
     let prunings = 0;
-    const { prune, changedElsewhere } = store;
+    const { prune, reapWorkers } = store;
     store.prune = async (query) => {
       prunings += 1;
       begun.resolve();
@@ -179,9 +179,9 @@ describe.each(Object.entries(STORES))('over %s', (_, makeStore) => {
       return prune.call(store, query);
     };
     let looks = 0;
-    store.changedElsewhere = async () => {
+    store.reapWorkers = async (query) => {
       looks += 1;
-      return changedElsewhere.call(store);
+      return reapWorkers.call(store, query);
     };
     const engine = testEngine({ store, autoAdvance: false, retention: { count: 1 } });
     for (const n of [1, 2, 3]) await engine.start(quick, [n]);

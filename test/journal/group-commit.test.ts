@@ -3,22 +3,22 @@ import { expect, test } from 'vitest';
 import type { Entry } from '../../src/journal/entry.js';
 import { GroupCommit } from '../../src/journal/group-commit.js';
 import type { RunRecord } from '../../src/model/records.js';
-import type { CommitBatch, Store } from '../../src/store/store.js';
+import type { CommitAnswer, CommitBatch, Store } from '../../src/store/store.js';
 import { endOf, messageTo, runOf, startOf } from '../store/records.js';
 import { ManualClock, microtasks } from '../worker/manual-clock.js';
 
 /** A store whose commits a test ends. */
 class PendingStore {
   readonly sent: CommitBatch[] = [];
-  readonly #ends: { resolve(taken: RunRecord[]): void; reject(error: unknown): void }[] = [];
+  readonly #ends: { resolve(answer: CommitAnswer): void; reject(error: unknown): void }[] = [];
 
-  commit(batch: CommitBatch): Promise<RunRecord[]> {
+  commit(batch: CommitBatch): Promise<CommitAnswer> {
     this.sent.push(structuredClone(batch));
     return new Promise((resolve, reject) => this.#ends.push({ resolve, reject }));
   }
 
   async succeed(...taken: RunRecord[]): Promise<void> {
-    this.#ends.shift()?.resolve(taken);
+    this.#ends.shift()?.resolve({ taken: taken.map((found) => ({ id: found.id, found })) });
     await microtasks();
   }
 
@@ -72,7 +72,7 @@ test('everything that is handed in within a turn is one commit', async () => {
   expect(store.sent).toHaveLength(1);
   expect(store.sent[0]).toMatchObject({
     workerId: 'w1',
-    creates: [{ id: 'run' }],
+    creates: [{ run: { id: 'run' } }],
     operations: [
       { id: '0', status: 'STARTED' },
       { id: '1', status: 'SUCCEEDED', seq: 1 },
@@ -213,7 +213,7 @@ test('after a failure what was gathered or in flight is dropped, but for new run
   group.resume('w2');
   await clock.turn();
   expect(store.sent[1]).toMatchObject({ workerId: 'w2', operations: [], ends: [], messages: [], taken: [] });
-  expect(store.sent[1]?.creates.map(({ id, workerId }) => [id, workerId])).toEqual([
+  expect(store.sent[1]?.creates.map(({ run: { id, workerId } }) => [id, workerId])).toEqual([
     ['in flight', 'w2'],
     ['gathered', 'w2'],
   ]);
@@ -252,7 +252,7 @@ test('after a failure that passes the same is written again with what has come s
   await clock.turn();
   expect(store.sent[1]).toMatchObject({
     workerId: 'w1',
-    creates: [{ id: 'new' }],
+    creates: [{ run: { id: 'new' } }],
     operations: [
       { id: '0', status: 'SUCCEEDED', seq: 1, finishedAt: clock.now() },
       { id: '1', status: 'STARTED' },
@@ -305,7 +305,7 @@ test('new runs wait for a worker', async () => {
   expect(store.sent).toEqual([]);
   group.resume('w1');
   await clock.turn();
-  expect(store.sent[0]?.creates).toMatchObject([{ id: 'run', workerId: 'w1' }]);
+  expect(store.sent[0]?.creates).toMatchObject([{ run: { id: 'run', workerId: 'w1' } }]);
 });
 
 test('a flush sends at once, and waits for everything that was handed in by then, and for no more', async () => {

@@ -268,7 +268,7 @@ test('a journal of batches that was recorded by an earlier version replays, and 
   const nobody = { parentRunId: null, parentOperationId: null, workerId: 'dead', outcome: null, blockedCode: null } as const;
   await store.commit({
     workerId: 'dead',
-    creates: [{ ...run, ...nobody, createdAt: 1, finishedAt: null, wakeAt: null, crashes: 0 }],
+    creates: [{ run: { ...run, ...nobody, createdAt: 1, finishedAt: null, wakeAt: null, crashes: 0 } }],
     operations: JOURNAL.map((row) => ({
       ...row,
       runId: RUN_ID,

@@ -22,11 +22,11 @@ async function storeWith(journal: RunJournal): Promise<Store> {
   await store.open();
   await store.registerWorker(workerOf('older', 0));
   const nothing = { restarts: [], suspends: [], ends: [], messages: [], taken: [] };
-  await store.commit({ workerId: 'older', creates: [{ ...run, workerId: 'older' }], operations, ...nothing });
+  await store.commit({ workerId: 'older', creates: [{ run: { ...run, workerId: 'older' } }], operations, ...nothing });
   // Numbers of messages that are in the journal are not given again.
   await store.commit({
     workerId: 'older',
-    creates: [{ ...run, id: 'other', flow: 'unknown here', workerId: 'older', status: 'RUNNING' }],
+    creates: [{ run: { ...run, id: 'other', flow: 'unknown here', workerId: 'older', status: 'RUNNING' } }],
     operations: [],
     ...nothing,
   });

@@ -326,7 +326,7 @@ test('a run whose version nobody has waits, and goes on when it comes', async ()
   const created = { ...BLANK, id: 'left', flow: name, version, workerId: 'gone' };
   await store.commit({
     workerId: 'gone',
-    creates: [created],
+    creates: [{ run: created }],
     operations: [],
     restarts: [],
     suspends: [],

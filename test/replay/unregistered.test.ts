@@ -15,7 +15,7 @@ async function leftBehind(...runs: readonly { flow: string; version?: number }[]
   const store = memoryStore();
   await store.open();
   await store.registerWorker(workerOf('dead', 0));
-  const creates = runs.map(
+  const records = runs.map(
     ({ flow: name, version = 1 }): RunRecord => ({
       id: `run of ${name} ${version}`,
       flow: name,
@@ -36,7 +36,16 @@ async function leftBehind(...runs: readonly { flow: string; version?: number }[]
       wakeAt: null,
     }),
   );
-  await store.commit({ workerId: 'dead', creates, operations: [], restarts: [], suspends: [], ends: [], messages: [], taken: [] });
+  await store.commit({
+    workerId: 'dead',
+    creates: records.map((run) => ({ run })),
+    operations: [],
+    restarts: [],
+    suspends: [],
+    ends: [],
+    messages: [],
+    taken: [],
+  });
   await store.close();
   return store;
 }

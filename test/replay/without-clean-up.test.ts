@@ -126,7 +126,7 @@ async function storeOf({ run, operations }: Snapshot): Promise<Store> {
   await store.open();
   await store.registerWorker(workerOf('dead', 0));
   const nothing = { restarts: [], suspends: [], ends: [], messages: [], taken: [] };
-  await store.commit({ workerId: 'dead', creates: [run], operations, ...nothing });
+  await store.commit({ workerId: 'dead', creates: [{ run }], operations, ...nothing });
   await store.close();
   return store;
 }

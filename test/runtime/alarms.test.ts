@@ -3,11 +3,16 @@ import { expect, test } from 'vitest';
 import { Alarms } from '../../src/runtime/turns/alarms.js';
 import { ManualClock } from '../worker/manual-clock.js';
 
-function alarms(): { clock: ManualClock; alarms: Alarms; rung: string[]; set(dueAtMs: number, name?: string): () => void } {
+function alarms(): { clock: ManualClock; alarms: Alarms; rung: string[]; set(dueAtMs: number, name?: string, runId?: string): () => void } {
   const clock = new ManualClock(0);
   const each = new Alarms(clock);
   const rung: string[] = [];
-  return { clock, alarms: each, rung, set: (dueAtMs, name = String(dueAtMs)) => each.set(dueAtMs, () => rung.push(name)) };
+  return {
+    clock,
+    alarms: each,
+    rung,
+    set: (dueAtMs, name = String(dueAtMs), runId = 'run') => each.set(runId, dueAtMs, () => rung.push(name)),
+  };
 }
 
 test('alarms ring in due order, whatever the order in which they were set (AM1)', async () => {
@@ -45,16 +50,36 @@ test('a look rings what is due by a clock that was set forward, in due order, on
   expect(rung).toEqual(['10', '30', '50']);
 });
 
-test('a look rings nothing while alarms are held (AM3)', async () => {
+test('a run that is held holds back its own alarms alone, and they ring in due order when it is released (AM3)', async () => {
   const { clock, alarms: each, rung, set } = alarms();
-  set(10);
-  each.hold();
-  clock.jump(20);
+  each.hold('held');
+  set(20, 'held 20', 'held');
+  set(10, 'held 10', 'held');
+  set(15, 'other 15', 'other');
+  set(40, 'held 40', 'held');
+  const callOff = set(12, 'held 12', 'held');
+  clock.jump(30);
   each.look();
-  expect(rung).toEqual([]);
-  each.release();
+  expect(rung).toEqual(['other 15']);
+  callOff();
+  each.release('held');
+  expect(rung).toEqual(['other 15']);
   await clock.advance(0);
-  expect(rung).toEqual(['10']);
+  expect(rung).toEqual(['other 15', 'held 10', 'held 20']);
+  await clock.advance(100);
+  expect(rung.slice(3)).toEqual(['held 40']);
+});
+
+test('what came due while a run was held is cleared with all else, and nothing is held afterwards (AM3)', async () => {
+  const { clock, alarms: each, rung, set } = alarms();
+  each.hold('run');
+  set(10);
+  await clock.advance(20);
+  each.clear();
+  each.release('run');
+  set(30);
+  await clock.advance(100);
+  expect(rung).toEqual(['30']);
 });
 
 test('alarms that are overdue together ring in due order (AM1)', async () => {
@@ -67,7 +92,7 @@ test('alarms that are overdue together ring in due order (AM1)', async () => {
 
 test('an alarm that is set by one that rings, and is due before the next, rings before it (AM1)', async () => {
   const { clock, alarms: each, rung, set } = alarms();
-  each.set(10, () => {
+  each.set('run', 10, () => {
     rung.push('10');
     set(15);
   });
@@ -90,7 +115,7 @@ test('an alarm rings once, and calling it off afterwards does nothing (AM2)', as
 test('an alarm that was called off never rings, not even by one that rings with it (AM2)', async () => {
   const { clock, alarms: each, rung, set } = alarms();
   const callOffs: (() => void)[] = [];
-  each.set(10, () => {
+  each.set('run', 10, () => {
     rung.push('10');
     for (const callOff of callOffs) callOff();
   });

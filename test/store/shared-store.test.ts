@@ -11,6 +11,7 @@ import { createTestEngine } from '../../src/testing.js';
 import { deferred, unique } from '../api/with-engine.js';
 import { batchOf, runOf, withRuns, workerOf } from './records.js';
 import { tempDirectory } from './temp-directory.js';
+import { watching } from './watching.js';
 
 const STORES: Readonly<Record<string, () => Store>> = {
   memory: memoryStore,
@@ -82,7 +83,7 @@ describe.each(Object.entries(STORES))('one object for %s', (_, make) => {
     await store.retireWorker('w1');
     await store.close();
     expect(await store.reapWorkers({ workerId: 'w3', nowMs: 2_000 })).toEqual([]);
-    expect(await store.commit(batchOf({ workerId: 'w2' }))).toEqual([]);
+    expect(await store.commit(batchOf({ workerId: 'w2' }))).toEqual({ taken: [] });
     await store.close();
     await store.open();
     expect(await store.reapWorkers({ workerId: 'w3', nowMs: 2_000 })).toEqual(['w2']);
@@ -93,15 +94,18 @@ describe.each(Object.entries(STORES))('one object for %s', (_, make) => {
     const store = make();
     await store.open();
     await withRuns(store);
-    await store.changedElsewhere();
-    expect(await store.changedElsewhere()).toBe(false);
+    const watch = watching(store);
+    await watch.told();
+    await store.commit(batchOf({ creates: [runOf('first')] }));
+    expect(await watch.told()).toBe(false);
     await store.open();
-    expect([await store.changedElsewhere(), await store.changedElsewhere()]).toEqual([true, true]);
+    await store.commit(batchOf({ creates: [runOf('second')] }));
+    expect(await watch.toldAtOnce()).toBe(true);
     await store.registerWorker(workerOf('w2'));
     await store.commit(batchOf({ workerId: 'w2', creates: [runOf('id', { workerId: 'w2' })] }));
     await store.retireWorker('w2');
     await store.close();
-    expect([await store.changedElsewhere(), await store.changedElsewhere()]).toEqual([true, false]);
+    expect([await watch.toldAtOnce(), await watch.told()]).toEqual([true, false]);
     await store.close();
   });
 

@@ -10,9 +10,10 @@ import type { SqliteStoreOptions } from '../../src/store/sqlite/sqlite-options.j
 import { sqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
 import { recordsOf } from '../../src/testing/reading.js';
-import { batchOf, outcomeOf, runOf, withRuns } from './records.js';
+import { batchOf, messageTo, outcomeOf, runOf, withRuns } from './records.js';
 import { spyDriver } from './spy-driver.js';
 import { tempDirectory } from './temp-directory.js';
+import { watching } from './watching.js';
 
 function store(path: string, options?: SqliteStoreOptions): Store {
   const made = sqliteStore(path, options);
@@ -210,9 +211,11 @@ test('a write that SQLite refuses changes nothing and leaves the store usable (S
 test('nothing has changed elsewhere while only this store writes', async () => {
   const path = join(tempDirectory(), 'app.db');
   const alone = await withRuns(await opened(path), 'id');
-  await alone.changedElsewhere();
+  const watch = watching(alone);
+  await watch.told();
   await alone.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }));
-  expect(await alone.changedElsewhere()).toBe(false);
+  await alone.send(messageTo('id'));
+  expect(await watch.told()).toBe(false);
 });
 
 test('the file is in WAL mode', async () => {

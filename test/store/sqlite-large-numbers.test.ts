@@ -73,7 +73,7 @@ describe.each(INSTALLED_DRIVERS)('$name', (driver) => {
         [runOf('new', { seed: 'new' }), runOf('b', { seed: 'other' })],
         [runOf('c', { seed: 'other' }), runOf('newer', { seed: 'newer' }), runOf('newer', { seed: 'again' })],
       ]) {
-        const taken = await store.commit(batchOf({ creates }));
+        const { taken } = await store.commit(batchOf({ creates }));
         expect(taken.map(({ id }) => id)).toEqual(creates.length === 2 ? ['b'] : ['c', 'newer']);
       }
       expect(await left(store)).toEqual(['a', 'b', 'b//0', 'c', 'd', 'new', 'newer']);

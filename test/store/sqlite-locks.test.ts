@@ -7,6 +7,7 @@ import type { Store } from '../../src/store/store.js';
 import { INSTALLED_DRIVERS } from './installed-drivers.js';
 import { batchOf, outcomeOf, runOf, withRuns } from './records.js';
 import { tempDirectory } from './temp-directory.js';
+import { watching } from './watching.js';
 
 /** An error with this code that names the path and says something. */
 function failure(code: string, path: string): unknown {
@@ -66,9 +67,10 @@ describe.each(INSTALLED_DRIVERS)('$name', (driver) => {
     other.exec('BEGIN IMMEDIATE');
     await expect(write(store)).rejects.toEqual(failure('STORE_BUSY', path));
     expect(await journalOf(store, 'id')).toEqual([]);
-    await store.changedElsewhere();
+    const watch = watching(store);
+    await watch.told();
     other.exec(`UPDATE perdure_runs SET flow = 'renamed'; COMMIT`);
-    expect(await store.changedElsewhere()).toBe(true);
+    expect(await watch.told()).toBe(true);
     expect((await store.getRuns(['id']))[0]?.flow).toBe('renamed');
     await write(store);
     expect(await journalOf(store, 'id')).toHaveLength(1);
@@ -76,12 +78,13 @@ describe.each(INSTALLED_DRIVERS)('$name', (driver) => {
 
   test('what another process wrote while a write met a lock counts as changed elsewhere', async () => {
     const { path, store, other } = await storeBesideAnother(driver);
-    await store.changedElsewhere();
+    const watch = watching(store);
+    await watch.told();
     other.exec('BEGIN IMMEDIATE');
     await expect(store.commit(batchOf({ creates: [runOf('new')] }))).rejects.toEqual(failure('STORE_BUSY', path));
     other.exec(`UPDATE perdure_runs SET flow = 'renamed'; COMMIT`);
-    expect(await store.changedElsewhere()).toBe(true);
-    expect(await store.changedElsewhere()).toBe(false);
+    expect(await watch.told()).toBe(true);
+    expect(await watch.told()).toBe(false);
   });
 
   test('a process that stands still with a lock that is held for an instant makes the database busy, and usable afterwards', async () => {

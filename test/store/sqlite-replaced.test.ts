@@ -13,6 +13,7 @@ import { builtProgram } from '../built-program.js';
 import { INSTALLED_DRIVERS } from './installed-drivers.js';
 import { batchOf, endOf, messageTo, outcomeOf, runOf, withRuns, workerOf } from './records.js';
 import { tempDirectory } from './temp-directory.js';
+import { watching } from './watching.js';
 
 /** A file in a directory of its own, and a store that is open on it, with worker `w1` and the run `first`. */
 async function openedStore(driver: SqliteDriver, path = join(tempDirectory(), 'app.db')): Promise<{ path: string; store: Store }> {
@@ -32,6 +33,12 @@ async function otherFile(driver: SqliteDriver, path: string): Promise<void> {
 
 function create(store: Store, id: string): Promise<unknown> {
   return store.commit(batchOf({ creates: [runOf(id)] }));
+}
+
+/** What a watcher calls when it was told that a look has failed. */
+async function afterALook(store: Store): Promise<unknown> {
+  expect(await watching(store).told()).toBe(true);
+  return store.getRuns(['first']);
 }
 
 /** What a call of a store rejects with, once its file is another one; the message has these parts. */
@@ -102,7 +109,7 @@ const CALLS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   'a registration': (store) => store.registerWorker(workerOf('w2')),
   'a retirement': (store) => store.retireWorker('w1'),
   'a heartbeat': (store) => store.heartbeat('w1', 2_000),
-  'a look for changes': (store) => store.changedElsewhere(),
+  'a look for changes': afterALook,
 };
 
 const ROWS = Array.from({ length: 60 }, (_, index) => outcomeOf('first', `${index}`, index + 1));
@@ -150,11 +157,11 @@ describe.each(INSTALLED_DRIVERS)('$name', (driver) => {
     const linked = sqliteStore(join(directory, 'link.db'), { driver });
     onTestFinished(() => linked.close());
     await linked.open();
-    expect(await linked.changedElsewhere()).toBe(true);
+    expect(await watching(linked).told()).toBe(false);
     await otherFile(driver, join(directory, 'two.db'));
     unlinkSync(join(directory, 'link.db'));
     symlinkSync('two.db', join(directory, 'link.db'));
-    await expectReplaced(linked.changedElsewhere(), 'link.db', 'another file has taken the place');
+    await expectReplaced(afterALook(linked), 'link.db', 'another file has taken the place');
   });
 
   test('a file that was put back before anything looked is the same', async () => {
@@ -186,7 +193,7 @@ describe.each(INSTALLED_DRIVERS)('$name', (driver) => {
     const directory = join(path, '..');
     renameSync(directory, `${directory}-moved`);
     onTestFinished(() => rmSync(`${directory}-moved`, { recursive: true, force: true }));
-    await expectReplaced(store.changedElsewhere(), path);
+    await expectReplaced(afterALook(store), path);
     const moved = sqliteStore(`${directory}-moved/app.db`, { driver });
     onTestFinished(() => moved.close());
     await moved.open();
@@ -203,8 +210,8 @@ describe.each(INSTALLED_DRIVERS)('$name', (driver) => {
     await beside.open();
     unlinkSync(path);
     await expectReplaced(create(store, 'second'), path);
-    await expectReplaced(store.changedElsewhere(), path);
-    await expectReplaced(beside.changedElsewhere(), path);
+    await expectReplaced(afterALook(store), path);
+    await expectReplaced(afterALook(beside), path);
   });
 
   test('after a lock was met, a file that is gone is not made anew', async () => {

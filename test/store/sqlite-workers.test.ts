@@ -170,6 +170,6 @@ test('a fenced worker can be retired, and its process registers anew', async () 
   expect(await other.reapWorkers({ workerId: 'w2', nowMs: 31_001 })).toEqual(['w1']);
   await store.retireWorker('w1');
   await store.registerWorker(workerOf('w3', 31_001));
-  expect(await store.commit(batchOf({ workerId: 'w3' }))).toEqual([]);
+  expect(await store.commit(batchOf({ workerId: 'w3' }))).toEqual({ taken: [] });
   expect(existsSync(`${path}-worker-w1`)).toBe(false);
 });

@@ -242,10 +242,10 @@ describe('a store that says a commit is durable before it is written', () => {
     return instead(
       withCommit(store, async (batch, commit) => {
         await flush();
-        const known = await store.getRuns(batch.creates.map(({ id }) => id));
+        const known = await store.getRuns(batch.creates.map(({ run }) => run.id));
         if (known.length > 0) return commit(batch);
         buffered = () => commit(batch);
-        return [];
+        return { taken: [] };
       }),
       {
         close: () => {

@@ -76,7 +76,7 @@ const BROKEN: readonly Broken[] = [
     breakStore: (store) =>
       withCommit(store, async (batch, commit) => {
         setImmediate(() => commit(batch).catch(() => undefined));
-        return [];
+        return { taken: [] };
       }),
     foundBy: ['batches: what was committed is there for another process once the commit resolves (S2, S4)'],
   },
@@ -204,9 +204,9 @@ const BROKEN: readonly Broken[] = [
       const winners = new Map<string, RunRecord>();
       const withWinners = (runs: readonly RunRecord[]): RunRecord[] => runs.map((run) => winners.get(run.id) ?? run);
       const committing = withCommit(store, async (batch, commit) => {
-        const taken = await commit(batch);
-        for (const { id } of taken) for (const run of batch.creates) if (run.id === id) winners.set(id, run);
-        return [];
+        const { taken } = await commit(batch);
+        for (const { id } of taken) for (const { run } of batch.creates) if (run.id === id) winners.set(id, run);
+        return { taken: [] };
       });
       return instead(committing, {
         getRuns: async (ids) => withWinners(await store.getRuns(ids)),
@@ -277,7 +277,14 @@ const BROKEN: readonly Broken[] = [
       const handedOut = new Map<string, RunRecord>();
       return instead(store, {
         getRuns: async (ids) => shared(handedOut, await store.getRuns(ids)),
-        commit: async (batch) => shared(handedOut, await store.commit(batch)),
+        commit: async (batch) => {
+          const { taken } = await store.commit(batch);
+          const found = shared(
+            handedOut,
+            taken.map((each) => each.found),
+          );
+          return { taken: taken.map(({ id }, index) => ({ id, found: found[index] as RunRecord })) };
+        },
       });
     },
     foundBy: [

@@ -132,7 +132,7 @@ test.each([
 });
 
 test('a look that always fails does not end an engine that can write', async () => {
-  const looks: readonly (keyof Store)[] = ['changedElsewhere', 'readInbox', 'heartbeat', 'getRuns'];
+  const looks: readonly (keyof Store)[] = ['readInbox', 'heartbeat', 'getRuns'];
   const store = broken(memoryStore(), 0, new StorageError('STORE_FAILED', 'injected: broken'), looks);
   const engine = createTestEngine({ store });
   const failed: unknown[] = [];

@@ -21,6 +21,7 @@ function failingStore(failing: 'registerWorker' | 'reapWorkers' | 'claimRuns'): 
     reader: () => memory.reader(),
     registerWorker: (...args) => memory.registerWorker(...args),
     retireWorker: (...args) => memory.retireWorker(...args),
+    registerFlows: (...args) => memory.registerFlows(...args),
     heartbeat: (...args) => memory.heartbeat(...args),
     reapWorkers: (...args) => memory.reapWorkers(...args),
     claimRuns: (...args) => memory.claimRuns(...args),
@@ -32,12 +33,13 @@ function failingStore(failing: 'registerWorker' | 'reapWorkers' | 'claimRuns'): 
     prune: (...args) => memory.prune(...args),
     loadJournals: (...args) => memory.loadJournals(...args),
     commit: (...args) => memory.commit(...args),
+    createRuns: (...args) => memory.createRuns(...args),
     send: (...args) => memory.send(...args),
     readInbox: (...args) => memory.readInbox(...args),
     getRuns: (...args) => memory.getRuns(...args),
     ownedRuns: (workerId) => memory.ownedRuns(workerId),
     unblock: (...args) => memory.unblock(...args),
-    changedElsewhere: () => memory.changedElsewhere(),
+    watch: (watcher) => memory.watch(watcher),
     [failing]: () => Promise.reject(new StorageError('STORE_FAILED', `${failing} fails`)),
   };
   return { store, uses: () => uses };

@@ -1,5 +1,6 @@
 import { StorageError } from 'perdure';
 import { expect, test } from 'vitest';
+import type { Watcher } from '../../src/store/store.js';
 import { PeriodicCheck } from '../../src/worker/periodic-check.js';
 import { ManualClock, microtasks } from './manual-clock.js';
 import { RecordedFailures } from './recorded-failures.js';
@@ -9,7 +10,28 @@ interface Checked {
   readonly check: PeriodicCheck;
   /** When each thing was done, in milliseconds from the start. */
   readonly done: { look: number[]; reap: number[]; heartbeat: number[] };
+  readonly store: ToldStore;
   readonly failures: RecordedFailures;
+}
+
+/** A store that is told what to tell. */
+class ToldStore {
+  #watcher: Watcher | undefined;
+
+  watch(watcher: Watcher): () => void {
+    this.#watcher = watcher;
+    return () => {
+      this.#watcher = undefined;
+    };
+  }
+
+  get watched(): boolean {
+    return this.#watcher !== undefined;
+  }
+
+  change(): void {
+    this.#watcher?.onChange();
+  }
 }
 
 /** The machine's clock is ahead of its timers, until it is put right. */
@@ -21,28 +43,38 @@ class HourAhead extends ManualClock {
   }
 }
 
-function checked(options: { clock?: ManualClock; leaseMs?: number; keepsAlive?: () => boolean; look?: () => Promise<void> } = {}): Checked {
+interface CheckedOptions {
+  readonly clock?: ManualClock;
+  readonly leaseMs?: number;
+  readonly keepsAlive?: () => boolean;
+  readonly look?: (changed: boolean) => Promise<void>;
+}
+
+function checked(options: CheckedOptions = {}): Checked {
   const { clock = new ManualClock(0) } = options;
   const done: Checked['done'] = { look: [], reap: [], heartbeat: [] };
   const failures = new RecordedFailures(clock);
+  const store = new ToldStore();
   const note = (what: keyof typeof done) => async (): Promise<void> => void done[what].push(clock.now());
   const check = new PeriodicCheck({
     clock,
+    store,
+    busy: () => false,
     keepsAlive: options.keepsAlive ?? (() => false),
     look: options.look ?? note('look'),
     liveness: { leaseMs: options.leaseMs ?? 30_000, reap: note('reap'), heartbeat: note('heartbeat') },
     failures,
   });
-  return { clock, check, done, failures };
+  return { clock, check, done, store, failures };
 }
 
-test('it looks several times a second, seeks the dead every second, and shows that it lives three times a lease', async () => {
+test('it seeks the dead every second, shows that it lives three times a lease, and looks only when it is asked to', async () => {
   const { clock, check, done } = checked();
   check.start();
   await clock.advance(30_000);
   check.stop();
-  expect(done.look.length).toBe(600);
-  expect(done.reap.length).toBeGreaterThanOrEqual(28);
+  expect(done.look).toEqual([]);
+  expect(done.reap).toHaveLength(30);
   expect(done.heartbeat).toEqual([10_000, 20_000, 30_000]);
 });
 
@@ -54,8 +86,8 @@ test('a clock that is set back puts nothing off (P2)', async () => {
   (clock as HourAhead).aheadMs = 0;
   await clock.advance(10_050);
   check.stop();
-  expect(done.reap.slice(reap.length)).toEqual([1_100, 2_100, 3_100, 4_100, 5_100, 6_100, 7_100, 8_100, 9_100, 10_100, 11_100]);
-  expect(done.heartbeat).toEqual([1_100, 11_100]);
+  expect(done.reap.slice(reap.length)).toEqual([1_250, 2_250, 3_250, 4_250, 5_250, 6_250, 7_250, 8_250, 9_250, 10_250]);
+  expect(done.heartbeat).toEqual([1_250]);
 });
 
 test('after a jump of the clock, or a long stand, others are judged by the time before it (P4)', async () => {
@@ -65,6 +97,8 @@ test('after a jump of the clock, or a long stand, others are judged by the time 
   const reap = async (asOfMs: number): Promise<void> => void judged.push([clock.now(), asOfMs]);
   const check = new PeriodicCheck({
     clock,
+    store: new ToldStore(),
+    busy: () => false,
     keepsAlive: () => false,
     look: nothing,
     liveness: { leaseMs: 30_000, heartbeat: nothing, reap },
@@ -74,17 +108,17 @@ test('after a jump of the clock, or a long stand, others are judged by the time 
   check.start();
   await clock.advance(2_000);
   clock.aheadMs = 60_000;
-  await clock.advance(1_050);
+  await clock.advance(1_250);
   clock.aheadMs = 0;
-  await clock.advance(1_050);
+  await clock.advance(1_250);
   check.stop();
   expect(judged).toEqual([
     [1_000, 1_000],
     [2_000, 2_000],
-    [62_050, 2_000],
-    [63_050, 63_050],
-    [3_100, 3_100],
-    [4_100, 4_100],
+    [62_250, 2_000],
+    [63_250, 63_250],
+    [3_500, 3_500],
+    [4_500, 4_500],
   ]);
 });
 
@@ -114,13 +148,17 @@ test('a heartbeat comes before the look and the search, so that a worker taken f
   const order: string[] = [];
   const clock = new ManualClock(0);
   const note = (what: string) => async (): Promise<void> => void order.push(what);
-  const options = { clock, keepsAlive: () => false, failures: new RecordedFailures(clock) };
+  const store = new ToldStore();
+  const options = { clock, store, busy: () => false, keepsAlive: () => false, failures: new RecordedFailures(clock) };
   const liveness = { leaseMs: 300, reap: note('reap'), heartbeat: note('heartbeat') };
   const check = new PeriodicCheck({ ...options, look: note('look'), liveness });
   check.start();
-  await clock.advance(100);
+  await clock.advance(50);
+  clock.jump(100);
+  store.change();
+  await clock.turn();
   check.stop();
-  expect(order).toEqual(['look', 'heartbeat', 'look', 'reap']);
+  expect(order).toEqual(['heartbeat', 'look', 'reap']);
 });
 
 test('it tidies up when it starts, and every ten minutes', async () => {
@@ -129,6 +167,8 @@ test('it tidies up when it starts, and every ten minutes', async () => {
   const note = (what: string) => async (): Promise<void> => void done.push(`${what} ${clock.now()}`);
   const check = new PeriodicCheck({
     clock,
+    store: new ToldStore(),
+    busy: () => false,
     keepsAlive: () => false,
     look: async () => {},
     liveness: { leaseMs: 300, reap: async () => {}, heartbeat: note('heartbeat') },
@@ -137,10 +177,10 @@ test('it tidies up when it starts, and every ten minutes', async () => {
   });
   check.start();
   await clock.advance(300);
-  expect(done).toEqual(['tidy 50', 'heartbeat 100', 'heartbeat 200', 'heartbeat 300']);
+  expect(done).toEqual(['tidy 0', 'heartbeat 100', 'heartbeat 200', 'heartbeat 300']);
   await clock.advance(600_000);
   check.stop();
-  expect(done.filter((what) => what.startsWith('tidy'))).toEqual(['tidy 50', 'tidy 600050']);
+  expect(done.filter((what) => what.startsWith('tidy'))).toEqual(['tidy 0', 'tidy 600000']);
 });
 
 test('one check at a time: the next is timed when the last has ended (P1)', async () => {
@@ -153,39 +193,70 @@ test('one check at a time: the next is timed when the last has ended (P1)', asyn
     },
   });
   check.start();
+  check.ask();
+  await clock.turn();
   await clock.advance(1_000);
   expect([looks, clock.pending]).toEqual([1, []]);
+  check.ask();
+  check.ask();
+  await clock.turn();
+  expect(looks).toBe(1);
+  end();
+  await microtasks();
+  await clock.turn();
+  expect(looks).toBe(2);
   end();
   await microtasks();
   expect(clock.pending).toHaveLength(1);
-  await clock.advance(1_000);
-  expect(looks).toBe(2);
   check.stop();
-  end();
 });
 
-test('what fails is tried again after growing delays, is logged once, and keeps nothing else from being done (P4)', async () => {
-  const looks: number[] = [];
+test('what the store tells is looked for at once, and once however often it is told (P6)', async () => {
+  const looks: (readonly [number, boolean])[] = [];
+  const { clock, check, store } = checked({ look: async (changed) => void looks.push([clock.now(), changed]) });
+  check.start();
+  await clock.advance(20);
+  store.change();
+  store.change();
+  expect(looks).toEqual([]);
+  await clock.turn();
+  expect(looks).toEqual([[20, true]]);
+  check.ask();
+  await clock.turn();
+  await clock.advance(10_000);
+  expect(looks).toEqual([
+    [20, true],
+    [20, false],
+  ]);
+  check.stop();
+  expect(store.watched).toBe(false);
+});
+
+test('what fails is tried again after growing delays, is logged once, and keeps nothing else from being done (P5, P6)', async () => {
+  const looks: (readonly [number, boolean])[] = [];
   let broken = true;
   const clock = new ManualClock(0);
-  const { check, done, failures } = checked({
+  const { check, store, done, failures } = checked({
     clock,
     leaseMs: 3_000,
-    look: async () => {
-      looks.push(clock.now());
+    look: async (changed) => {
+      looks.push([clock.now(), changed]);
       if (broken) throw new Error('no descriptors');
     },
   });
   check.start();
+  store.change();
+  await clock.turn();
   await clock.advance(6_000);
-  expect(looks).toEqual([50, 100, 150, 250, 450, 850, 1_650, 2_650, 3_650, 4_650, 5_650]);
+  const times = [0, 0, 50, 150, 350, 750, 1_550, 2_550, 3_550, 4_550, 5_550];
+  expect(looks).toEqual(times.map((time) => [time, true]));
   expect(done.reap.length).toBeGreaterThanOrEqual(5);
   expect(done.heartbeat).toHaveLength(6);
   expect(failures.logged).toEqual(['the store failed: no descriptors; the look for changes is tried again']);
   broken = false;
-  await clock.advance(700);
-  expect(looks.slice(11)).toEqual([6_650, 6_700]);
-  expect(failures.logged[1]).toBe('the store works again: the look for changes had failed 11 times in 6600 ms');
+  await clock.advance(10_000);
+  expect(looks.slice(11)).toEqual([[6_550, true]]);
+  expect(failures.logged[1]).toBe('the store works again: the look for changes had failed 11 times in 6550 ms');
   expect(failures.ended).toEqual([]);
   check.stop();
 });
@@ -200,30 +271,50 @@ test('a heartbeat that fails is tried again soon, not only when the next is due'
   };
   const failures = new RecordedFailures(clock);
   const liveness = { leaseMs: 30_000, heartbeat, reap: nothing };
-  const check = new PeriodicCheck({ clock, keepsAlive: () => false, look: nothing, liveness, failures });
+  const check = new PeriodicCheck({
+    clock,
+    store: new ToldStore(),
+    busy: () => false,
+    keepsAlive: () => false,
+    look: nothing,
+    liveness,
+    failures,
+  });
   check.start();
   await clock.advance(25_000);
   check.stop();
-  expect(beats).toEqual([10_000, 10_050, 10_100, 10_200, 20_200]);
+  expect(beats).toEqual([10_000, 10_000, 10_050, 10_150, 20_150]);
 });
 
 test('nothing is timed after a stop, not even by a check that was under way', async () => {
   let end!: () => void;
   const { clock, check } = checked({ look: () => new Promise((resolve) => (end = resolve)) });
   check.start();
-  await clock.advance(50);
+  check.ask();
+  await clock.turn();
   check.stop();
   end();
   await clock.advance(1_000);
   expect(clock.pending).toEqual([]);
 });
 
+test('while draining nothing that is due is waited for in vain: no timer comes before the next heartbeat or check', async () => {
+  const { clock, check } = checked();
+  check.start();
+  await clock.advance(900);
+  check.drain();
+  await clock.advance(5_000);
+  expect(clock.pending.length).toBe(1);
+  expect(clock.timersSet).toBeLessThan(40);
+  check.stop();
+});
+
 test('starting it twice starts it once', async () => {
   const { clock, check, done } = checked();
   check.start();
   check.start();
-  await clock.advance(50);
-  expect(done.look).toHaveLength(1);
+  await clock.advance(1_000);
+  expect(done.reap).toHaveLength(1);
   check.stop();
   expect(clock.pending).toEqual([]);
 });
@@ -234,35 +325,22 @@ test('it does not keep the process alive, unless there is something worth it', a
   check.start();
   expect(clock.keepsAlive).toBe(false);
   worth = true;
-  check.keepAlive();
+  check.ask();
+  await clock.turn();
   expect([clock.keepsAlive, clock.pending.length]).toEqual([true, 1]);
-  check.keepAlive();
-  expect(clock.pending.length).toBe(1);
   worth = false;
-  await clock.advance(50);
+  await clock.advance(250);
   expect(clock.keepsAlive).toBe(false);
   check.stop();
 });
 
-test('what is worth keeping alive for, asked during a check, counts from the next one on', async () => {
-  let end!: () => void;
-  let worth = false;
-  const { clock, check } = checked({ keepsAlive: () => worth, look: () => new Promise((resolve) => (end = resolve)) });
-  check.start();
-  await clock.advance(50);
-  worth = true;
-  check.keepAlive();
-  expect(clock.pending).toEqual([]);
-  end();
-  await microtasks();
-  expect(clock.keepsAlive).toBe(true);
-  check.stop();
-});
-
-test('keepAlive after a stop sets no timer', () => {
-  const { clock, check } = checked({ keepsAlive: () => true });
+test('a look that is asked for before the start or after a stop does not come', async () => {
+  const { clock, check, done } = checked({ keepsAlive: () => true });
+  check.ask();
   check.start();
   check.stop();
-  check.keepAlive();
+  check.ask();
+  await clock.turn();
   expect(clock.pending).toEqual([]);
+  expect(done.look).toEqual([]);
 });

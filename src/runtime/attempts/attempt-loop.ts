@@ -90,11 +90,11 @@ export class AttemptLoop {
   begin(recorded: string | null): void {
     this.#notes = decodeAttempts(recorded);
     this.#writtenHeartbeat = this.#notes.heartbeat;
-    const { services, turns, policy, startedAtMs } = this.#of;
+    const { runId, services, turns, policy, startedAtMs } = this.#of;
     const { scheduleTimeoutMs } = policy;
     if (scheduleTimeoutMs !== undefined) {
       this.#dueAt = startedAtMs + scheduleTimeoutMs;
-      this.#callOffSchedule = turns.setAlarm(this.#dueAt, () => this.#scheduleTimedOut(scheduleTimeoutMs));
+      this.#callOffSchedule = turns.setAlarm(runId, this.#dueAt, () => this.#scheduleTimedOut(scheduleTimeoutMs));
     }
     const late = services.clock.now() > this.#dueAt;
     const { nextAt, begunAt } = this.#notes;
@@ -192,7 +192,7 @@ export class AttemptLoop {
   }
 
   #limit(attempt: Attempt): void {
-    const { services, turns, policy } = this.#of;
+    const { runId, services, turns, policy } = this.#of;
     const { timeoutMs, heartbeatTimeoutMs } = policy;
     const callOffs: (() => void)[] = [];
     this.#callOffLimits = () => {
@@ -205,16 +205,16 @@ export class AttemptLoop {
     };
     if (timeoutMs !== undefined) {
       const expire = (): void => giveUp(this.#timeoutError(`took longer than its timeout of ${timeoutMs} ms`));
-      callOffs.push(turns.setAlarm(this.#startedAt + timeoutMs, expire));
+      callOffs.push(turns.setAlarm(runId, this.#startedAt + timeoutMs, expire));
     }
     if (heartbeatTimeoutMs !== undefined) {
       this.#lastHeartbeat = this.#startedAt;
       const watch = (): void => {
         const dueAt = this.#lastHeartbeat + heartbeatTimeoutMs;
-        if (services.clock.now() < dueAt) callOffs[callOffs.length - 1] = turns.setAlarm(dueAt, watch);
+        if (services.clock.now() < dueAt) callOffs[callOffs.length - 1] = turns.setAlarm(runId, dueAt, watch);
         else giveUp(this.#timeoutError(`sent no heartbeat for longer than its heartbeatTimeout of ${heartbeatTimeoutMs} ms`));
       };
-      callOffs.push(turns.setAlarm(this.#startedAt + heartbeatTimeoutMs, watch));
+      callOffs.push(turns.setAlarm(runId, this.#startedAt + heartbeatTimeoutMs, watch));
     }
   }
 
@@ -307,7 +307,8 @@ export class AttemptLoop {
   }
 
   #waitUntil(nextAt: number): void {
-    this.#callOff = this.#of.turns.setAlarm(nextAt, () => {
+    const { runId, turns } = this.#of;
+    this.#callOff = turns.setAlarm(runId, nextAt, () => {
       this.#notes = { ...this.#notes, nextAt: undefined };
       this.#queue();
     });

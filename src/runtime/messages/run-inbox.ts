@@ -88,9 +88,10 @@ export class RunInbox {
 
   /** The run begins: its time is limited from its creation on. */
   arm(): void {
-    const { run, timeoutMs } = this.#init;
+    const { run, record, timeoutMs } = this.#init;
     const { dueAt } = this;
-    if (dueAt !== null) this.#callOffLimit = run.turns.setAlarm(dueAt, () => this.#takeCancel({ timeoutMs: timeoutMs as number }));
+    if (dueAt !== null)
+      this.#callOffLimit = run.turns.setAlarm(record.id, dueAt, () => this.#takeCancel({ timeoutMs: timeoutMs as number }));
   }
 
   /** The run is over, here at least. */

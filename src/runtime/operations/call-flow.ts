@@ -255,7 +255,7 @@ export class CallFlow extends Operation {
 
   #waitUntil(nextAt: number): void {
     this.#backingOff = true;
-    this.#callOff = this.run.turns.setAlarm(nextAt, () => {
+    this.#callOff = this.run.turns.setAlarm(this.run.id, nextAt, () => {
       this.entry.attempts = encodeAttempts({ ...this.#notes, nextAt: undefined });
       this.#begin();
     });

@@ -86,7 +86,9 @@ abstract class MessageOperation extends Operation {
     this.#dueAt = deadline?.atMs ?? null;
     if (deadline === undefined) return;
     const { atMs, error } = deadline;
-    this.#callOff = this.run.turns.setAlarm(atMs, () => this.run.recorder.offer(this, 'FAILED', this.codec.encodeError(error())));
+    this.#callOff = this.run.turns.setAlarm(this.run.id, atMs, () =>
+      this.run.recorder.offer(this, 'FAILED', this.codec.encodeError(error())),
+    );
   }
 }
 

@@ -45,6 +45,6 @@ export class Timer extends Operation {
 
   #arm(): void {
     if (this.stopped) return;
-    this.#callOff = this.run.turns.setAlarm(this.entry.dueAt as number, () => this.run.recorder.offer(this, 'SUCCEEDED', ''));
+    this.#callOff = this.run.turns.setAlarm(this.run.id, this.entry.dueAt as number, () => this.run.recorder.offer(this, 'SUCCEEDED', ''));
   }
 }

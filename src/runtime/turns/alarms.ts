@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock/clock.js';
 
 interface Alarm {
+  readonly runId: string;
   readonly dueAtMs: number;
   /** Tells alarms apart that are due together: the one set first rings first. */
   readonly order: number;
@@ -17,7 +18,7 @@ const TOLERATED_GARBAGE = 64;
  *
  *   AM1  Alarms ring in due order, and in the order in which they were set where they are due together; never while being set.
  *   AM2  An alarm rings once, or never after it was called off; called-off alarms are at most half of the heap, give or take a few.
- *   AM3  While held, none rings: those that came due ring in due order when released.
+ *   AM3  While a run is held, none of its alarms rings: those that came due ring in due order when it is released. It holds up no other run.
  */
 export class Alarms {
   readonly #clock: Clock;
@@ -26,27 +27,30 @@ export class Alarms {
   #garbage = 0;
   #armedFor = Number.POSITIVE_INFINITY;
   #disarm: (() => void) | undefined;
-  #held = false;
+  /** The runs that are held, each with its alarms that came due meanwhile. */
+  readonly #held = new Map<string, Alarm[]>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  set(dueAtMs: number, ring: () => void): () => void {
+  set(runId: string, dueAtMs: number, ring: () => void): () => void {
     this.#count += 1;
-    const alarm: Alarm = { dueAtMs, order: this.#count, ring };
+    const alarm: Alarm = { runId, dueAtMs, order: this.#count, ring };
     this.#push(alarm);
     this.#arm();
     return () => this.#callOff(alarm);
   }
 
-  hold(): void {
-    this.#held = true;
-    this.#arm();
+  hold(runId: string): void {
+    if (!this.#held.has(runId)) this.#held.set(runId, []);
   }
 
-  release(): void {
-    this.#held = false;
+  release(runId: string): void {
+    const due = this.#held.get(runId);
+    if (due === undefined) return;
+    this.#held.delete(runId);
+    for (const alarm of due) if (alarm.ring !== undefined) this.#push(alarm);
     this.#arm();
   }
 
@@ -58,7 +62,8 @@ export class Alarms {
   }
 
   clear(): void {
-    for (const alarm of this.#heap) alarm.ring = undefined;
+    for (const alarm of [...this.#heap, ...[...this.#held.values()].flat()]) alarm.ring = undefined;
+    this.#held.clear();
     this.#heap = [];
     this.#garbage = 0;
     this.#arm();
@@ -67,6 +72,7 @@ export class Alarms {
   #callOff(alarm: Alarm): void {
     if (alarm.ring === undefined) return;
     alarm.ring = undefined;
+    if (this.#held.get(alarm.runId)?.includes(alarm) === true) return;
     this.#garbage += 1;
     if (this.#garbage > TOLERATED_GARBAGE && this.#garbage * 2 > this.#heap.length) {
       this.#heap = this.#heap.filter((each) => each.ring !== undefined).sort((a, b) => (before(a, b) ? -1 : 1));
@@ -80,7 +86,7 @@ export class Alarms {
       this.#pop();
       this.#garbage -= 1;
     }
-    const dueAtMs = this.#held ? Number.POSITIVE_INFINITY : (this.#heap[0]?.dueAtMs ?? Number.POSITIVE_INFINITY);
+    const dueAtMs = this.#heap[0]?.dueAtMs ?? Number.POSITIVE_INFINITY;
     if (dueAtMs === this.#armedFor) return;
     this.#disarm?.();
     this.#disarm = undefined;
@@ -95,9 +101,13 @@ export class Alarms {
     while (this.#heap[0] !== undefined && this.#heap[0].dueAtMs <= now) {
       const alarm = this.#pop();
       const { ring } = alarm;
-      alarm.ring = undefined;
+      const held = this.#held.size === 0 ? undefined : this.#held.get(alarm.runId);
       if (ring === undefined) this.#garbage -= 1;
-      else ring();
+      else if (held !== undefined) held.push(alarm);
+      else {
+        alarm.ring = undefined;
+        ring();
+      }
     }
     this.#arm();
   }

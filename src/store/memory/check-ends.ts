@@ -9,7 +9,7 @@ export function checkEnds(runs: ReadonlyMap<string, StoredRun>, { workerId, crea
   if (ends.length + restarts.length + suspends.length === 0) return;
   const given = new Set<string>();
   const created = new Map<string, RunRecord>();
-  for (const run of creates) if (!created.has(run.id)) created.set(run.id, run);
+  for (const { run } of creates) if (!created.has(run.id)) created.set(run.id, run);
   for (const { runId } of [...restarts, ...suspends, ...ends]) {
     const run = runs.get(runId)?.run ?? created.get(runId);
     if (run === undefined || run.workerId !== workerId || isEnded(run.status) || given.has(runId)) {

@@ -1,12 +1,13 @@
 import { Slices } from '../../clock/slices.js';
 import { StorageError } from '../../errors/errors.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
-import { inJournalOrder } from '../journal-order.js';
 import { outlineLine, placeIn, rangeOf, readOutlineRange } from '../outline.js';
 import type { CountedBy, OperationLine, OutlineRange, Page, RunDetail, RunLine, RunQuery, StoreReader, WorkerLine } from '../reader.js';
 import { runLine } from '../run-line.js';
 import { cursorOf, readRunQuery, requireCountedBy, requireLimit, requireOverview } from '../run-query.js';
 import type { CreationOrder } from './creation-order.js';
+import type { Inboxes } from './inboxes.js';
+import type { Journals } from './journals.js';
 import { matcherOf } from './run-match.js';
 import type { StoredRun } from './stored-run.js';
 import type { Workers } from './workers.js';
@@ -15,8 +16,8 @@ import type { Workers } from './workers.js';
 interface MemoryData {
   readonly runs: ReadonlyMap<string, StoredRun>;
   readonly order: CreationOrder;
-  readonly journals: ReadonlyMap<string, ReadonlyMap<string, OperationRecord>>;
-  readonly inbox: ReadonlyMap<number, InboxMessage>;
+  readonly journals: Journals;
+  readonly inbox: Inboxes;
   readonly workers: Workers;
 }
 
@@ -70,7 +71,7 @@ export class MemoryReader implements StoreReader {
     this.#checkOpen();
     const stored = this.#data.runs.get(runId);
     if (stored === undefined) return undefined;
-    const detail = { ...stored.run, queue: null, inboxLength: this.#messagesTo(runId).length };
+    const detail = { ...stored.run, queue: null, inboxLength: this.#data.inbox.of((id) => id === runId).length };
     let childrenCount = 0;
     await new Slices().each(this.#data.order.from('oldest', stored.n), ({ run }) => {
       if (run.parentRunId === runId) childrenCount += 1;
@@ -84,7 +85,7 @@ export class MemoryReader implements StoreReader {
     const lies = scope === undefined ? { from: after ?? '', end: undefined } : rangeOf(scope, after);
     /** Of each place what stands first in it. */
     let places = new Map<string, OperationRecord>();
-    await new Slices().each([...(this.#data.journals.get(runId)?.values() ?? [])], (entry) => {
+    await new Slices().each([...this.#data.journals.of(runId)], (entry) => {
       const { id } = entry;
       if (id < lies.from || id === after || (lies.end !== undefined && id >= lies.end)) return;
       const place = scope === undefined ? id : placeIn(scope, id);
@@ -97,23 +98,17 @@ export class MemoryReader implements StoreReader {
 
   async operation(runId: string, operationId: string): Promise<OperationRecord | undefined> {
     this.#checkOpen();
-    const entry = this.#data.journals.get(runId)?.get(operationId);
-    return entry && { ...entry };
+    return this.#data.journals.operation(runId, operationId);
   }
 
   async journal(runId: string): Promise<OperationRecord[]> {
     this.#checkOpen();
-    // An entry is never changed, but replaced: those that are there now are one picture.
-    const entries = [...(this.#data.journals.get(runId)?.values() ?? [])];
-    const slices = new Slices();
-    const copied: OperationRecord[] = [];
-    await slices.each(entries, (entry) => copied.push({ ...entry }));
-    return inJournalOrder(copied, slices);
+    return (await this.#data.journals.load([runId])).get(runId) ?? [];
   }
 
   async inbox(runId: string): Promise<InboxMessage[]> {
     this.#checkOpen();
-    return this.#messagesTo(runId);
+    return this.#data.inbox.of((id) => id === runId);
   }
 
   async durations(flow: string, limit: number): Promise<number[]> {
@@ -152,10 +147,6 @@ export class MemoryReader implements StoreReader {
       last = String(n);
     }
     return { runs, next: null };
-  }
-
-  #messagesTo(runId: string): InboxMessage[] {
-    return [...this.#data.inbox.values()].filter((message) => message.runId === runId).map((message) => ({ ...message }));
   }
 
   #checkOpen(): void {

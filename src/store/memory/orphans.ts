@@ -1,6 +1,6 @@
 import type { BlockedCode } from '../../model/statuses.js';
 import { SUSPECT_FROM } from '../../model/suspects.js';
-import type { SuspectQuery } from '../store.js';
+import type { FlowEntry, SuspectQuery } from '../store.js';
 import { Line } from './line.js';
 import type { StoredRun } from './stored-run.js';
 
@@ -63,11 +63,15 @@ export class Orphans {
     return firstOf(this.#of(query).flatMap(({ ready, homeless }) => [ready.first, homeless.first]));
   }
 
-  /** The oldest of a flow and version that a worker does not have, and that is not blocked for that yet. */
-  unknown({ flows }: SuspectQuery): StoredRun | undefined {
+  /**
+   * The oldest of a flow and version that a worker does not have, nor any other, and that is not blocked for that yet.
+   *
+   * @param have - Whether any living worker has registered the flow and version.
+   */
+  unknown({ flows }: SuspectQuery, have: (entry: FlowEntry) => boolean): StoredRun | undefined {
     const known = new Set(flows.map(({ flow, version }) => keyOf(flow, version)));
     const others = [...this.#kinds].flatMap(([key, kind]) => (known.has(key) ? [] : kind));
-    return firstOf(others.flatMap(({ ready, suspect }) => [ready.first, suspect.first]));
+    return firstOf(others.flatMap(({ ready, suspect }) => [ready.first, suspect.first]).filter((first) => first && !have(first.run)));
   }
 
   /** The suspect that a worker is to try next. */

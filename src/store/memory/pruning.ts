@@ -1,9 +1,8 @@
-import type { OperationRecord, RunRecord } from '../../model/records.js';
+import type { RunRecord } from '../../model/records.js';
 import { isEnded } from '../../model/statuses.js';
 import type { PruneQuery } from '../store.js';
+import type { Journals } from './journals.js';
 import type { StoredRun } from './stored-run.js';
-
-type Journals = ReadonlyMap<string, ReadonlyMap<string, OperationRecord>>;
 
 /** The ids of the runs that are to be deleted. @param runs - In the order of creation, so that children come after their parents. */
 export function prunable(runs: ReadonlyMap<string, StoredRun>, journals: Journals, { endedBefore, keep, limit }: PruneQuery): Set<string> {
@@ -24,8 +23,7 @@ function awaitedRuns(runs: ReadonlyMap<string, StoredRun>, journals: Journals): 
   const awaited = new Set<string | null>();
   for (const { run } of runs.values()) {
     if (isEnded(run.status)) continue;
-    for (const { kind, status, childRunId } of journals.get(run.id)?.values() ?? [])
-      if (kind === 'flow' && status === 'STARTED') awaited.add(childRunId);
+    for (const { kind, status, childRunId } of journals.of(run.id)) if (kind === 'flow' && status === 'STARTED') awaited.add(childRunId);
   }
   return awaited;
 }

@@ -16,3 +16,8 @@ export function lastOutcomeOf(journal: Iterable<OperationRecord>): number {
   for (const entry of journal) if (isOperation(entry)) last = Math.max(last, entry.seq ?? 0);
   return last;
 }
+
+/** What is read is the reader's own. */
+export function copies<T extends object>(records: Iterable<T>): T[] {
+  return Array.from(records, (record) => ({ ...record }));
+}

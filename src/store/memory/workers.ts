@@ -1,6 +1,6 @@
 import { StorageError } from '../../errors/errors.js';
 import type { WorkerLine } from '../reader.js';
-import type { NewWorker } from '../store.js';
+import type { FlowEntry, NewWorker } from '../store.js';
 import { workerPlace } from '../worker-place.js';
 
 interface Worker {
@@ -9,6 +9,7 @@ interface Worker {
   readonly leaseMs: number;
   readonly registeredMs: number;
   readonly info: NewWorker['info'];
+  flows: readonly FlowEntry[];
   /** Stands for the lock: false once all who had the store open have closed it. */
   locked: boolean;
 }
@@ -35,7 +36,15 @@ export class Workers {
         `could not register worker ${id} in memory: a worker of this id is registered. Every worker needs an id of its own`,
       );
     }
-    this.#workers.set(id, { status: 'ALIVE', heartbeatMs: nowMs, leaseMs, registeredMs: nowMs, info: { ...info }, locked: true });
+    this.#workers.set(id, {
+      status: 'ALIVE',
+      heartbeatMs: nowMs,
+      leaseMs,
+      registeredMs: nowMs,
+      info: { ...info },
+      flows: [],
+      locked: true,
+    });
   }
 
   /** What is told of all of them. */
@@ -67,6 +76,18 @@ export class Workers {
       dead.push(id);
     }
     return dead;
+  }
+
+  registerFlows(id: string, flows: readonly FlowEntry[]): void {
+    this.checkFence(id).flows = flows.map(({ flow, version }) => ({ flow, version }));
+  }
+
+  /** Whether any that lives has registered a flow and version. */
+  have({ flow, version }: FlowEntry): boolean {
+    for (const { status, flows } of this.#workers.values()) {
+      if (status === 'ALIVE' && flows.some((entry) => entry.flow === flow && entry.version === version)) return true;
+    }
+    return false;
   }
 
   /** The last user of the store has closed it. */

@@ -1,29 +1,22 @@
 import { StorageError } from '../../errors/errors.js';
-import type { OperationRecord, RunEnd, RunRecord, RunRestart, RunSuspension } from '../../model/records.js';
-import type { CommitBatch } from '../store.js';
+import type { OperationRecord, RunCreation, RunEnd, RunRestart, RunSuspension } from '../../model/records.js';
+import type { CommitAnswer, CommitBatch } from '../store.js';
 import { BulkStatement } from './bulk-statement.js';
 import type { Connection } from './connection.js';
+import { CreationWriter } from './creation-writer.js';
 import { checkFence } from './fence.js';
 import type { Inbox } from './inbox.js';
-import { END_FIELDS, OPERATION_COLUMNS, OPERATION_FIELDS, RUN_COLUMNS, RUN_FIELDS, runOf, SELECTED_COLUMNS } from './rows.js';
+import { END_FIELDS, OPERATION_COLUMNS, OPERATION_FIELDS } from './rows.js';
 import { ASLEEP, AWAKE, WOKEN } from './schema.js';
 
 /** A connection that has made so many commits will make more: room in the log pays. */
 const COMMITS_BEFORE_STRETCHING = 32;
 
-/** SQLite gives no higher one. */
-const LAST_N = '9223372036854775807';
-
 /** From this size on, grouping costs less than it saves. */
 const WORTH_GROUPING = 20;
 
-const INSERT_RUNS = (rows: string): string =>
-  `INSERT OR FAIL INTO perdure_runs (${RUN_COLUMNS.join(', ')}) VALUES ${rows} ON CONFLICT (id) DO NOTHING`;
-
-/** Parameters: how many were created (which `libsql` gives as a fraction), the ids. */
-const FIND_TAKEN = `WITH newest (n) AS MATERIALIZED (SELECT max(n) FROM perdure_runs)
-   SELECT CASE WHEN newest.n < ${LAST_N} THEN perdure_runs.n <= newest.n - CAST(? AS INTEGER) END AS is_older, ${SELECTED_COLUMNS.join(', ')}
-   FROM newest CROSS JOIN perdure_runs WHERE id IN (SELECT value FROM json_each(?))`;
+/** Made once: most batches create nothing. */
+const ALL_CREATED: CommitAnswer = { taken: [] };
 
 const OVERWRITTEN = OPERATION_COLUMNS.filter((column) => column !== 'run_id' && column !== 'id');
 const OVERWRITE = `ON CONFLICT (run_id, id) DO UPDATE SET ${OVERWRITTEN.map((column) => `${column} = excluded.${column}`).join(', ')}
@@ -65,7 +58,7 @@ const END_RUNS = (rows: string): string =>
 export class CommitWriter {
   readonly #connection: Connection;
   readonly #inbox: Inbox;
-  readonly #runs: BulkStatement<RunRecord>;
+  readonly #creations: CreationWriter;
   readonly #operations: BulkStatement<OperationRecord>;
   readonly #ends: BulkStatement<RunEnd>;
   readonly #writeOneOperation: string;
@@ -74,31 +67,36 @@ export class CommitWriter {
   constructor(connection: Connection, inbox: Inbox) {
     this.#connection = connection;
     this.#inbox = inbox;
-    this.#runs = new BulkStatement(connection, { text: INSERT_RUNS, fields: RUN_FIELDS });
     this.#operations = new BulkStatement(connection, { text: WRITE_OPERATIONS, fields: OPERATION_FIELDS });
+    this.#creations = new CreationWriter(connection, (operations) => this.#operations.run(groupedByRun(operations)));
     this.#ends = new BulkStatement(connection, { text: END_RUNS, fields: END_FIELDS });
     this.#writeOneOperation = WRITE_ONE_OPERATION(connection.guard.fence);
   }
 
-  /** Writes a batch in one transaction; returns the runs whose id was taken. */
-  write(batch: CommitBatch): RunRecord[] {
-    const taken = isOneOperation(batch) && this.#wroteOne(batch) ? [] : this.#writeAll(batch);
+  /** Writes a batch in one transaction. */
+  write(batch: CommitBatch): CommitAnswer {
+    const answer = isOneOperation(batch) && this.#wroteOne(batch) ? ALL_CREATED : this.#writeAll(batch);
     this.#commits += 1;
     if (this.#commits === COMMITS_BEFORE_STRETCHING) this.#connection.stretchLog();
-    return taken;
+    return answer;
   }
 
-  #writeAll(batch: CommitBatch): RunRecord[] {
+  /** Creates runs that have no owner. */
+  createRuns(creations: readonly RunCreation[]): CommitAnswer['taken'] {
+    return this.#connection.write('create runs', () => this.#creations.write(creations));
+  }
+
+  #writeAll(batch: CommitBatch): CommitAnswer {
     return this.#connection.transaction('write outcomes', () => {
       checkFence(this.#connection, batch.workerId);
-      const taken = batch.creates.length === 0 ? [] : this.#create(batch.creates);
+      const answer = batch.creates.length === 0 ? ALL_CREATED : { taken: this.#creations.write(batch.creates) };
       if (batch.operations.length > 0) this.#operations.run(groupedByRun(batch.operations));
       for (const restart of batch.restarts) this.#restart(batch.workerId, restart);
       if (batch.suspends.length > 0) this.#suspend(batch.workerId, batch.suspends);
       if (batch.ends.length > 0) this.#end(batch.workerId, batch.ends);
       for (const message of batch.messages) this.#inbox.add(message);
       if (batch.taken.length > 0) this.#inbox.remove(batch.taken);
-      return taken;
+      return answer;
     });
   }
 
@@ -110,29 +108,6 @@ export class CommitWriter {
     const operation = operations[0] as OperationRecord;
     const values = OPERATION_FIELDS.map((field) => operation[field]);
     return this.#connection.writeOne('write an outcome', this.#writeOneOperation, [...values, workerId]) === 1;
-  }
-
-  #create(creates: readonly RunRecord[]): RunRecord[] {
-    const created = this.#runs.run(creates);
-    return created === creates.length ? [] : this.#taken(creates, created);
-  }
-
-  /**
-   * Finds out which ids were taken. New rows got the highest `n`s, so the rows below them are older than this batch; unless another program has given the
-   * last there is, so that SQLite took any: then the seeds tell them apart.
-   */
-  #taken(creates: readonly RunRecord[], created: number): RunRecord[] {
-    const rows = this.#connection.statement(FIND_TAKEN).all([created, JSON.stringify(creates.map((run) => run.id))]);
-    const stored = new Map(rows.map((row) => [row['id'] as string, row]));
-    const taken: RunRecord[] = [];
-    const seen = new Set<string>();
-    for (const { id, seed } of creates) {
-      const row = stored.get(id);
-      const isOlder = row !== undefined && (row['is_older'] === null ? row['seed'] !== seed : row['is_older'] === 1);
-      if (row !== undefined && (isOlder || seen.has(id))) taken.push(runOf(row));
-      seen.add(id);
-    }
-    return taken;
   }
 
   /** It must find its run (S3). */

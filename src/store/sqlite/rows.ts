@@ -52,6 +52,18 @@ export const SELECTED_COLUMNS: readonly string[] = [...selected(RUN_COLUMNS), `$
 export const RUN_FIELDS: readonly (keyof RunRecord)[] = Object.values(RUN);
 
 export const OPERATION_COLUMNS: readonly string[] = Object.keys(OPERATION);
+/** A run, and what few have beside that. */
+export interface FullRun extends RunRecord {
+  readonly singleton: string | null;
+}
+
+/** The columns of a run that few have. */
+const RARE: Readonly<Record<string, Exclude<keyof FullRun, keyof RunRecord>>> = { singleton: 'singleton' };
+
+export const FULL_RUN_COLUMNS: readonly string[] = [...RUN_COLUMNS, ...Object.keys(RARE)];
+/** In the order of {@link FULL_RUN_COLUMNS}. */
+export const FULL_RUN_FIELDS: readonly (keyof FullRun)[] = [...RUN_FIELDS, ...Object.values(RARE)];
+
 /** What is read of an operation. */
 export const SELECTED_OPERATION_COLUMNS: readonly string[] = selected(OPERATION_COLUMNS);
 /** In the order of {@link OPERATION_COLUMNS}. */

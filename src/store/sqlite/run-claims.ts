@@ -58,10 +58,13 @@ const WAITING_FLOWS = `
     SELECT flow, (SELECT min(version) FROM ${READY_RUNS} AND flow = waiting.flow AND version > waiting.version)
     FROM waiting WHERE waiting.version IS NOT NULL
   )`;
-/** Runs that wait to be claimed, of flows that a worker does not have. Parameters: its flows, the limit. */
+/** That a flow and version is registered by a worker that lives. */
+const REGISTERED = `EXISTS (SELECT 1 FROM perdure_worker_flows AS had JOIN perdure_workers AS worker ON worker.id = had.worker_id AND worker.status = 'ALIVE'
+  WHERE had.flow = waiting.flow AND had.version = waiting.version)`;
+/** Runs that wait to be claimed, of flows that neither a worker has nor another has registered. Parameters: its flows, the limit. */
 const UNKNOWN = `WITH RECURSIVE ${WAITING_FLOWS}
   SELECT homeless.n AS n FROM waiting CROSS JOIN perdure_runs AS homeless INDEXED BY perdure_runs_ready
-  WHERE waiting.version IS NOT NULL AND (waiting.flow, waiting.version) NOT IN (${FLOWS})
+  WHERE waiting.version IS NOT NULL AND (waiting.flow, waiting.version) NOT IN (${FLOWS}) AND NOT ${REGISTERED}
     AND homeless.status = 'PENDING' AND homeless.worker_id IS NULL AND homeless.held IS NULL
     AND homeless.flow = waiting.flow AND homeless.version = waiting.version AND typeof(homeless.id) = 'text' LIMIT ?`;
 

@@ -2,15 +2,31 @@ import { processTimers } from '../../clock/process-timers.js';
 import { Slices } from '../../clock/slices.js';
 import { StorageError } from '../../errors/errors.js';
 import { requireOneVersion } from '../../errors/one-version.js';
-import type { InboxMessage, OperationRecord, RunRecord } from '../../model/records.js';
+import type { InboxMessage, OperationRecord, RunCreation, RunRecord } from '../../model/records.js';
 import type { BlockedCode, RunStatus } from '../../model/statuses.js';
 import { refuseMore } from '../../options/extra-arguments.js';
 import { readOptions } from '../../options/read-options.js';
+import { ownerless, refuseUnsupported } from '../creations.js';
+import { hasNews } from '../has-news.js';
 import { inJournalOrder } from '../journal-order.js';
 import type { StoreReader } from '../reader.js';
-import type { Claim, ClaimQuery, CommitBatch, NewWorker, OpenOptions, PruneQuery, Store, SuspectQuery } from '../store.js';
+import type {
+  Claim,
+  ClaimQuery,
+  CommitAnswer,
+  CommitBatch,
+  FlowEntry,
+  NewWorker,
+  OpenOptions,
+  PruneQuery,
+  Store,
+  SuspectQuery,
+  Taken,
+  Watcher,
+} from '../store.js';
 import { CommitWriter } from './commit-writer.js';
 import { Connection, type ConnectionOptions } from './connection.js';
+import { FileWatch } from './file-watch.js';
 import { findDriver } from './find-driver.js';
 import { Inbox } from './inbox.js';
 import { ROWS_A_PAGE } from './long-read.js';
@@ -53,6 +69,7 @@ interface Parts {
   readonly runs: RunTable;
   readonly inbox: Inbox;
   readonly commits: CommitWriter;
+  readonly watch: FileWatch;
 }
 
 /**
@@ -102,9 +119,8 @@ class SqliteStore implements Store {
   async close(): Promise<void> {
     this.#opened = Math.max(0, this.#opened - 1);
     const parts = this.#parts;
-    // The one that is left has not seen what the other wrote through the same connection.
-    parts?.connection.forgetSeen();
-    if (this.#opened > 0) return;
+    // What somebody left who is gone now.
+    if (this.#opened > 0) return parts?.watch.tell();
     this.#parts = undefined;
     this.#lost = undefined;
     parts?.workers.abandonLocks();
@@ -123,9 +139,14 @@ class SqliteStore implements Store {
   }
 
   async retireWorker(workerId: string): Promise<void> {
-    const { connection, workers } = this.#use();
-    workers.retire(workerId);
-    connection.look();
+    const parts = this.#use();
+    parts.workers.retire(workerId);
+    this.#tell(parts);
+    parts.connection.look();
+  }
+
+  async registerFlows(workerId: string, flows: readonly FlowEntry[]): Promise<void> {
+    this.#use().workers.registerFlows(workerId, flows);
   }
 
   async heartbeat(workerId: string, nowMs: number): Promise<void> {
@@ -135,8 +156,10 @@ class SqliteStore implements Store {
   }
 
   async reapWorkers(query: { workerId: string; nowMs: number }): Promise<string[]> {
-    const { connection, workers } = this.#use();
-    return connection.run('look for dead workers', () => workers.reap(query));
+    const parts = this.#use();
+    const dead = parts.connection.run('look for dead workers', () => parts.workers.reap(query));
+    if (dead.length > 0) this.#tell(parts);
+    return dead;
   }
 
   async claimRuns(query: ClaimQuery): Promise<Claim> {
@@ -175,18 +198,32 @@ class SqliteStore implements Store {
     return byRun(runIds, isWhole ? some : await connection.runLong(doing, journalPages(runIds), operationOf));
   }
 
-  async commit(batch: CommitBatch): Promise<RunRecord[]> {
-    const { connection, commits } = this.#use();
+  async commit(batch: CommitBatch): Promise<CommitAnswer> {
+    const parts = this.#use();
+    refuseUnsupported(this.name, batch);
+    const { connection, commits } = parts;
     // A large batch may make SQLite move the log into the file, which damages the file when the log is not its own any more.
     if (batch.operations.length >= LARGE_BATCH) connection.look();
-    const taken = commits.write(batch);
+    const answer = commits.write(batch);
+    if (hasNews(batch)) this.#tell(parts);
     if (batch.creates.some(isRoot)) connection.look();
+    return answer;
+  }
+
+  async createRuns(creations: readonly RunCreation[]): Promise<readonly Taken[]> {
+    const parts = this.#use();
+    refuseUnsupported(this.name, { creates: creations });
+    const taken = parts.commits.createRuns(creations.map(ownerless));
+    this.#tell(parts);
+    parts.connection.look();
     return taken;
   }
 
   async send(message: InboxMessage): Promise<RunStatus | undefined> {
-    const { connection, inbox } = this.#use();
+    const parts = this.#use();
+    const { connection, inbox } = parts;
     const status = connection.write(`send to run ${message.runId}`, () => inbox.add(message));
+    this.#tell(parts);
     connection.look();
     return status;
   }
@@ -220,17 +257,27 @@ class SqliteStore implements Store {
   }
 
   async unblock(runId: string): Promise<RunStatus | undefined> {
-    const { connection, runs } = this.#use();
-    const status = runs.unblock(runId);
-    connection.look();
+    const parts = this.#use();
+    const status = parts.runs.unblock(runId);
+    this.#tell(parts);
+    parts.connection.look();
     return status;
   }
 
-  /** SQLite's counter leaves out what this connection wrote, so with several engines or workers here it says too little. */
-  async changedElsewhere(): Promise<boolean> {
-    const { connection, workers } = this.#use();
+  watch(watcher: Watcher): () => void {
+    return this.#use().watch.add(watcher);
+  }
+
+  /** Nobody is told of what the only engine there is has written. */
+  #tell({ watch, workers }: Parts): void {
+    if (this.#opened > 1 || workers.held > 1 || watch.othersWatch) watch.tell();
+  }
+
+  /** Whether another connection has written. */
+  #changedElsewhere(): boolean {
+    const { connection } = this.#use();
     connection.look();
-    return connection.changedElsewhere() || this.#opened > 1 || workers.held > 1;
+    return connection.changedElsewhere();
   }
 
   #connect(client: boolean): Parts {
@@ -247,6 +294,7 @@ class SqliteStore implements Store {
       claims: new RunClaims(connection, suspects),
       runs: new RunTable(connection),
       commits: new CommitWriter(connection, inbox),
+      watch: new FileWatch({ path: connection.realPath, changed: () => this.#changedElsewhere() }),
     };
     if (client) return parts;
     try {
@@ -294,6 +342,6 @@ function sweep({ connection, workers }: Parts): void {
   connection.run('look for locks left behind', () => workers.sweep());
 }
 
-function isRoot(run: RunRecord): boolean {
+function isRoot({ run }: RunCreation): boolean {
   return run.parentRunId === null;
 }

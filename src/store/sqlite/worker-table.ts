@@ -1,9 +1,9 @@
 import { StorageError } from '../../errors/errors.js';
 import { isTime } from '../../model/forms.js';
-import type { NewWorker } from '../store.js';
+import type { FlowEntry, NewWorker } from '../store.js';
 import type { Connection } from './connection.js';
 import type { SqliteDriver, SqlRow } from './driver.js';
-import { fenced } from './fence.js';
+import { checkFence, fenced } from './fence.js';
 import { type Lease, LeaseWatch, leaseOf } from './lease-watch.js';
 import { OWN_HOLDER, placeOf } from './lock-holder.js';
 import { safeNumber } from './rows.js';
@@ -14,6 +14,10 @@ import type { WorkerLock } from './worker-lock.js';
 import { probeWorkerLock, sweepWorkerLocks, takeWorkerLock } from './worker-lock.js';
 
 const RELEASE_RUNS = `UPDATE perdure_runs SET status = 'PENDING', worker_id = NULL WHERE worker_id = ? AND ${AWAKE}`;
+
+/** Parameters: the worker, its flows with their versions. */
+const ADD_FLOWS = `INSERT OR IGNORE INTO perdure_worker_flows (worker_id, flow, version)
+  SELECT ?, json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)`;
 
 /** No worker is found again by an id that is no text, and none has one. */
 const ALIVE = `status = 'ALIVE' AND typeof(id) = 'text'`;
@@ -100,6 +104,7 @@ export class WorkerTable {
     try {
       this.#connection.write('retire a worker', () => {
         this.#connection.statement(RELEASE_RUNS).run([workerId]);
+        this.#forgetFlows(workerId);
         this.#connection.statement(`DELETE FROM perdure_workers WHERE id = ? AND status = 'ALIVE'`).run([workerId]);
       });
     } catch (error) {
@@ -107,6 +112,18 @@ export class WorkerTable {
       throw error;
     }
     lock?.release();
+  }
+
+  registerFlows(workerId: string, flows: readonly FlowEntry[]): void {
+    this.#connection.write('register flows', () => {
+      checkFence(this.#connection, workerId);
+      this.#forgetFlows(workerId);
+      this.#connection.statement(ADD_FLOWS).run([workerId, JSON.stringify(flows.map(({ flow, version }) => [flow, version]))]);
+    });
+  }
+
+  #forgetFlows(workerId: string): void {
+    this.#connection.statement('DELETE FROM perdure_worker_flows WHERE worker_id = ?').run([workerId]);
   }
 
   heartbeat(workerId: string, nowMs: number): void {
@@ -192,6 +209,7 @@ export class WorkerTable {
         )
         .run([workerId, beat]);
       if (changes === 0) return false;
+      this.#forgetFlows(workerId);
       this.#suspects.releaseOf(workerId);
       return true;
     });

@@ -4,7 +4,7 @@ import type { Store } from '../../store/store.js';
 import { recordsOf } from '../reading.js';
 import { assertEqual, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
-import { batchOf, endOf, messageTo, outcomeOf, runOf, startOf, theRun, withRuns, workerOf } from './records.js';
+import { ALL_CREATED, batchOf, endOf, messageTo, outcomeOf, runOf, startOf, theRun, withRuns, workerOf } from './records.js';
 
 const ORDER = { flow: 'order', version: 1 };
 
@@ -88,7 +88,7 @@ export const batches: readonly StoreCase[] = area('batches', {
     const other = await connect();
     const batch = batchOf({ creates: [runOf('new')], operations: [outcomeOf('id', '1', 1)] });
     await assertRefused(store.commit({ ...batch, ends: [endOf('unknown')] }), 'FENCED');
-    assertEqual(await store.commit(batch), []);
+    assertEqual(await store.commit(batch), ALL_CREATED);
     assertEqual(await theRun(other, 'new'), runOf('new'));
     assertEqual(await journalOf(other, 'id'), [outcomeOf('id', '1', 1)]);
   },

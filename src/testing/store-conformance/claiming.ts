@@ -1,6 +1,6 @@
 import { journalOf } from '../../store/journal-of.js';
 import { recordsOf } from '../reading.js';
-import { assertEqual, assertFields } from './assertions.js';
+import { assertEqual, assertFields, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
 import { batchOf, blockOf, endOf, NOTHING, outcomeOf, runOf, theRun, withRuns, workerOf } from './records.js';
 
@@ -180,5 +180,43 @@ export const claiming: readonly StoreCase[] = area('claiming', {
     assertEqual(await store.unblock('ended'), 'SUCCEEDED');
     assertEqual(await store.unblock('unknown'), undefined);
     assertEqual(await recordsOf(store), before);
+  },
+  'a run of a flow that another living worker has registered is left to that one': async (connect) => {
+    const store = await withRuns(await connect());
+    const other = await connect();
+    await other.registerWorker(workerOf('w2'));
+    await other.registerFlows('w2', [{ flow: 'ship', version: 2 }]);
+    await store.createRuns([{ run: runOf('theirs', { flow: 'ship', version: 2 }) }, { run: runOf('older', { flow: 'ship' }) }]);
+    const query = { workerId: 'w1', nowMs: 2_000, flows: [ORDER], limit: 10 };
+    const { claimed, blocked } = await store.claimRuns(query);
+    assertEqual([claimed.map(({ id }) => id), blocked.map(({ id }) => id)], [[], ['older']]);
+    await other.registerFlows('w2', []);
+    assertEqual(
+      (await store.claimRuns(query)).blocked.map(({ id }) => id),
+      ['theirs'],
+    );
+  },
+  'what a worker had registered is gone with it': async (connect) => {
+    const store = await withRuns(await connect());
+    const query = { workerId: 'w1', nowMs: 2_000, flows: [], limit: 10 };
+    for (const [workerId, end] of [
+      ['retired', () => store.retireWorker('retired')],
+      ['dead', () => store.reapWorkers({ workerId: 'w1', nowMs: 100_000 })],
+    ] as const) {
+      await store.registerWorker(workerOf(workerId));
+      await store.registerFlows(workerId, [{ flow: workerId, version: 1 }]);
+      await store.createRuns([{ run: runOf(`of ${workerId}`, { flow: workerId }) }]);
+      assertEqual((await store.claimRuns(query)).blocked, []);
+      await end();
+      assertEqual(
+        (await store.claimRuns(query)).blocked.map(({ id }) => id),
+        [`of ${workerId}`],
+      );
+    }
+  },
+  'a worker marked dead registers no flows (S3)': async (connect) => {
+    const store = await withRuns(await connect());
+    await store.reapWorkers({ workerId: 'w2', nowMs: 100_000 });
+    await assertRefused(store.registerFlows('w1', [ORDER]), 'FENCED');
   },
 });

@@ -1,7 +1,8 @@
 import { journalOf } from '../../store/journal-of.js';
 import { assertEqual, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
-import { batchOf, messageTo, runOf, withRuns, workerOf } from './records.js';
+import { ALL_CREATED, batchOf, messageTo, runOf, withRuns, workerOf } from './records.js';
+import { NOBODY } from './watching.js';
 
 export const lifecycle: readonly StoreCase[] = area('opening and closing', {
   'closing twice is closing once': async (connect) => {
@@ -28,7 +29,7 @@ export const lifecycle: readonly StoreCase[] = area('opening and closing', {
       () => store.getRuns(['r']),
       () => store.ownedRuns('w'),
       () => store.unblock('r'),
-      () => store.changedElsewhere(),
+      async () => store.watch(NOBODY),
     ];
     for (const call of calls) await assertRefused(call, 'STORE_CLOSED');
   },
@@ -41,21 +42,6 @@ export const lifecycle: readonly StoreCase[] = area('opening and closing', {
   'closing one process does not disturb another': async (connect) => {
     const store = await withRuns(await connect());
     await (await connect()).close();
-    assertEqual(await store.commit(batchOf({ creates: [runOf('id')] })), []);
-  },
-  'a change made elsewhere is noticed': async (connect) => {
-    const store = await withRuns(await connect(), 'id');
-    const other = await connect();
-    await store.changedElsewhere();
-    await other.send(messageTo('id'));
-    assertEqual(await store.changedElsewhere(), true);
-  },
-  'with several workers in one store, what one of them writes is a change for the others': async (connect) => {
-    const store = await withRuns(await connect());
-    await store.registerWorker(workerOf('w2'));
-    await store.changedElsewhere();
-    await store.commit(batchOf({ creates: [runOf('id', { workerId: null, status: 'PENDING' })] }));
-    assertEqual(await store.changedElsewhere(), true);
-    assertEqual(await store.changedElsewhere(), true);
+    assertEqual(await store.commit(batchOf({ creates: [runOf('id')] })), ALL_CREATED);
   },
 });

@@ -1,6 +1,6 @@
-import type { OperationRecord, RunRecord } from '../../model/records.js';
+import type { OperationRecord, RunCreation, RunRecord } from '../../model/records.js';
 import type { BlockedCode } from '../../model/statuses.js';
-import type { Claim, CommitBatch, NewWorker, Store } from '../../store/store.js';
+import type { Claim, CommitAnswer, CommitBatch, NewWorker, Store } from '../../store/store.js';
 
 /** A worker that may be 30 s without a heartbeat. */
 export function workerOf(id: string, nowMs = 1_000, leaseMs = 30_000): NewWorker {
@@ -60,9 +60,18 @@ export function outcomeOf(runId: string, id: string, seq: number, change: Partia
   return startOf(runId, id, { status: 'SUCCEEDED', seq, outcome: `"${id}"`, finishedAt: 1_700_000_000_002, ...change });
 }
 
+/** The answer to a batch all of whose runs were created. */
+export const ALL_CREATED: CommitAnswer = { taken: [] };
+
+/** What a batch has. A run stands for its creation with an empty journal. */
+export interface BatchParts extends Partial<Omit<CommitBatch, 'creates'>> {
+  readonly creates?: readonly (RunRecord | RunCreation)[];
+}
+
 /** A batch of worker `w1` with what is given. */
-export function batchOf(change: Partial<CommitBatch> = {}): CommitBatch {
-  return { workerId: 'w1', creates: [], operations: [], restarts: [], suspends: [], ends: [], messages: [], taken: [], ...change };
+export function batchOf({ creates = [], ...parts }: BatchParts = {}): CommitBatch {
+  const made = creates.map((each) => ('run' in each ? each : { run: each }));
+  return { workerId: 'w1', creates: made, operations: [], restarts: [], suspends: [], ends: [], messages: [], taken: [], ...parts };
 }
 
 /** How a run succeeds. */

@@ -61,13 +61,15 @@ const TASKS = {
     });
   },
   async create() {
-    await store.commit(batch({ creates: [run(`run of ${workerId}`)], operations: [outcome(`run of ${workerId}`, 0)] }));
+    await store.commit(batch({ creates: [{ run: run(`run of ${workerId}`) }], operations: [outcome(`run of ${workerId}`, 0)] }));
   },
   /** Writes batches of one run and 25 outcomes until it is killed. */
   async writeForEver() {
     for (let number = 0; ; number += 1) {
       const id = `run ${number}`;
-      await store.commit(batch({ creates: [run(id)], operations: Array.from({ length: 25 }, (_, ordinal) => outcome(id, ordinal)) }));
+      await store.commit(
+        batch({ creates: [{ run: run(id) }], operations: Array.from({ length: 25 }, (_, ordinal) => outcome(id, ordinal)) }),
+      );
       if (number % 10 === 0) await new Promise((sent) => process.send({ written: number }, sent));
     }
   },

@@ -1,3 +1,4 @@
+import { Slices } from '../clock/slices.js';
 import type { RunRecord } from '../model/records.js';
 import { mergedOptions } from '../options/read-options.js';
 import type { RunQuery, StoreReader } from './reader.js';
@@ -12,7 +13,9 @@ export async function* recordPages(
 ): AsyncGenerator<{ readonly runs: readonly RunRecord[]; readonly next: string | null }, void> {
   let left = query.limit ?? Number.POSITIVE_INFINITY;
   let cursor: string | null = query.cursor ?? null;
+  const slices = new Slices();
   do {
+    if (slices.over) await slices.next();
     const limit = Math.min(RUNS_A_PAGE, left);
     const page = await reader.records(mergedOptions<RunQuery>(query, { limit, ...(cursor === null ? {} : { cursor }) }));
     left -= page.runs.length;

@@ -1,9 +1,12 @@
 import { join } from 'node:path';
-import { flow, sqliteStore } from 'perdure';
+import { flow, memoryStore, sqliteStore } from 'perdure';
 import type { RunQuery } from 'perdure/store';
 import { expect, test } from 'vitest';
+import type { RunRecord } from '../../src/model/records.js';
+import { recordsOf } from '../../src/testing/reading.js';
 import { openEngine, thrownBy, unique } from '../api/with-engine.js';
 import { tempDirectory } from '../store/temp-directory.js';
+import { readerWith } from '../testing/reader-with.js';
 
 const fails = flow(unique('fails'), async (text: string) => {
   throw new Error(text, { cause: new TypeError('why') });
@@ -97,4 +100,32 @@ test.each(['limit', 'cursor', 'order', 'page'])('refuses to count with %s', asyn
   const { engine } = await openEngine();
   const error = await thrownBy(() => engine.count({ [name]: 1 } as RunQuery));
   expect(error).toMatchObject({ code: 'INVALID_OPTION', message: expect.stringContaining(`engine.count(): there is no option "${name}"`) });
+});
+
+test('lets all else in the process have its turn between the pages of a long list', async () => {
+  const memory = memoryStore();
+  const { engine } = await openEngine({ store: memory });
+  await engine.start(echo, ['x'], { id: 'x' });
+  const [run] = (await recordsOf(memory)) as [RunRecord];
+  let pages = 0;
+  memory.reader = readerWith({ reader: memory.reader.bind(memory) }, () => ({
+    records: async () => {
+      // Each page takes as long as a piece may.
+      for (const end = performance.now() + 5; performance.now() < end; );
+      pages += 1;
+      return { runs: [run], next: pages < 5 ? `newest.${pages}` : null };
+    },
+  }));
+  const { engine: looking } = await openEngine({ store: memory, execute: false });
+  await looking.open();
+  let turns = 0;
+  let over = false;
+  const turn = (): void => {
+    turns += 1;
+    if (!over) setImmediate(turn);
+  };
+  turn();
+  expect(await looking.list({ limit: 1_000 })).toHaveLength(5);
+  over = true;
+  expect(turns).toBeGreaterThan(4);
 });

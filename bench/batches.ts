@@ -21,9 +21,7 @@ export async function* batches(setting: Setting): AsyncGenerator<Figure> {
 }
 
 async function batch(subject: Subject, setting: Setting, way: string, count: number): Promise<Figure> {
-  const child = NodeProcess.program('batch-child.js', [subject.store(setting), way, count], setting);
-  const { elapsedMs = Number.NaN, peakMiB = Number.NaN } = (await child.said()).values;
-  await child.ended();
+  const { elapsedMs, peakMiB } = await batchCost(subject, setting, way, count);
   return {
     workload: `${way}: ${count} actions`,
     subject: subject.name,
@@ -31,4 +29,17 @@ async function batch(subject: Subject, setting: Setting, way: string, count: num
     unit: 'actions/s',
     notes: `${((elapsedMs * 1_000) / count).toFixed(1)} µs each, peak ${peakMiB.toFixed(0)} MiB`,
   };
+}
+
+/** What one flow over so many trivial actions costs, in a process of its own. */
+export async function batchCost(
+  subject: Subject,
+  setting: Setting,
+  way: string,
+  count: number,
+): Promise<{ readonly elapsedMs: number; readonly peakMiB: number }> {
+  const child = NodeProcess.program('batch-child.js', [subject.store(setting), way, count], setting);
+  const { elapsedMs = Number.NaN, peakMiB = Number.NaN } = (await child.said()).values;
+  await child.ended();
+  return { elapsedMs, peakMiB };
 }

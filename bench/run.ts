@@ -10,7 +10,7 @@ import { HELP, type Options, readOptions } from './options.js';
 import type { Setting } from './section.js';
 import { lineOf, printTable } from './table.js';
 
-const { quick, sections, json } = readOrExit();
+const { quick, sections, json, module } = readOrExit();
 const directory = mkdtempSync(join(tmpdir(), 'perdure-bench-'));
 let files = 0;
 const setting: Setting = {
@@ -19,7 +19,7 @@ const setting: Setting = {
     files += 1;
     return join(directory, `${files}.db`);
   },
-  children: { module: new URL('../dist/index.js', import.meta.url).href, nodeArguments: [] },
+  children: { module, nodeArguments: [] },
 };
 
 const figures: Figure[] = [];

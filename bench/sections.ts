@@ -8,6 +8,7 @@ import { parked } from './parked.js';
 import { recovery } from './recovery.js';
 import { replay } from './replay.js';
 import type { Section } from './section.js';
+import { smooth, smoothLooks } from './smooth.js';
 
 /** The workloads, beside the limits of the machine. */
 export const WORKLOADS: readonly Section[] = [
@@ -20,6 +21,8 @@ export const WORKLOADS: readonly Section[] = [
   { name: 'W6 parked runs', measure: parked },
   { name: 'replay', measure: replay },
   { name: 'batches', measure: batches },
+  { name: 'smooth', measure: smooth },
+  { name: 'smooth, a million runs', measure: smoothLooks },
 ];
 
 /** How cost grows with the size of things. */

@@ -13,7 +13,7 @@ import { RunIds } from './identity/run-ids.js';
 import type { RunInbox } from './messages/run-inbox.js';
 import type { RunNotices } from './notices/run-notices.js';
 import { openOperation } from './operations/open-operation.js';
-import type { EndedBranch, Operation, OperationRun } from './operations/operation.js';
+import type { BeginningBatch, EndedBranch, Operation, OperationRun } from './operations/operation.js';
 import type { Timer } from './operations/timer.js';
 import type { OutcomeRecorder } from './outcomes/outcome-recorder.js';
 import type { OutcomeSource } from './outcomes/outcome-source.js';
@@ -86,6 +86,8 @@ export class FlowCalls implements FlowRun, OperationRun {
   readonly #catchUp: CatchUp;
   readonly #admission: Admission;
   readonly #closingScopes: ClosingScopes;
+  /** In the order in which they came. */
+  readonly #beginning: BeginningBatch[] = [];
   #lastStarted: Operation | undefined;
   /** Where its code called last. */
   #entryPoint: EntryPoint | undefined;
@@ -137,6 +139,20 @@ export class FlowCalls implements FlowRun, OperationRun {
   /** How messages call the last operation that was started; `null` before the first. */
   get lastStarted(): string | null {
     return this.#lastStarted === undefined ? null : whatIs(this.#lastStarted.entry);
+  }
+
+  /** Whether branches are to begin before anything is delivered. */
+  get beginning(): boolean {
+    return this.#beginning.length > 0;
+  }
+
+  /** Begins some of these branches. Returns whether there were any. */
+  beginMore(): boolean {
+    const [batch] = this.#beginning;
+    if (batch === undefined) return false;
+    this.#admission.resumes(batch.place.scope);
+    if (!batch.beginMore()) this.#beginning.shift();
+    return true;
   }
 
   // What code asks for.
@@ -237,6 +253,11 @@ export class FlowCalls implements FlowRun, OperationRun {
     operation.pending = false;
     this.pending.delete(operation);
     operation.place.scope.left();
+  }
+
+  beginsMore(batch: BeginningBatch): void {
+    this.#beginning.push(batch);
+    this.#run.wake();
   }
 
   branchEnded(branch: EndedBranch): void {

@@ -28,6 +28,11 @@ import { Scope } from './scopes/scope.js';
 import { CatchUp } from './turns/catch-up.js';
 import type { TurnTaker } from './turns/delivery.js';
 
+/** Outcomes that are delivered in one turn, if none of them resumes code. */
+const DELIVERED_A_TURN = 1_024;
+/** What is dispatched in one turn. */
+const STEPS_A_TURN = 512;
+
 /** What a run is made of. */
 export interface RunInit {
   readonly record: RunRecord;
@@ -158,13 +163,13 @@ export class Run implements TurnTaker, Resident, Resting {
     }
     // In the flow's place: a promise that rejects here belongs to the flow.
     runAt(this.#place, () => {
-      if (this.#closingScopes.turnBegan() || this.#admission.refusals?.answer() === true) return;
+      if (this.#closingScopes.turnBegan() || this.#admission.refusals?.answer() === true || this.#calls.beginMore()) return;
       this.#deliverUntilResumed();
     });
   }
 
   #deliverUntilResumed(): void {
-    while (this.#state === 'running' && (this.#bodyEnd === undefined || this.#scope.shields > 0)) {
+    for (let left = DELIVERED_A_TURN; left > 0 && this.#mayDeliver; left -= 1) {
       const record = this.#outcomes.next();
       if (record === undefined || record instanceof NonDeterminismError) {
         if (this.#isStuck && this.#admission.refusals?.answer(true) === true) return;
@@ -175,6 +180,10 @@ export class Run implements TurnTaker, Resident, Resting {
         this.disagree(record, this.#scope.ledger.waitsAt);
       } else if (record === undefined || this.#deliver(record)) return;
     }
+  }
+
+  get #mayDeliver(): boolean {
+    return this.#state === 'running' && (this.#bodyEnd === undefined || this.#scope.shields > 0);
   }
 
   endTurn(): boolean {
@@ -193,28 +202,42 @@ export class Run implements TurnTaker, Resident, Resting {
       return false;
     }
     const closing = this.#closingScopes.turnEnded((perform) => this.#catchUp.add({ perform }));
-    if (closing || this.#outcomes.hasNext) return true;
+    const more = closing || this.#outcomes.hasNext || this.#calls.beginning;
+    if (more && !this.#takesMeanwhile) return true;
     // What it has asked for would be begun for nothing.
-    if (this.inbox.cancelUnderWay) return false;
-    if (this.#catchUp.underWay && this.#outcomes.skipsBranches && (this.#outcomes.expectsMore || this.#somethingStandsStill())) {
-      this.#startOver('whole');
-      return false;
-    }
-    // Its clean-up is not in its journal: an earlier release did none.
-    if (this.#bodyEnd !== undefined && this.#outcomes.ended) {
-      this.#end(this.#bodyEnd);
-      return false;
-    }
-    this.#catchUp.take();
+    if (this.inbox.cancelUnderWay) return more;
+    if (!more && !this.#catchUp.midway && this.#endsReplay()) return false;
+    const taken = this.#catchUp.take(STEPS_A_TURN);
     if (this.#state !== 'running') return false;
+    if (!taken) return true;
     if (this.#catchUp.underWay) {
       this.#catchUp.finish();
       this.#ports.turns.caughtUp(this.id);
     }
+    if (more) return true;
     if (this.#isStuck) {
       if (this.#outcomes.skipsBranches) this.#startOver('whole');
       else if (refusals?.waiting === true) return true;
       else this.#notices.standstill(this.#calls.lastStarted);
+    }
+    return false;
+  }
+
+  /** Whether steps are taken although the run has more to do: the rest of those that were begun with, and what branches ask for while others begin. */
+  get #takesMeanwhile(): boolean {
+    return this.#catchUp.midway || (this.#calls.beginning && !this.#catchUp.underWay);
+  }
+
+  /** The journal has been delivered. Returns whether this execution goes no further. */
+  #endsReplay(): boolean {
+    if (this.#catchUp.underWay && this.#outcomes.skipsBranches && (this.#outcomes.expectsMore || this.#somethingStandsStill())) {
+      this.#startOver('whole');
+      return true;
+    }
+    // Its clean-up is not in its journal: an earlier release did none.
+    if (this.#bodyEnd !== undefined && this.#outcomes.ended) {
+      this.#end(this.#bodyEnd);
+      return true;
     }
     return false;
   }
@@ -229,7 +252,7 @@ export class Run implements TurnTaker, Resident, Resting {
     if (!refusals.due) return refusals.turnEnded();
     // What others have asked for need not wait for them, once all that may be recorded was asked for.
     const current = this.#catchUp.arrived && !this.inbox.cancelUnderWay;
-    if (current && (this.#bodyEnd === undefined || this.#scope.shields > 0)) this.#catchUp.take();
+    if (current && this.#mayDeliver) this.#catchUp.take();
     return this.#state === 'running';
   }
 

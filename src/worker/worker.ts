@@ -91,6 +91,7 @@ export class Worker implements Gateway {
     });
     this.#inbox = new InboxReader({
       store,
+      clock,
       group: this.#writer,
       failures: this.failures,
       reader: () => (this.#residents.count > 0 && this.#membership.alive ? this.#membership.id : undefined),

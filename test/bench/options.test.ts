@@ -31,6 +31,7 @@ test.each<[keyof typeof PROGRAMS, readonly string[], string]>([
   ['bench', ['--quik'], "Unknown option '--quik'"],
   ['bench', ['--only', '--quick'], "Option '--only"],
   ['bench', ['--only', 'w99'], 'no section has w99 in its name: '],
+  ['bench', ['--build', 'missing/index.js'], '--build is missing/index.js: there is no such file'],
   ['bench', ['--json', 'missing/figures.json'], '--json is missing/figures.json: no file can be written there'],
   ['bench:peers', ['--rounds'], "Option '--rounds"],
   ['bench:peers', ['--rounds', '0'], '--rounds is 0: it is a whole number from 1'],

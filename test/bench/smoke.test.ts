@@ -38,6 +38,10 @@ interface Expected {
 
 const COMMITS = 'one insert a commit';
 const MULTI_ROW = '100 rows an insert, 5,000 a commit';
+const WAIT = 'longest wait of a small run beside it';
+const STANDSTILL = 'longest standstill of the loop';
+const OPEN = 'until open() is back';
+const LOOKS = ['list() of the newest 100', 'check() of a flow', 'prune() of half of them'];
 const EXPECTED: Record<string, Expected> = {
   limits: { limits: ['append and fdatasync', COMMITS, '100 inserts a commit', MULTI_ROW], workloads: [], subjects: [] },
   'W1 sequence': { limits: [COMMITS], workloads: ['W1 20 actions in sequence'], subjects: BOTH },
@@ -63,11 +67,42 @@ const EXPECTED: Record<string, Expected> = {
     subjects: BOTH,
     unrated: ['futures: 40 actions', 'futures: 400 actions'],
   },
+  smooth: {
+    workloads: [
+      ...smoothly('120 branches at once', ['until it is done', WAIT, STANDSTILL]),
+      ...smoothly('120 runs to recover', ['until it is done', OPEN, WAIT, STANDSTILL]),
+      ...smoothly('200 branches to recover, ended', ['until it is done', OPEN, WAIT, STANDSTILL]),
+      ...smoothly('200 branches to recover, half ended', ['until it is done', OPEN, WAIT, STANDSTILL]),
+      ...smoothly('80 queued messages of one run', ['until it is done', OPEN, WAIT, STANDSTILL]),
+      ...smoothly('400 operations, told by operations()', ['until it is done', STANDSTILL]),
+      'parallel of 120 actions beside futures',
+      'map of 120 actions beside futures',
+      'map of 400 actions: peak memory',
+    ],
+    subjects: [SQLITE],
+    unrated: [
+      ...['120 branches at once', '120 runs to recover', '400 operations, told by operations()'].flatMap((load) =>
+        smoothly(load, ['until it is done']),
+      ),
+      ...['200 branches to recover, ended', '200 branches to recover, half ended', '80 queued messages of one run'].flatMap((load) =>
+        smoothly(load, [OPEN]),
+      ),
+    ],
+  },
+  'smooth, a million runs': {
+    workloads: LOOKS.flatMap((look) => smoothly(`${look}, 4000 runs`, ['until it is done', STANDSTILL])),
+    subjects: [SQLITE],
+    unrated: LOOKS.flatMap((look) => smoothly(`${look}, 4000 runs`, ['until it is done'])),
+  },
   'growth, journal in sequence': growth('journal in sequence', ['10 operations', '100 operations']),
   'growth, journal as a fan-out': growth('journal as a fan-out', ['10 operations', '100 operations']),
   'growth, concurrent runs': growth('concurrent runs', ['1 flow', '10 flows', '100 flows']),
   'growth, payloads': growth('payloads', ['10 B', '100 B', '1 kB']),
 };
+
+function smoothly(load: string, whats: readonly string[]): string[] {
+  return whats.map((what) => `${load}: ${what}`);
+}
 
 function growth(name: string, scales: readonly string[]): Expected {
   return { workloads: scales.map((scale) => `growth, ${name}: ${scale}`), subjects: BOTH };
@@ -84,7 +119,7 @@ test('there is something to expect of every section', () => {
 });
 
 /** They measure processes of their own, so they need not wait for each other. */
-const ELSEWHERE = ['W5 recovery', 'W6 parked runs', 'batches'];
+const ELSEWHERE = ['W5 recovery', 'W6 parked runs', 'batches', 'smooth', 'smooth, a million runs'];
 const [elsewhere, here] = [true, false].map((where) => SECTIONS.filter(({ name }) => ELSEWHERE.includes(name) === where));
 const TITLE = '$name gives a figure for each workload and subject';
 test.concurrent.each(elsewhere!)(TITLE, { timeout: 60_000 }, expectFigures);

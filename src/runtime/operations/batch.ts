@@ -14,7 +14,7 @@ import type { OperationRecord } from '../../model/records.js';
 import type { BatchItemStatus, CompletionReason, EndStatus } from '../../model/statuses.js';
 import { readable } from '../outcomes/unreadable.js';
 import { Branch } from './branch.js';
-import { Operation, type OperationInit } from './operation.js';
+import { type BeginningBatch, Operation, type OperationInit } from './operation.js';
 
 /** What the branches of a batch are. */
 export interface BatchShape {
@@ -36,6 +36,9 @@ interface BatchInit extends OperationInit {
   readonly settings: BatchSettings;
 }
 
+/** Branches that begin in one turn. */
+const BEGUN_A_TURN = 256;
+
 /** Results beyond this are given to `summaryGenerator`: characters of the encoded values. */
 const LARGE_RESULT = 256 * 1024;
 
@@ -51,13 +54,14 @@ interface Ended {
  *
  * States: running → decided (the decision is on its way to the journal) → delivered; or cancelled.
  *
- *   BA1  Branches begin in index order: at first as many as may run at once, then one whenever an outcome of a branch is delivered.
+ *   BA1  Branches begin in index order: at first as many as may run at once, in as many turns as that takes, before anything is delivered; then one
+ *       whenever an outcome of a branch is delivered.
  *   BA2  The decision is made when a branch is concluded, by it and those concluded before, and handed to the same commit: its place in the order is right
  *       behind that branch, and no branch begins between the two. It is never made again. If it cannot be made, that branch is not concluded either.
  *   BA3  How many branches had begun follows from how many were concluded (BA1), so it does not depend on what had been delivered by then.
  *   BA4  The result is made of the decision and the outcomes of the branches, however large it is.
  */
-export class Batch extends Operation {
+export class Batch extends Operation implements BeginningBatch {
   readonly #shape: BatchShape;
   #settings: BatchSettings;
   readonly #running = new Set<Branch>();
@@ -86,7 +90,12 @@ export class Batch extends Operation {
   }
 
   override begin(): void {
+    if (this.beginMore()) this.run.beginsMore(this);
+  }
+
+  beginMore(): boolean {
     this.#fill();
+    return this.#mayBegin;
   }
 
   protected dispatch(): void {
@@ -161,12 +170,17 @@ export class Batch extends Operation {
 
   // Inner workings.
 
-  /** Begins branches while so many may run. Returns whether that ran any code. */
-  #fill(): boolean {
+  /** Whether another branch may run at once. */
+  get #mayBegin(): boolean {
     const { total } = this.#shape;
     const { maxConcurrency = total } = this.#settings;
+    return !this.stopped && this.#begun < total && this.#running.size < maxConcurrency;
+  }
+
+  /** Begins branches while so many may run, and the turn has room. Returns whether that ran any code. */
+  #fill(): boolean {
     let ran = false;
-    while (this.#begun < total && this.#running.size < maxConcurrency) {
+    for (let room = BEGUN_A_TURN; room > 0 && this.#mayBegin; room -= 1) {
       const index = this.#begun;
       this.#begun += 1;
       const branch = this.#branch(index);

@@ -50,6 +50,8 @@ export interface OperationRun extends RunPorts {
   register(operation: Operation): boolean;
   /** It is no longer pending. */
   forget(operation: Operation): void;
+  /** More branches of a batch are to begin, in turns to come. */
+  beginsMore(batch: BeginningBatch): void;
   /** The body of a branch has ended. */
   branchEnded(branch: EndedBranch): void;
   /** Takes the operation's outcome: it goes into the journal, and is delivered when its turn comes. */
@@ -63,6 +65,13 @@ export interface OperationRun extends RunPorts {
   readonly ids: RunIds;
   /** Something that is recorded cannot be read: the run is blocked, and code that waits for it does not go on. */
   unreadable(what: string, error: unknown): void;
+}
+
+/** A batch that begins more branches than one turn has room for. */
+export interface BeginningBatch {
+  readonly place: FlowPlace;
+  /** Begins some of them. Returns whether there are more. */
+  beginMore(): boolean;
 }
 
 /** A branch whose body has ended. */

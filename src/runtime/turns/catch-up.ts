@@ -13,12 +13,16 @@ interface Step {
  * States: catching up (of a recovered run only) → caught up; or dropped, when the run is blocked or leaves.
  *
  *   CU1  A step is taken once, when the whole journal has been delivered; after `drop` none is taken.
+ *   CU2  All steps are taken that waited when the first of them was, whatever is delivered meanwhile: some in one turn, the rest in those after it.
  */
 export class CatchUp {
   readonly #outcomes: Pick<OutcomeSource, 'hasNext'>;
   /** Whether an earlier execution recorded something that this one has not gone through yet. */
   #underWay: boolean;
   #steps: Step[] = [];
+  /** Those that are being taken, and how many of them were. */
+  #due: Step[] = [];
+  #taken = 0;
   #dropped = false;
 
   constructor(outcomes: Pick<OutcomeSource, 'hasNext'>, recovered: boolean) {
@@ -37,25 +41,37 @@ export class CatchUp {
 
   /** Whether no step waits. */
   get isEmpty(): boolean {
-    return this.#steps.length === 0;
+    return this.#steps.length === 0 && !this.midway;
+  }
+
+  /** Whether some steps were taken, and those that waited with them were not. */
+  get midway(): boolean {
+    return this.#taken < this.#due.length;
   }
 
   add(step: Step): void {
+    if (this.#dropped) return;
     // An array that is pushed to has room for many.
     if (this.#steps.length === 0) this.#steps = [step];
     else this.#steps.push(step);
   }
 
-  /** Takes all steps, and those that these add. */
-  take(): void {
-    while (this.#steps.length > 0) {
-      const steps = this.#steps;
-      this.#steps = [];
-      for (const step of steps) {
-        if (this.#dropped) return;
-        step.perform();
-      }
+  /** Takes steps in their order, also those that these add. Returns whether none is left. */
+  take(most: number = Number.POSITIVE_INFINITY): boolean {
+    for (let left = most; ; left -= 1) {
+      if (this.isEmpty) return true;
+      if (left === 0) return false;
+      if (!this.midway) this.#beginWithAll();
+      const step = this.#due[this.#taken] as Step;
+      this.#taken += 1;
+      step.perform();
     }
+  }
+
+  #beginWithAll(): void {
+    this.#due = this.#steps;
+    this.#taken = 0;
+    this.#steps = [];
   }
 
   /** The run has gone through all that was recorded. */
@@ -67,5 +83,7 @@ export class CatchUp {
   drop(): void {
     this.#dropped = true;
     this.#steps = [];
+    this.#due = [];
+    this.#taken = 0;
   }
 }

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { type BuildOptions, build } from 'esbuild';
 import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
@@ -15,6 +15,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** The library, which plain modules import, and programs that lie elsewhere than those of `programs()`. */
 const OTHERS = ['src/index.ts', 'test/processes/child.ts', 'bench/run.ts'];
+/** The library in one module. */
+const WHOLE = 'test/docs/library.ts';
 let directory = '';
 
 /**
@@ -35,27 +37,32 @@ export function teardown(): void {
   if (directory !== '') rmSync(directory, { recursive: true, force: true });
 }
 
+const COMMON: BuildOptions = {
+  absWorkingDir: ROOT,
+  outbase: ROOT,
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'es2022',
+  external: ['vitest', 'libsql', 'better-sqlite3', '@photostructure/sqlite'],
+  sourcemap: 'linked',
+  logLevel: 'error',
+};
+
 async function buildPrograms(): Promise<void> {
   const examples = foldersOf('examples');
+  await build({ ...COMMON, entryPoints: [WHOLE], outdir: directory });
   await build({
-    absWorkingDir: ROOT,
+    ...COMMON,
     entryPoints: [
       ...foldersOf('test').flatMap((room) => modulesOf(`${room}/children`)),
       ...examples.map((name) => `${name}/main.ts`),
       ...OTHERS,
     ],
-    outbase: ROOT,
     outdir: directory,
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
     // What they share is there once.
     splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'es2022',
-    external: ['vitest', 'libsql', 'better-sqlite3', '@photostructure/sqlite'],
-    sourcemap: 'linked',
-    logLevel: 'error',
   });
   // Examples read files that lie beside them.
   for (const name of examples) {

@@ -36,7 +36,7 @@ const KILLED = [
 const KILLED_ANYTIME = ['nested', 'timers', 'closures', 'cancelled', 'mixed-branches', 'two-at-once', 'detached-in-branches'];
 const WHEN = ['before', 'after'] as const;
 /** Each commit is one of so many, unless all are asked for: every flow is killed at an early one and at some later ones, on both sides. */
-const STEP = 8;
+const STEP = 16;
 
 describe.concurrent('a process that is killed', () => {
   test.each(

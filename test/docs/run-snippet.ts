@@ -1,8 +1,10 @@
 import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { format } from 'node:util';
 import { runInThisContext } from 'node:vm';
 import ts from 'typescript';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
+import { builtProgram } from '../built-program.js';
 import { fileNameOf, ROOT, type Snippet, snippetsOf } from './pages.js';
 
 /** How a snippet says what it prints: `console.log(1 + 1); // → 2`, one comment a line, in the order of printing. */
@@ -29,6 +31,15 @@ export function isTest({ code }: Snippet): boolean {
 const STRICT = { store: ':memory:', nonDurableAwait: 'error', leaks: 'error' } as const;
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
+const LIBRARY = pathToFileURL(builtProgram(fileURLToPath(new URL('library.ts', import.meta.url)))).href;
+let copies = 0;
+
+/** Loads the library once more: another address is another module. */
+async function anotherCopy(): Promise<typeof import('./library.js')> {
+  copies += 1;
+  return (await import(/* @vite-ignore */ `${LIBRARY}?copy=${copies}`)) as typeof import('./library.js');
+}
+
 /**
  * Runs a snippet as a module, with a perdure of its own, so that names which other snippets took are free. The tests that it asks a runner for are run
  * one after the other.
@@ -36,16 +47,16 @@ const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {
  * @returns The lines that it printed.
  */
 export async function runSnippet(snippet: Snippet): Promise<string[]> {
-  vi.resetModules();
   // What copies of the library in this realm share; the next makes it anew.
   Reflect.deleteProperty(globalThis, Symbol.for('perdure'));
-  const perdure = await import('perdure');
+  const { perdure, store, testing } = await anotherCopy();
   const open: typeof perdure.open = (options) => perdure.open({ logger: SILENT, ...options });
   const tests: (() => unknown)[] = [];
   const test = (_name: string, body: () => unknown): unknown => tests.push(body);
   const given = new Map<string, object>([
     ['perdure', { ...perdure, open }],
-    ['perdure/testing', await import('perdure/testing')],
+    ['perdure/store', store],
+    ['perdure/testing', testing],
     ['node:test', { test }],
     ['vitest', { expect, test }],
   ]);

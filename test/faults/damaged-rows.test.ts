@@ -141,7 +141,7 @@ test('a damaged row harms its own run alone, which is BLOCKED or ends as it shou
       await damage(cells[table][which % cells[table].length] as Cell, value);
     }),
     {
-      numRuns: Number(process.env['ROW_FUZZ'] ?? 50),
+      numRuns: Number(process.env['ROW_FUZZ'] ?? 20),
       ...(process.env['ROW_FUZZ_SEED'] === undefined ? {} : { seed: Number(process.env['ROW_FUZZ_SEED']) }),
       endOnFailure: true,
     },

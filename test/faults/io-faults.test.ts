@@ -70,10 +70,10 @@ describe.skipIf(why !== undefined)(title, { timeout: LIMIT_MS }, () => {
   const count = async (kinds: number): Promise<number> => (await play({ kinds, first: NEVER, length: 1, errno: EIO })).seen;
 
   test.each([
-    ['a read, a write, a sync or a lock, with an error of the disk', EVERY, EIO, 1, 17],
-    ['some in a row, with an error of the disk', EVERY, EIO, 6, 31],
-    ['some in a row, with a full disk', WRITES + SYNCS + CHANGES, ENOSPC, 4, 13],
-    ['an opening, with descriptors that are used up', OPENS, EMFILE, 2, 2],
+    ['a read, a write, a sync or a lock, with an error of the disk', EVERY, EIO, 1, 37],
+    ['some in a row, with an error of the disk', EVERY, EIO, 6, 61],
+    ['some in a row, with a full disk', WRITES + SYNCS + CHANGES, ENOSPC, 4, 29],
+    ['an opening, with descriptors that are used up', OPENS, EMFILE, 2, 4],
   ] as const)('%s: every run comes to its end, and nothing acknowledged is lost or done again', async (_, kinds, errno, length, step) => {
     const seen = await count(kinds);
     for (const first of turns(step, seen)) {

@@ -10,7 +10,8 @@ const SUITES = [
   'test/faults',
   'test/worker/store-faults',
   'test/processes/poison',
+  'test/replay/prefixes',
 ];
-const env = { PERDURE_FAULTS: 'all', ROW_FUZZ: '400', ...process.env };
-const { status } = spawnSync(process.execPath, [VITEST, 'run', '--project', 'long', ...SUITES], { env, stdio: 'inherit' });
+const env = { PERDURE_FAULTS: 'all', PERDURE_PROGRAMS: '1000', ROW_FUZZ: '400', ...process.env };
+const { status } = spawnSync(process.execPath, [VITEST, 'run', '--project', 'long', '--project', 'rooms', ...SUITES], { env, stdio: 'inherit' });
 process.exitCode = status ?? 1;

@@ -7,7 +7,8 @@ import process from 'node:process';
 const FAULTS = process.env['PERDURE_FAULTS'] ?? '';
 
 export const ALL: boolean = FAULTS === 'all';
-const TURN: number = ALL || FAULTS === '' ? 0 : Number(FAULTS);
+/** Which sample is taken. */
+export const TURN: number = ALL || FAULTS === '' ? 0 : Number(FAULTS);
 if (!Number.isSafeInteger(TURN) || TURN < 0) throw new RangeError(`PERDURE_FAULTS is '${FAULTS}': it is 'all' or a whole number`);
 
 /** Of `1, 2, 3, …` each `step`-th until `end`, by turns; all of them when all are asked for. */
@@ -15,6 +16,11 @@ export function turns(step: number, end: number): number[] {
   const numbers: number[] = [];
   for (let number = ALL ? 1 : 1 + (TURN % step); number <= end; number += ALL ? 1 : step) numbers.push(number);
   return numbers;
+}
+
+/** Of these cases each `step`-th, by turns; all of them when all are asked for. */
+export function sample<T>(cases: readonly T[], step: number): T[] {
+  return ALL ? [...cases] : cases.filter((_, index) => index % step === TURN % step);
 }
 
 /**

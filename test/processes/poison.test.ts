@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ALL } from '../faults/turns.js';
+import { ALL, sample } from '../faults/turns.js';
 import { type Life, PoisonedPlace } from './poison.js';
 
 const place = (): PoisonedPlace => new PoisonedPlace();
@@ -14,7 +14,7 @@ describe('a run that ends its process each time is blocked at last, and all othe
     listened: {},
   };
 
-  test.each(Object.entries(KINDS))('%s', async (kind, life) => {
+  test.each(sample(Object.entries(KINDS), 2))('%s', async (kind, life) => {
     const here = place();
     // The limit that is the default, and for most a smaller one, which takes fewer processes.
     const limit = ALL || kind === 'exitInAction' ? 10 : 4;
@@ -30,7 +30,7 @@ describe('a run that ends its process each time is blocked at last, and all othe
   test('several of them among hundreds of good ones', async () => {
     const here = place();
     const poison = ['exitInAction', 'exitInBody', 'listened'].map((kind): [string, string] => [kind, `${kind} run`]);
-    const good = goodOnes(300);
+    const good = goodOnes(ALL ? 300 : 120);
     const start = [...good.slice(0, 100), ...poison, ...good.slice(100)];
     const { lives, statuses } = await here.live({ start, maxRecoveries: 4 });
     for (const [, id] of poison) expect(statuses[id]).toBe('RECOVERY_LIMIT');
@@ -84,7 +84,7 @@ describe('a run that ends its process each time is blocked at last, and all othe
     expect(statuses).toEqual({ innocent: 'SUCCEEDED', e: 'RECOVERY_LIMIT' });
   });
 
-  test.each([1, 2])('at the first chance, where maxRecoveries is %d', async (maxRecoveries) => {
+  test.each(sample([1, 2], 2))('at the first chance, where maxRecoveries is %d', async (maxRecoveries) => {
     const here = place();
     const { lives, statuses } = await here.live({ start: [['exitInAction', 'e']], maxRecoveries });
     expect(statuses['e']).toBe('RECOVERY_LIMIT');

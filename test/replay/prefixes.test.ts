@@ -31,7 +31,7 @@ const PATCHED_IN_A_BRANCH: Program = [
   { step: 'patched', name: 'x', program: [{ step: 'call', what: { start: 'retried', failures: 0 } }] },
 ];
 /** A program that does not come to its end is told with its seed, like any other that fails. */
-const LIMITS = { numRuns: Number(process.env['PERDURE_PROGRAMS'] ?? 120), timeout: 15_000 };
+const LIMITS = { numRuns: Number(process.env['PERDURE_PROGRAMS'] ?? 60), timeout: 15_000 };
 
 /** A recorder that knows after how many commits each thing was seen. */
 class TimedRecorder extends Recorder {

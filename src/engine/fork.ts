@@ -17,7 +17,7 @@ interface ForkInit {
 }
 
 /**
- * A run that goes on from a place in another, with what was recorded before the outcome of an operation as its journal. What was under way by then is started again.
+ * A run that goes on from a position in another, with what was recorded before the outcome of an operation as its journal. What was under way by then is started again.
  *
  * @throws {UsageError} `INVALID_ARGUMENT` when the run has no such operation.
  */
@@ -53,14 +53,14 @@ export function forkOf({ run, journal, operationId, id, nowMs }: ForkInit): RunC
   };
 }
 
-/** Where a run is gone on from: everything before the place is kept, but for one message. */
+/** Where a run is gone on from: everything before the position is kept, but for one message. */
 interface ForkPlace {
   readonly seq: number;
   /** The message that the operation had taken before anything else could happen. */
   readonly without?: string | undefined;
 }
 
-/** The place in the order that an operation has or takes up. */
+/** The position in the order that an operation has or takes up. */
 function placeOf(runId: string, journal: readonly OperationRecord[], operationId: string): ForkPlace {
   const entry = journal.find((each) => each.id === operationId && isOperation(each));
   if (entry === undefined)
@@ -104,7 +104,7 @@ function placeOfDecision(journal: readonly OperationRecord[], batchId: string, s
   return before?.kind === 'branch' && scopeOf(before.id) === batchId ? seq - 1 : seq;
 }
 
-/** What was under way when the run was cancelled has its place there; what the flow cancelled itself, where it asked for it. */
+/** What was under way when the run was cancelled has its position there; what the flow cancelled itself, where it asked for it. */
 function placeOfCancellation(journal: readonly OperationRecord[], entry: OperationRecord): number {
   const { startedAt, finishedAt } = entry;
   const cancel = journal.find(({ kind }) => kind === 'cancel');
@@ -114,7 +114,7 @@ function placeOfCancellation(journal: readonly OperationRecord[], entry: Operati
 }
 
 /**
- * Outcomes and messages before the place, and what goes with them. An event asks for its message again, but in a branch that has ended, where no code runs.
+ * Outcomes and messages before the position, and what goes with them. An event asks for its message again, but in a branch that has ended, where no code runs.
  * A message says which event took it when it was delivered, so that it goes there again, whatever the rule was by which it did.
  */
 function before(journal: readonly OperationRecord[], place: ForkPlace): OperationRecord[] {

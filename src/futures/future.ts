@@ -68,7 +68,7 @@ export class Future<T> implements DurableFuture<T> {
     return this.#settlement?.status ?? this.#outcome?.status ?? 'STARTED';
   }
 
-  /** Its place in the order of deliveries, from 1; 0 before. */
+  /** Its position in the order of deliveries, from 1; 0 before. */
   get settledOrder(): number {
     return this.#settledOrder;
   }

@@ -49,7 +49,7 @@ export class Journal {
   #head = 0;
   /** The place of what was delivered last. */
   #delivered = 0;
-  /** The last place that was loaded. */
+  /** The last position that was loaded. */
   #lastLoaded = 0;
   /** The last place of what an earlier execution's code was told: outcomes, messages that it took, its cancellation. */
   #lastTold = 0;

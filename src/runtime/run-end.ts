@@ -17,7 +17,7 @@ interface RunEndInit {
   readonly codec: Codec;
   readonly scope: Scope;
   readonly inbox: RunInbox;
-  /** What has its place in the order and was not delivered. */
+  /** What has its position in the order and was not delivered. */
   readonly undelivered: readonly OperationRecord[];
   readonly bodyEnd: BodyEnd;
   /** The time as its code knows it, in milliseconds since the epoch. */

@@ -70,7 +70,7 @@ export const BATCH_RULES: JournalRules = {
     }),
 };
 
-/** An entry with a place in the order. */
+/** An entry with a position in the order. */
 type Ended = OperationRecord & { readonly seq: number };
 
 function isBatch({ kind }: OperationRecord): boolean {

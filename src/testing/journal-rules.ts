@@ -18,7 +18,7 @@ export const JOURNAL_RULES: JournalRules = {
   'every entry is of one run': ({ journal }) => new Set(journal.map(({ runId }) => runId)).size <= 1,
   'an outcome has an end status, a text and a time': ({ outcomes }) =>
     outcomes.every(({ status, outcome, finishedAt }) => isEnded(status) && outcome !== null && finishedAt !== null),
-  'an entry without a place in the order was started or cancelled, or has its message': ({ journal }) => {
+  'an entry without a position in the order was started or cancelled, or has its message': ({ journal }) => {
     const messages = new Set<string | undefined>(journal.filter(({ kind }) => kind === 'message').map(({ id }) => id));
     return journal.every(
       (entry) =>

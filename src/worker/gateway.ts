@@ -30,6 +30,6 @@ export interface Gateway extends RunGateway {
   /** The runs that a run waits for; `undefined` where it is not in the memory of this process. */
   awaitedBy(runId: string): readonly string[] | undefined;
 
-  /** Whether an action waits for a place, as far as this process knows. */
+  /** Whether an action waits for a slot, as far as this process knows. */
   isQueued(runId: string, operationId: string): boolean;
 }

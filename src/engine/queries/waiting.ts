@@ -47,7 +47,7 @@ export interface Surroundings {
   readonly runs: ReadonlyMap<string, RunRecord>;
   /** Cycles of runs that wait for each other, by the awaited run that each goes through. */
   readonly cycles?: ReadonlyMap<string, readonly string[]>;
-  /** Whether an action waits for a place, as far as this process knows. */
+  /** Whether an action waits for a slot, as far as this process knows. */
   readonly queued: (runId: string, operationId: string) => boolean;
 }
 

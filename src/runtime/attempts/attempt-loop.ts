@@ -53,9 +53,9 @@ const nothing = (): void => {};
  *
  * Owns: which attempt is under way, its limits, and the back-off before the next. Does not own: the outcome, nor how it is written (the operation does).
  *
- * States: waiting (for a place, a commit, or the end of a back-off) ⇄ trying → over.
+ * States: waiting (for a slot, a commit, or the end of a back-off) ⇄ trying → over.
  *
- *   AL1  At most one attempt counts at a time; what one comes to that was given up changes nothing, but it holds its place until it has ended.
+ *   AL1  At most one attempt counts at a time; what one comes to that was given up changes nothing, but it holds its slot until it has ended.
  *   AL2  Another attempt is made only after the failure of the last one, its number and the time of the next are on their way to the journal.
  *   AL3  At most once: a body is begun only when that is durable, and a beginning that is found without an end is a failure.
  *       While the engine closes none is begun: one that has just become durable is taken back.
@@ -71,7 +71,7 @@ export class AttemptLoop {
   #startedAt = 0;
   /** Calls off what it waits for. */
   #callOff = nothing;
-  /** Gives back the place of an attempt whose beginning is not durable yet. */
+  /** Gives back the slot of an attempt whose beginning is not durable yet. */
   #giveBack = nothing;
   #callOffLimits = nothing;
   #callOffSchedule = nothing;
@@ -108,7 +108,7 @@ export class AttemptLoop {
     }
   }
 
-  /** When it goes on by itself, while no attempt is under way or waits for a place. */
+  /** When it goes on by itself, while no attempt is under way or waits for a slot. */
   get rest(): Rest {
     const { nextAt } = this.#notes;
     return nextAt === undefined ? STAYS : restsUntil(Math.min(nextAt, this.#dueAt));
@@ -135,7 +135,7 @@ export class AttemptLoop {
     const { services, policy } = this.#of;
     const given = this.#read();
     if (given === undefined) {
-      // Later: the call that gets the place may be about to leave as well.
+      // Later: the call that gets the slot may be about to leave as well.
       services.clock.macrotask(release);
       return;
     }
@@ -143,7 +143,7 @@ export class AttemptLoop {
       this.#try(given, release);
       return;
     }
-    // Later: the call that gets the place may be about to leave as well.
+    // Later: the call that gets the slot may be about to leave as well.
     this.#giveBack = () => services.clock.macrotask(release);
     this.#note({ ...this.#notes, begunAt: services.clock.now() }, () => {
       this.#giveBack = nothing;

@@ -16,7 +16,7 @@ export interface RunOptions {
   readonly timeoutMs?: number | undefined;
   /** Of a run that has begun again: which time it is, and when that began. */
   readonly generation?: Generation | undefined;
-  /** Of a run that goes on from a place in another: which, and where that began. */
+  /** Of a run that goes on from a position in another: which, and where that began. */
   readonly forkOf?: { readonly runId: string; readonly beganAt: number } | undefined;
 }
 

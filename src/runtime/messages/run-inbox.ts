@@ -152,7 +152,7 @@ export class RunInbox {
   /**
    * The messages that were not asked for, in their order, as a run that begins again finds them.
    *
-   * @param undelivered - What has its place in the order and was not delivered.
+   * @param undelivered - What has its position in the order and was not delivered.
    */
   unread(undelivered: readonly OperationRecord[]): OperationRecord[] {
     const ahead = undelivered.filter(isForEvent);
@@ -184,7 +184,7 @@ export class RunInbox {
   /**
    * A run that is to be cancelled has ended before the request was delivered.
    *
-   * @param undelivered - What has its place in the order and was not delivered.
+   * @param undelivered - What has its position in the order and was not delivered.
    */
   undeliveredCancellation(undelivered: readonly OperationRecord[]): CancelledError {
     const entry = this.#cancelEntry ?? undelivered.find(({ kind }) => kind === 'cancel');

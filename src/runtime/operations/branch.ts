@@ -141,7 +141,7 @@ export class Branch extends Operation implements EndedBranch {
     return this.stopped ? this.scope.windUp(error) : this.cancelWith(error);
   }
 
-  /** Its place in the journal is its outcome. */
+  /** Its entry in the journal is its outcome. */
   protected dispatch(): void {}
 
   /** What runs in it is pending in its scope. */

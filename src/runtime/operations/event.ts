@@ -24,7 +24,7 @@ interface Deadline {
 }
 
 /**
- * Something from outside that is waited for: its outcome is a message, which has an entry and a place in the order of its own.
+ * Something from outside that is waited for: its outcome is a message, which has an entry and a position in the order of its own.
  *
  * Its own entry tells that it waits, and which message it took: a replay that does not run its branch again knows by that which are spent.
  */

@@ -32,7 +32,7 @@ interface Offering {
  *
  * Owns: how many outcomes are recorded and not yet committed. Does not own: the order (the outcome source), nor the delivery (the run).
  *
- *   RC1  An outcome gets its place in the order when it is recorded, and is delivered only after its commit.
+ *   RC1  An outcome gets its position in the order when it is recorded, and is delivered only after its commit.
  *   RC2  After `close`, nothing that is offered is recorded, and nothing that is committed is delivered.
  */
 export class OutcomeRecorder implements OutcomeOwner {
@@ -60,7 +60,7 @@ export class OutcomeRecorder implements OutcomeOwner {
     if (!this.#closed && !operation.stopped) this.record(operation.entry, status, text);
   }
 
-  /** Gives an entry its outcome and the next place in the order. */
+  /** Gives an entry its outcome and the next position in the order. */
   record(entry: Entry, status: EndStatus, text: string): void {
     entry.status = status;
     entry.outcome = text;

@@ -26,7 +26,7 @@ export interface OutcomeSource {
   next(): OperationRecord | NonDeterminismError | undefined;
   /** Whether the run has a change of code; `undefined` when nothing is recorded of it. */
   patch(name: string): boolean | undefined;
-  /** What has its place in the order and was not delivered. */
+  /** What has its position in the order and was not delivered. */
   readonly undelivered: readonly OperationRecord[];
   /** The event that took a message in an earlier execution, or in the run that this one is a fork of; `undefined` when none is known to have. */
   takerOf(message: OperationRecord): string | undefined;

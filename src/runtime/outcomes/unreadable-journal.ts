@@ -143,7 +143,7 @@ function unreadableColumn(entry: OperationRecord): Column | undefined {
 const MESSAGES = messageEntryId(0).slice(0, -1);
 const PATCHES = patchEntryId('');
 
-/** What has no place in the order was started or cancelled, or has its message; or it is a change of code. */
+/** What has no position in the order was started or cancelled, or has its message; or it is a change of code. */
 function mayHaveNoPlace(entry: OperationRecord): boolean {
   const { kind, status } = entry;
   return status === 'STARTED' || status === 'CANCELLED' || kind === 'patch' || messageOf(entry) !== undefined;

@@ -1,6 +1,6 @@
 import { isOperation, type OperationRecord, type RunRecord } from '../../model/records.js';
 
-/** A run with its place in the order of creation. */
+/** A run with its position in the order of creation. */
 export interface StoredRun {
   readonly n: number;
   run: RunRecord;

@@ -37,6 +37,6 @@ export type {
   Store,
   SuspectQuery,
   Taken,
-  Watcher,
   WorkerInfo,
 } from './store/store.js';
+export type { Watcher } from './store/watcher.js';

@@ -1,6 +1,6 @@
 import { PerdureError } from '../errors/errors.js';
 import type { StoreReader } from '../store/reader.js';
-import type { Store } from '../store/store.js';
+import { type Store, SYNCHRONOUS_METHODS } from '../store/store.js';
 import { storeFailed } from './store-failed.js';
 
 /**
@@ -16,14 +16,27 @@ export function guardedReader(store: Store): StoreReader {
       if (key === 'then' || typeof key === 'symbol') return undefined;
       if (key === 'name') return store.name;
       if (key === 'close' && reader === undefined) return async () => {};
+      let what = `reader() of the store ${store.name}`;
+      const failed = (error: unknown): PerdureError => (error instanceof PerdureError ? error : storeFailed(what, error));
+      const call = (args: unknown[]): unknown => {
+        reader ??= store.reader();
+        what = `${key}() of the reader of the store ${store.name}`;
+        return Reflect.apply(Reflect.get(reader, key) as () => unknown, reader, args);
+      };
+      if (SYNCHRONOUS_METHODS.has(key)) {
+        return (...args: unknown[]): unknown => {
+          try {
+            return call(args);
+          } catch (error) {
+            throw failed(error);
+          }
+        };
+      }
       return async (...args: unknown[]): Promise<unknown> => {
-        let what = `reader() of the store ${store.name}`;
         try {
-          reader ??= store.reader();
-          what = `${String(key)}() of the reader of the store ${store.name}`;
-          return await Reflect.apply(Reflect.get(reader, key) as () => unknown, reader, args);
+          return await call(args);
         } catch (error) {
-          throw error instanceof PerdureError ? error : storeFailed(what, error);
+          throw failed(error);
         }
       };
     },

@@ -6,15 +6,11 @@ import { mayHaveMore, WOKEN_A_CLAIM } from './claim-limits.js';
 import { ownerless, refuseUnsupported } from './creations.js';
 import { hasNews } from './has-news.js';
 import { checkEnds } from './memory/check-ends.js';
-import { CreationOrder } from './memory/creation-order.js';
-import { Inboxes } from './memory/inboxes.js';
-import { Journals } from './memory/journals.js';
+import { MemoryData } from './memory/memory-data.js';
 import { MemoryReader } from './memory/memory-reader.js';
 import { Orphans } from './memory/orphans.js';
 import { prunable } from './memory/pruning.js';
-import { Singletons } from './memory/singletons.js';
 import { copies, type StoredRun } from './memory/stored-run.js';
-import { Workers } from './memory/workers.js';
 import type { StoreReader } from './reader.js';
 import type {
   Claim,
@@ -27,9 +23,8 @@ import type {
   Store,
   SuspectQuery,
   Taken,
-  Watcher,
 } from './store.js';
-import { Watchers } from './watchers.js';
+import type { Watcher } from './watcher.js';
 
 /**
  * A store in memory, for tests and for work that may be lost. Several engines of one process may share it, and it keeps its data when
@@ -61,15 +56,9 @@ export function memoryStore(given?: unknown): Store {
  */
 class MemoryStore implements Store {
   readonly name: string = 'memory';
-  readonly #runs = new Map<string, StoredRun>();
-  readonly #order = new CreationOrder();
-  readonly #journals = new Journals();
-  readonly #inbox = new Inboxes();
-  readonly #workers = new Workers();
+  readonly #data = new MemoryData();
   readonly #orphans = new Orphans();
   readonly #owned = new Map<string, Set<StoredRun>>();
-  readonly #watchers = new Watchers();
-  readonly #singletons = new Singletons();
   /** The run on trial, and the worker that tries it. It may be over. */
   #trial: { readonly runId: string; readonly workerId: string } | undefined;
   #opened = 0;
@@ -82,38 +71,38 @@ class MemoryStore implements Store {
   async close(): Promise<void> {
     this.#opened = Math.max(0, this.#opened - 1);
     // What somebody left who is gone now.
-    if (this.#opened > 0) this.#watchers.tell();
-    else this.#workers.unlockAll();
+    if (this.#opened > 0) this.#data.watchers.tell();
+    else this.#data.workers.unlockAll();
   }
 
   reader(): StoreReader {
-    return new MemoryReader({ runs: this.#runs, order: this.#order, journals: this.#journals, inbox: this.#inbox, workers: this.#workers });
+    return new MemoryReader(this.#data);
   }
 
   async registerWorker(worker: NewWorker): Promise<void> {
     this.#checkOpen();
-    this.#workers.register(worker);
+    this.#data.workers.register(worker);
   }
 
   async retireWorker(workerId: string): Promise<void> {
     this.#checkOpen();
-    if (this.#workers.retire(workerId)) this.#releaseRuns(workerId);
+    if (this.#data.workers.retire(workerId)) this.#releaseRuns(workerId);
     this.#tell();
   }
 
   async registerFlows(workerId: string, flows: readonly FlowEntry[]): Promise<void> {
     this.#checkOpen();
-    this.#workers.registerFlows(workerId, flows);
+    this.#data.workers.registerFlows(workerId, flows);
   }
 
   async heartbeat(workerId: string, nowMs: number): Promise<void> {
     this.#checkOpen();
-    this.#workers.heartbeat(workerId, nowMs);
+    this.#data.workers.heartbeat(workerId, nowMs);
   }
 
   async reapWorkers(query: { workerId: string; nowMs: number }): Promise<string[]> {
     this.#checkOpen();
-    const dead = this.#workers.reap(query, (id) => {
+    const dead = this.#data.workers.reap(query, (id) => {
       this.#crashed(id);
       this.#releaseRuns(id);
     });
@@ -123,7 +112,7 @@ class MemoryStore implements Store {
 
   async claimRuns(query: ClaimQuery): Promise<Claim> {
     this.#checkOpen();
-    this.#workers.checkFence(query.workerId);
+    this.#data.workers.checkFence(query.workerId);
     let woken = 0;
     for (let due = this.#orphans.due(query.nowMs); due !== undefined && woken < WOKEN_A_CLAIM; due = this.#orphans.due(query.nowMs)) {
       this.#wake(due.run.id);
@@ -132,7 +121,7 @@ class MemoryStore implements Store {
     const { claimed, blocked } = this.#claim(query);
     const more = mayHaveMore(query.limit, { claimed: claimed.length, blocked: blocked.length, woken });
     for (const id of query.unreadable ?? []) {
-      const stored = this.#runs.get(id);
+      const stored = this.#data.runs.get(id);
       if (stored?.run.blockedCode === 'VALUE_UNREADABLE') claimed.push(this.#take(stored, query.workerId));
     }
     return { claimed, blocked, suspects: this.#orphans.suspect(query) !== undefined, more };
@@ -142,7 +131,7 @@ class MemoryStore implements Store {
     const claimed: RunRecord[] = [];
     const blocked: RunRecord[] = [];
     while (blocked.length < query.limit) {
-      const stored = this.#orphans.unknown(query, (run) => this.#workers.have(run));
+      const stored = this.#orphans.unknown(query, (run) => this.#data.workers.have(run));
       if (stored === undefined) break;
       this.#change(stored, { status: 'BLOCKED', blockedCode: 'FLOW_NOT_REGISTERED', outcome: null, wakeAt: null });
       blocked.push({ ...stored.run });
@@ -157,8 +146,8 @@ class MemoryStore implements Store {
 
   async claimSuspect(query: SuspectQuery): Promise<RunRecord | undefined> {
     this.#checkOpen();
-    this.#workers.checkFence(query.workerId);
-    if (this.#trial !== undefined && this.#runs.get(this.#trial.runId)?.run.workerId === this.#trial.workerId) return undefined;
+    this.#data.workers.checkFence(query.workerId);
+    if (this.#trial !== undefined && this.#data.runs.get(this.#trial.runId)?.run.workerId === this.#trial.workerId) return undefined;
     const suspect = this.#orphans.suspect(query);
     if (suspect === undefined) return undefined;
     this.#trial = { runId: suspect.run.id, workerId: query.workerId };
@@ -167,15 +156,15 @@ class MemoryStore implements Store {
 
   async endTrial({ workerId, runId }: { workerId: string; runId: string }): Promise<void> {
     this.#checkOpen();
-    this.#workers.checkFence(workerId);
+    this.#data.workers.checkFence(workerId);
     if (this.#trial?.workerId === workerId && this.#trial.runId === runId) this.#trial = undefined;
   }
 
   async acquit({ workerId, runIds }: { workerId: string; runIds: readonly string[] }): Promise<void> {
     this.#checkOpen();
-    this.#workers.checkFence(workerId);
+    this.#data.workers.checkFence(workerId);
     for (const id of runIds) {
-      const stored = this.#runs.get(id);
+      const stored = this.#data.runs.get(id);
       if (stored?.run.workerId === workerId) this.#clear(stored);
     }
     if (this.#trial?.workerId === workerId && runIds.includes(this.#trial.runId)) this.#trial = undefined;
@@ -193,22 +182,22 @@ class MemoryStore implements Store {
 
   async loadJournals(runIds: readonly string[]): Promise<ReadonlyMap<string, OperationRecord[]>> {
     this.#checkOpen();
-    return this.#journals.load(runIds);
+    return this.#data.journals.load(runIds);
   }
 
   async commit(batch: CommitBatch): Promise<CommitAnswer> {
     this.#checkOpen();
-    this.#workers.checkFence(batch.workerId);
-    checkEnds(this.#runs, batch);
+    this.#data.workers.checkFence(batch.workerId);
+    checkEnds(this.#data.runs, batch);
     refuseUnsupported(this.name, batch);
     const taken = this.#createAll(batch.creates);
-    for (const entry of batch.operations) this.#journals.write(entry);
+    for (const entry of batch.operations) this.#data.journals.write(entry);
     for (const restart of batch.restarts) this.#restart(restart);
     for (const suspension of batch.suspends) this.#suspend(suspension);
     for (const end of batch.ends) this.#end(end);
     for (const message of batch.messages) this.#add(message);
-    this.#inbox.remove(batch.taken);
-    if (hasNews(batch)) this.#tell();
+    this.#data.inbox.remove(batch.taken);
+    this.#tell(hasNews(batch));
     return { taken };
   }
 
@@ -229,13 +218,13 @@ class MemoryStore implements Store {
 
   async readInbox(workerId: string): Promise<InboxMessage[]> {
     this.#checkOpen();
-    this.#workers.checkFence(workerId);
-    return this.#inbox.of((runId) => this.#runs.get(runId)?.run.workerId === workerId);
+    this.#data.workers.checkFence(workerId);
+    return this.#data.inbox.of((runId) => this.#data.runs.get(runId)?.run.workerId === workerId);
   }
 
   async getRuns(runIds: readonly string[]): Promise<RunRecord[]> {
     this.#checkOpen();
-    return copies([...new Set(runIds)].flatMap((id) => this.#runs.get(id)?.run ?? []));
+    return copies([...new Set(runIds)].flatMap((id) => this.#data.runs.get(id)?.run ?? []));
   }
 
   async ownedRuns(workerId: string): Promise<RunRecord[]> {
@@ -246,18 +235,18 @@ class MemoryStore implements Store {
 
   async prune(query: PruneQuery): Promise<number> {
     this.#checkOpen();
-    const gone = prunable(this.#runs, this.#journals, query);
+    const gone = prunable(this.#data.runs, this.#data.journals, query);
     for (const id of gone) {
-      this.#order.delete(this.#runs.get(id) as StoredRun);
-      this.#runs.delete(id);
-      this.#journals.drop(id);
+      this.#data.order.delete(this.#data.runs.get(id) as StoredRun);
+      this.#data.runs.delete(id);
+      this.#data.journals.drop(id);
     }
     return gone.size;
   }
 
   async unblock(runId: string): Promise<RunStatus | undefined> {
     this.#checkOpen();
-    const stored = this.#runs.get(runId);
+    const stored = this.#data.runs.get(runId);
     const status = stored?.run.status;
     if (stored === undefined || status !== 'BLOCKED') return status;
     this.#change(stored, { status: 'PENDING', workerId: null, blockedCode: null, outcome: null, finishedAt: null });
@@ -268,12 +257,13 @@ class MemoryStore implements Store {
 
   watch(watcher: Watcher): () => void {
     this.#checkOpen();
-    return this.#watchers.add(watcher);
+    return this.#data.watchers.add(watcher);
   }
 
-  /** Nobody is told of what the only engine there is has written. */
-  #tell(): void {
-    if (this.#opened > 1 || this.#workers.size > 1) this.#watchers.tell();
+  /** The only engine there is is not told of what it has written. */
+  #tell(news = true): void {
+    if (news && (this.#opened > 1 || this.#data.workers.size > 1)) this.#data.watchers.tell();
+    else this.#data.watchers.tellThoseWhoLook();
   }
 
   #checkOpen(): void {
@@ -288,7 +278,7 @@ class MemoryStore implements Store {
     const taken: Taken[] = [];
     for (const creation of creations) {
       const { id } = creation.run;
-      const found = this.#runs.get(id) ?? this.#singletons.holder(creation);
+      const found = this.#data.runs.get(id) ?? this.#data.singletons.holder(creation);
       if (found === undefined) this.#create(creation);
       else taken.push({ id, found: { ...found.run } });
     }
@@ -299,50 +289,50 @@ class MemoryStore implements Store {
     const { run, journal = [] } = creation;
     this.#created += 1;
     const stored: StoredRun = { n: this.#created, run: { ...run, crashes: 0 }, gone: false, crashedAfter: undefined };
-    this.#runs.set(run.id, stored);
-    this.#order.add(stored);
-    this.#singletons.add(creation, stored);
+    this.#data.runs.set(run.id, stored);
+    this.#data.order.add(stored);
+    this.#data.singletons.add(creation, stored);
     this.#file(stored);
-    for (const entry of journal) this.#journals.write(entry);
+    for (const entry of journal) this.#data.journals.write(entry);
   }
 
   #restart({ runId, input, seed, options, operations }: RunRestart): void {
-    const stored = this.#runs.get(runId);
+    const stored = this.#data.runs.get(runId);
     if (stored === undefined) return;
     this.#change(stored, { input, seed, options });
     this.#clear(stored);
-    this.#journals.drop(runId);
-    for (const entry of operations) this.#journals.write(entry);
+    this.#data.journals.drop(runId);
+    for (const entry of operations) this.#data.journals.write(entry);
   }
 
   #end({ runId, status, outcome, blockedCode, finishedAt }: RunEnd): void {
-    const stored = this.#runs.get(runId);
+    const stored = this.#data.runs.get(runId);
     if (stored === undefined) return;
     this.#change(stored, { status, outcome, blockedCode, finishedAt, workerId: null });
     if (status === 'BLOCKED') return;
     this.#wake(stored.run.parentRunId);
-    this.#inbox.removeOf(runId);
+    this.#data.inbox.removeOf(runId);
   }
 
   #add(message: InboxMessage): RunStatus | undefined {
-    const status = this.#runs.get(message.runId)?.run.status;
+    const status = this.#data.runs.get(message.runId)?.run.status;
     if (status === undefined || isEnded(status)) return status;
-    this.#inbox.add(message);
+    this.#data.inbox.add(message);
     return this.#wake(message.runId) ? 'PENDING' : status;
   }
 
   #suspend({ runId, wakeAt, children }: RunSuspension): void {
-    const stored = this.#runs.get(runId);
+    const stored = this.#data.runs.get(runId);
     if (stored === undefined) return;
     this.#change(stored, { status: 'SUSPENDED', wakeAt, workerId: null });
     this.#clear(stored);
-    const ended = children.some((id) => isEnded(this.#runs.get(id)?.run.status ?? 'PENDING'));
-    if (ended || this.#inbox.has(runId)) this.#wake(runId);
+    const ended = children.some((id) => isEnded(this.#data.runs.get(id)?.run.status ?? 'PENDING'));
+    if (ended || this.#data.inbox.has(runId)) this.#wake(runId);
   }
 
   /** Something has come for a run. Returns whether it was suspended. */
   #wake(runId: string | null): boolean {
-    const stored = this.#runs.get(runId ?? '');
+    const stored = this.#data.runs.get(runId ?? '');
     if (stored?.run.status !== 'SUSPENDED') return false;
     this.#change(stored, { status: 'PENDING', wakeAt: null });
     return true;
@@ -355,14 +345,14 @@ class MemoryStore implements Store {
 
   /** A worker has died: against whom that counts. */
   #crashed(workerId: string): void {
-    const tried = this.#trial?.workerId === workerId ? this.#runs.get(this.#trial.runId) : undefined;
+    const tried = this.#trial?.workerId === workerId ? this.#data.runs.get(this.#trial.runId) : undefined;
     if (this.#trial?.workerId === workerId) this.#trial = undefined;
-    if (tried?.run.workerId === workerId && this.#journals.lastOutcome(tried.run.id) <= (tried.crashedAfter ?? 0)) this.#crash(tried);
+    if (tried?.run.workerId === workerId && this.#data.journals.lastOutcome(tried.run.id) <= (tried.crashedAfter ?? 0)) this.#crash(tried);
     else for (const stored of this.#owned.get(workerId) ?? []) this.#crash(stored);
   }
 
   #crash(stored: StoredRun): void {
-    const [before, last] = [stored.crashedAfter, this.#journals.lastOutcome(stored.run.id)];
+    const [before, last] = [stored.crashedAfter, this.#data.journals.lastOutcome(stored.run.id)];
     const crashes = before === undefined || last <= before ? stored.run.crashes + 1 : 0;
     stored.crashedAfter = last;
     stored.run = { ...stored.run, crashes };

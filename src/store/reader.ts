@@ -1,5 +1,6 @@
 import type { EntryKind, InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
 import type { BlockedCode, OperationStatus, RunStatus } from '../model/statuses.js';
+import type { Watcher } from './watcher.js';
 
 /**
  * The port for those who look at a store: lists, counts, one run and its journal. A reader is apart from the `Store` that it reads.
@@ -21,6 +22,12 @@ export interface StoreReader {
 
   /** Releases what the reader holds; it can be opened again. Idempotent. */
   close(): Promise<void>;
+
+  /**
+   * Calls `onChange` when anything may have been written, by whomever: sometimes without need, never later than at the next look of a reader that has to look.
+   * Fails for no reason that a later call would not meet. Returns what stops it; closing the reader does not.
+   */
+  watch(watcher: Watcher): () => void;
 
   /** Runs that meet all conditions, with what is told of them in a list. */
   page(query?: RunQuery): Promise<Page<RunLine>>;

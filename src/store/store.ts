@@ -1,4 +1,3 @@
-import type { Clock } from '../clock/clock.js';
 import type {
   InboxMessage,
   OperationRecord,
@@ -12,6 +11,7 @@ import type {
 } from '../model/records.js';
 import type { BlockedCode, RunStatus } from '../model/statuses.js';
 import type { StoreReader } from './reader.js';
+import type { Watcher } from './watcher.js';
 
 /**
  * The port to durable storage. Every method is a transaction (reaping: one for each of the dead), named by what it is for; when its promise resolves, the effect is
@@ -149,16 +149,6 @@ export interface Store {
 
 /** The methods that answer at once. All others return promises. */
 export const SYNCHRONOUS_METHODS: ReadonlySet<PropertyKey> = new Set<keyof Store>(['reader', 'watch']);
-
-/** Who wants to hear of changes. */
-export interface Watcher {
-  /** Whose timers a store sets that has to look now and then, in the background. */
-  readonly clock: Clock;
-  /** Others may have written. Does not throw. */
-  onChange(): void;
-  /** Whether changes are to be looked for more often now. */
-  busy(): boolean;
-}
 
 /** A worker that is about to live. */
 export interface NewWorker {

@@ -1,8 +1,10 @@
-import type { Watcher } from './store.js';
+import type { Watcher } from './watcher.js';
 
 /** Someone who is told of changes. */
 interface Watching {
   readonly watcher: Watcher;
+  /** Whether it only looks: then it is told of everything, since nothing of it is its own. */
+  readonly looks: boolean;
   /** Whether it is about to be told. */
   due: boolean;
 }
@@ -20,16 +22,25 @@ export class Watchers {
   }
 
   /** Returns what stops it, which answers whether it had not been stopped before. */
-  add(watcher: Watcher): () => boolean {
-    const watching: Watching = { watcher, due: false };
+  add(watcher: Watcher, { looks = false } = {}): () => boolean {
+    const watching: Watching = { watcher, looks, due: false };
     this.#all.add(watching);
     return () => this.#all.delete(watching);
   }
 
-  /** Something was written. */
+  /** Something was written that others wait for. */
   tell(): void {
+    this.#tell(() => true);
+  }
+
+  /** Something was written that nobody else waits for. */
+  tellThoseWhoLook(): void {
+    this.#tell(({ looks }) => looks);
+  }
+
+  #tell(isTold: (watching: Watching) => boolean): void {
     for (const watching of this.#all) {
-      if (watching.due) continue;
+      if (watching.due || !isTold(watching)) continue;
       watching.due = true;
       watching.watcher.clock.macrotask(() => {
         watching.due = false;

@@ -25,6 +25,7 @@ function wrappedReader(reader: StoreReader, around: Around): StoreReader {
     get(target, key) {
       const member: unknown = Reflect.get(target, key);
       if (typeof member !== 'function') return member;
+      if (SYNCHRONOUS_METHODS.has(key)) return member.bind(target);
       const call = async (...args: unknown[]): Promise<unknown> => Reflect.apply(member, target, args) as Promise<unknown>;
       if (key === 'open' || key === 'close') return call;
       return async (...args: unknown[]): Promise<unknown> => around(key as keyof StoreReader, () => call(...args));

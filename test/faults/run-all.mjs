@@ -13,5 +13,8 @@ const SUITES = [
   'test/replay/prefixes',
 ];
 const env = { PERDURE_FAULTS: 'all', PERDURE_PROGRAMS: '1000', ROW_FUZZ: '400', ...process.env };
-const { status } = spawnSync(process.execPath, [VITEST, 'run', '--project', 'long', '--project', 'rooms', ...SUITES], { env, stdio: 'inherit' });
+const { status } = spawnSync(process.execPath, [VITEST, 'run', '--project', 'long', '--project', 'rooms', ...SUITES], {
+  env,
+  stdio: 'inherit',
+});
 process.exitCode = status ?? 1;

@@ -1,6 +1,6 @@
 import { StorageError } from 'perdure';
 import { expect, test } from 'vitest';
-import type { Watcher } from '../../src/store/store.js';
+import type { Watcher } from '../../src/store/watcher.js';
 import { PeriodicCheck } from '../../src/worker/periodic-check.js';
 import { ManualClock, microtasks } from './manual-clock.js';
 import { RecordedFailures } from './recorded-failures.js';

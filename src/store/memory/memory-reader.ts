@@ -5,21 +5,9 @@ import { outlineLine, placeIn, rangeOf, readOutlineRange } from '../outline.js';
 import type { CountedBy, OperationLine, OutlineRange, Page, RunDetail, RunLine, RunQuery, StoreReader, WorkerLine } from '../reader.js';
 import { runLine } from '../run-line.js';
 import { cursorOf, readRunQuery, requireCountedBy, requireLimit, requireOverview } from '../run-query.js';
-import type { CreationOrder } from './creation-order.js';
-import type { Inboxes } from './inboxes.js';
-import type { Journals } from './journals.js';
+import type { Watcher } from '../watcher.js';
+import type { MemoryData } from './memory-data.js';
 import { matcherOf } from './run-match.js';
-import type { StoredRun } from './stored-run.js';
-import type { Workers } from './workers.js';
-
-/** What there is to read. */
-interface MemoryData {
-  readonly runs: ReadonlyMap<string, StoredRun>;
-  readonly order: CreationOrder;
-  readonly journals: Journals;
-  readonly inbox: Inboxes;
-  readonly workers: Workers;
-}
 
 /**
  * The reader of a store in memory, which need not be open: its data is there all the same.
@@ -44,6 +32,11 @@ export class MemoryReader implements StoreReader {
 
   async close(): Promise<void> {
     this.#closed = true;
+  }
+
+  watch(watcher: Watcher): () => void {
+    this.#checkOpen();
+    return this.#data.watchers.add(watcher, { looks: true });
   }
 
   async page(query?: RunQuery): Promise<Page<RunLine>> {

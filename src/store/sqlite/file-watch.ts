@@ -1,5 +1,5 @@
 import { shared } from '../../realm/realm.js';
-import type { Watcher } from '../store.js';
+import type { Watcher } from '../watcher.js';
 import { Watchers } from '../watchers.js';
 
 /** How often a watcher that is busy looks whether another process has written, and how often one that is not. */
@@ -10,8 +10,8 @@ const IDLE_MS = 250;
 const byFile = shared('watchers of files', () => new Map<string, Watchers>());
 
 interface FileWatchOptions {
-  /** The path of the file without symbolic links. */
-  readonly path: string;
+  /** The path of the file without symbolic links. Left out for one who only looks, and is told of everything: that is no news for the others. */
+  readonly path?: string;
   /** Whether another process may have written since this was asked last. */
   readonly changed: () => boolean;
 }
@@ -32,8 +32,8 @@ export class FileWatch {
   constructor(options: FileWatchOptions) {
     this.#options = options;
     const { path } = options;
-    this.#watchers = byFile.get(path) ?? new Watchers();
-    byFile.set(path, this.#watchers);
+    this.#watchers = (path === undefined ? undefined : byFile.get(path)) ?? new Watchers();
+    if (path !== undefined) byFile.set(path, this.#watchers);
   }
 
   /** Whether somebody watches the file by another store. */
@@ -63,7 +63,8 @@ export class FileWatch {
       callOff();
       if (!remove()) return;
       this.#own -= 1;
-      if (this.#watchers.count === 0) byFile.delete(this.#options.path);
+      const { path } = this.#options;
+      if (path !== undefined && this.#watchers.count === 0) byFile.delete(path);
     };
   }
 

@@ -9,8 +9,10 @@ import { readOutlineRange } from '../outline.js';
 import type { CountedBy, OperationLine, OutlineRange, Page, RunDetail, RunLine, RunQuery, StoreReader, WorkerLine } from '../reader.js';
 import { runLine } from '../run-line.js';
 import { cursorOf, type Place, readRunQuery, requireCountedBy, requireLimit, requireOverview } from '../run-query.js';
+import type { Watcher } from '../watcher.js';
 import { Connection } from './connection.js';
 import type { SqlRow, SqlValue } from './driver.js';
+import { FileWatch } from './file-watch.js';
 import { findDriver } from './find-driver.js';
 import { Inbox } from './inbox.js';
 import { ROWS_A_PAGE } from './long-read.js';
@@ -77,6 +79,9 @@ const LINE_COLUMNS = [
 export class SqliteReader implements StoreReader {
   readonly name: string;
   readonly #init: ReaderInit;
+  readonly #watch: FileWatch = new FileWatch({
+    changed: () => this.#read('look for changes', (connection) => connection.changedElsewhere()),
+  });
   #connection: Connection | undefined;
   #closed = false;
   #lost: StorageError | undefined;
@@ -98,6 +103,11 @@ export class SqliteReader implements StoreReader {
     this.#lost = undefined;
     this.#connection?.close();
     this.#connection = undefined;
+  }
+
+  watch(watcher: Watcher): () => void {
+    this.#use();
+    return this.#watch.add(watcher);
   }
 
   async page(query?: RunQuery): Promise<Page<RunLine>> {

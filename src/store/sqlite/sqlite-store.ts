@@ -22,8 +22,8 @@ import type {
   Store,
   SuspectQuery,
   Taken,
-  Watcher,
 } from '../store.js';
+import type { Watcher } from '../watcher.js';
 import { CommitWriter } from './commit-writer.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { FileWatch } from './file-watch.js';

@@ -1,8 +1,10 @@
 import { systemClock } from '../../clock/system-clock.js';
-import type { Store, Watcher } from '../../store/store.js';
+import type { Store } from '../../store/store.js';
+import type { Watcher } from '../../store/watcher.js';
+import { reading } from '../reading.js';
 import { assertEqual } from './assertions.js';
 import { area, type StoreCase } from './case.js';
-import { type BatchParts, batchOf, endOf, messageTo, runOf, withRuns, workerOf } from './records.js';
+import { type BatchParts, batchOf, endOf, messageTo, outcomeOf, runOf, withRuns, workerOf } from './records.js';
 
 /** Far longer than any store waits between two looks. */
 const TOO_LATE_MS = 10_000;
@@ -38,7 +40,7 @@ class Counting implements Watcher {
 }
 
 /** Whether a watcher is told of what happens. */
-async function isTold(store: Store, change: () => Promise<unknown>): Promise<boolean> {
+async function isTold(store: Pick<Store, 'watch'>, change: () => Promise<unknown>): Promise<boolean> {
   const watcher = new Counting();
   const stop = store.watch(watcher);
   try {
@@ -79,6 +81,14 @@ export const watching: readonly StoreCase[] = area('watching', {
     const store = await withRuns(await connect(), 'id');
     const other = await connect();
     assertEqual(await isTold(other, () => store.retireWorker('w1')), true);
+  },
+  'who reads is told of all that is written, outcomes included': async (connect) => {
+    const store = await withRuns(await connect(), 'id');
+    await reading(store, async (reader) => {
+      assertEqual(await isTold(reader, () => store.commit(batchOf({ operations: [outcomeOf('id', '1', 1)] }))), true);
+      assertEqual(await isTold(reader, () => store.send(messageTo('id'))), true);
+      assertEqual(await isTold(reader, () => store.createRuns([{ run: runOf('new') }])), true);
+    });
   },
   'who was stopped is told nothing more': async (connect) => {
     const store = await withRuns(await connect(), 'id');

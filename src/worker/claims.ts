@@ -43,7 +43,7 @@ interface ClaimsOptions {
   knows(runId: string): boolean;
   /** Executes a run from where its journal ends. */
   begin(record: RunRecord, loaded: readonly OperationRecord[], mode?: ReplayMode): void;
-  /** Something may lie in the inboxes of runs that have just begun. */
+  /** Something may lie in the inboxes of runs that have just begun. Resolves when they have the first of it. */
   readInbox(): Promise<void>;
   /** The run is not to be begun: its process has ended too often by it. */
   refuse(record: RunRecord, loaded: readonly OperationRecord[]): void;

@@ -263,8 +263,10 @@ export class Run implements TurnTaker, Resident, Resting {
     this.#notices.started(this.#recovered);
     this.#admission.resumes(this.#scope);
     this.inbox.arm();
-    const body = (): unknown => this.#ports.services.bodyOf(this.#definition)(...args);
-    runBody(this.#place, body, (end) => this.#bodyEnded(end));
+    runBody(this.#place, {
+      callBody: () => this.#ports.services.bodyOf(this.#definition)(...args),
+      bodyEnded: (end) => this.#bodyEnded(end),
+    });
   }
 
   #bodyEnded(end: BodyEnd): void {

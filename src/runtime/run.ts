@@ -2,7 +2,7 @@ import type { Codec } from '../codec/codec.js';
 import { leadTo } from '../errors/call-site.js';
 import { CancelledError, NonDeterminismError } from '../errors/errors.js';
 import { valueUnreadable } from '../errors/value-unreadable.js';
-import type { ReplayMode } from '../journal/journal.js';
+import type { ReplayMode } from '../journal/journal-index.js';
 import { ROOT_SCOPE } from '../journal/numbering.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
 import type { BlockedCode } from '../model/statuses.js';

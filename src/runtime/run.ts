@@ -223,9 +223,10 @@ export class Run implements TurnTaker, Resident, Resting {
     return false;
   }
 
-  /** Whether steps are taken although the run has more to do: the rest of those that were begun with, and what branches ask for while others begin. */
+  /** Whether steps are taken although the run has more to do: the rest of those that were begun with, what branches ask for while others begin, and many. */
   get #takesMeanwhile(): boolean {
-    return this.#catchUp.midway || (this.#calls.beginning && !this.#catchUp.underWay);
+    const more = this.#calls.beginning || this.#catchUp.isLong;
+    return this.#catchUp.midway || (more && !this.#catchUp.underWay);
   }
 
   /** The journal has been delivered. Returns whether this execution goes no further. */
@@ -263,10 +264,8 @@ export class Run implements TurnTaker, Resident, Resting {
     this.#notices.started(this.#recovered);
     this.#admission.resumes(this.#scope);
     this.inbox.arm();
-    runBody(this.#place, {
-      callBody: () => this.#ports.services.bodyOf(this.#definition)(...args),
-      bodyEnded: (end) => this.#bodyEnded(end),
-    });
+    const callBody = (): unknown => this.#ports.services.bodyOf(this.#definition)(...args);
+    runBody(this.#place, { callBody, bodyEnded: (end) => this.#bodyEnded(end) });
   }
 
   #bodyEnded(end: BodyEnd): void {

@@ -39,7 +39,7 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Att
   readonly #definition: ActionDefinition;
   /** What the call said of its attempts. */
   readonly #givenPolicy: AttemptPolicy | undefined;
-  /** Made when it is dispatched: what is recorded needs none. */
+  /** Made when it is dispatched, as what is recorded needs none, until they are over. */
   #attempts: AttemptLoop | undefined;
   #carrier: Carrier | undefined;
 
@@ -221,6 +221,8 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Att
   }
 
   #settle(status: Exclude<EndStatus, 'CANCELLED'>, text: string, notes: AttemptNotes): void {
+    // They are over, and many calls may wait for their turns with their outcomes.
+    this.#attempts = undefined;
     const entry = this.#carrier?.entry ?? this.entry;
     entry.attempts = finalAttempts(notes, status === 'FAILED' ? keptText(text, this.codec) : null);
     if (this.#carrier === undefined) this.run.recorder.offer(this, status, text);

@@ -10,12 +10,15 @@ export interface BranchNotes {
 /** Whether a text has notes of a branch that this version can go by. */
 export const areBranchNotes: Form = jsonOf(withFields({ observed: listOf(isText) }));
 
+/** Those of most branches. */
+export const NO_NOTES: BranchNotes = { observed: [] };
+
 export function encodeBranchNotes(notes: BranchNotes): string | null {
   return notes.observed.length === 0 ? null : JSON.stringify(notes);
 }
 
 export function branchNotes({ input }: Pick<OperationRecord, 'input'>): BranchNotes {
-  return input === null ? { observed: [] } : (JSON.parse(input) as BranchNotes);
+  return input === null ? NO_NOTES : (JSON.parse(input) as BranchNotes);
 }
 
 /** Tells which records lie in a branch that has ended; `undefined` when none has. */

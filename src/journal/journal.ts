@@ -1,15 +1,8 @@
-import { insideEndedBranch } from '../batch/branch-notes.js';
 import type { NonDeterminismError } from '../errors/errors.js';
-import { isOperation, type OperationRecord } from '../model/records.js';
-import { CANCEL_ENTRY_ID, NOT_PATCHED } from './numbering.js';
+import type { OperationRecord } from '../model/records.js';
+import { JournalIndex, type LoadedJournal, type ReplayMode } from './journal-index.js';
 import { messageOf, readEntry } from './read-entry.js';
 import { type InputCheck, mismatch, missing, type OperationIdentity, type ReplayedRun } from './replay-check.js';
-
-/**
- * How a journal is replayed. `short`: without the bodies of branches that have ended. `whole`: with them. `late`: with them, and as releases did it whose
- * branches went on while a shield of their ended scope was open.
- */
-export type ReplayMode = 'short' | 'whole' | 'late';
 
 /** Never changed. */
 const NOTHING = new Map<string, never>();
@@ -44,7 +37,7 @@ export class Journal {
   /** Which event took a message, by the message's id. */
   readonly #takers: ReadonlyMap<string | undefined, string> | undefined;
   /** Tells what lies in a branch whose body is not run again. */
-  readonly #skipped: ((record: Pick<OperationRecord, 'id'>) => boolean) | undefined;
+  readonly #skipping: Pick<JournalIndex, 'isSkipped'> | undefined;
   #queue: OperationRecord[] = [];
   #head = 0;
   /** The place of what was delivered last. */
@@ -55,28 +48,28 @@ export class Journal {
   #lastTold = 0;
   #nextSeq = 1;
 
-  /** @param options.ended - The run has ended, and is replayed only to see whether it would come to the same end. */
-  constructor(run: ReplayedRun, loaded: readonly OperationRecord[], options?: { readonly mode: ReplayMode; readonly ended?: boolean }) {
+  /**
+   * @param loaded - What is recorded, or an index of that for this mode.
+   * @param options.ended - The run has ended, and is replayed only to see whether it would come to the same end.
+   */
+  constructor(run: ReplayedRun, loaded: LoadedJournal, options?: { readonly mode: ReplayMode; readonly ended?: boolean }) {
     const mode = options?.mode ?? 'short';
     this.#run = run;
     this.ended = options?.ended === true;
     this.goesOnLate = mode === 'late';
     // So it is with most, and their number is large.
-    if (loaded.length === 0) return;
-    this.#queue = loaded.filter((record) => record.seq !== null);
+    if (!(loaded instanceof JournalIndex) && loaded.length === 0) return;
+    const index = loaded instanceof JournalIndex ? loaded : JournalIndex.of(loaded, mode);
+    this.#queue = index.outcomes;
     this.#lastLoaded = this.#queue.at(-1)?.seq ?? 0;
     this.#nextSeq = this.#lastLoaded + 1;
-    const takers = new Map(loaded.filter(({ kind }) => kind === 'event').map((event) => [messageOf(event), event.id]));
-    this.#takers = takers;
-    this.#lastTold = this.#queue.findLast(({ kind, id }) => kind !== 'message' || takers.has(id))?.seq ?? 0;
-    this.cancelRecorded = loaded.some((record) => record.id === CANCEL_ENTRY_ID);
-    const skipped = mode === 'short' ? insideEndedBranch(loaded) : undefined;
-    this.#skipped = skipped;
-    this.skipsBranches = skipped !== undefined;
-    const expected = loaded.filter((record) => isOperation(record) && skipped?.(record) !== true);
-    this.#recorded = new Map(expected.map((record) => [record.id, record]));
-    const patches = loaded.filter(({ kind }) => kind === 'patch');
-    this.#patches = patches.length === 0 ? undefined : new Map(patches.map(({ name, outcome }) => [name, outcome !== NOT_PATCHED]));
+    this.#takers = index.takers;
+    this.#lastTold = index.lastTold;
+    this.cancelRecorded = index.cancelRecorded;
+    this.skipsBranches = index.skipsBranches;
+    this.#skipping = index.skipsBranches ? index : undefined;
+    this.#recorded = index.expected;
+    this.#patches = index.patches.size === 0 ? undefined : index.patches;
   }
 
   /**
@@ -133,7 +126,7 @@ export class Journal {
   }
 
   isSkipped(operationId: string): boolean {
-    return this.#skipped?.({ id: operationId }) === true;
+    return this.#skipping?.isSkipped(operationId) === true;
   }
 
   expects(operationId: string): boolean {

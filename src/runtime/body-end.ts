@@ -5,12 +5,26 @@ import { beginAt, type Place } from './scopes/current-place.js';
 /** How the body of a flow or of a branch has ended. */
 export type BodyEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
 
-/** Runs a body at its place, and tells how it ends. */
-export function runBody(place: Place, body: () => unknown, ended: (end: BodyEnd) => void): void {
-  beginAt(place, () => promiseOf(body)).then(
-    (value) => ended({ ok: true, value }),
-    (error: unknown) => ended({ ok: false, error }),
+/** Who has a body, and hears how it ends. An object and no functions: there may be a hundred thousand bodies under way, and each function takes room. */
+export interface BodyOwner {
+  callBody(): unknown;
+  bodyEnded(end: BodyEnd): void;
+}
+
+/** Runs a body at its place, and tells its owner how it ends. */
+export function runBody(place: Place, owner: BodyOwner): void {
+  beginAt(place, promiseOfOwner, owner).then(
+    (value) => owner.bodyEnded({ ok: true, value }),
+    (error: unknown) => owner.bodyEnded({ ok: false, error }),
   );
+}
+
+function promiseOfOwner(owner: BodyOwner): Promise<unknown> {
+  try {
+    return Promise.resolve(owner.callBody());
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /** What an async function around the body would return, without a promise around the body's own. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
-import type { ReplayMode } from '../journal/journal.js';
+import type { ReplayMode } from '../journal/journal-index.js';
 import type { JournalWriter } from '../journal/journal-writer.js';
 import type { Logger } from '../model/logger.js';
 import type { InboxMessage, OperationRecord, RunRecord, RunRestart } from '../model/records.js';

@@ -2,7 +2,7 @@ import type { Codec } from '../codec/codec.js';
 import { leadTo } from '../errors/call-site.js';
 import { CancelledError, NonDeterminismError } from '../errors/errors.js';
 import { valueUnreadable } from '../errors/value-unreadable.js';
-import type { ReplayMode } from '../journal/journal.js';
+import type { ReplayMode } from '../journal/journal-index.js';
 import { ROOT_SCOPE } from '../journal/numbering.js';
 import type { InboxMessage, OperationRecord, RunRecord } from '../model/records.js';
 import type { BlockedCode } from '../model/statuses.js';
@@ -223,9 +223,10 @@ export class Run implements TurnTaker, Resident, Resting {
     return false;
   }
 
-  /** Whether steps are taken although the run has more to do: the rest of those that were begun with, and what branches ask for while others begin. */
+  /** Whether steps are taken although the run has more to do: the rest of those that were begun with, what branches ask for while others begin, and many. */
   get #takesMeanwhile(): boolean {
-    return this.#catchUp.midway || (this.#calls.beginning && !this.#catchUp.underWay);
+    const more = this.#calls.beginning || this.#catchUp.isLong;
+    return this.#catchUp.midway || (more && !this.#catchUp.underWay);
   }
 
   /** The journal has been delivered. Returns whether this execution goes no further. */
@@ -263,8 +264,8 @@ export class Run implements TurnTaker, Resident, Resting {
     this.#notices.started(this.#recovered);
     this.#admission.resumes(this.#scope);
     this.inbox.arm();
-    const body = (): unknown => this.#ports.services.bodyOf(this.#definition)(...args);
-    runBody(this.#place, body, (end) => this.#bodyEnded(end));
+    const callBody = (): unknown => this.#ports.services.bodyOf(this.#definition)(...args);
+    runBody(this.#place, { callBody, bodyEnded: (end) => this.#bodyEnded(end) });
   }
 
   #bodyEnded(end: BodyEnd): void {

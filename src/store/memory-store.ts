@@ -216,10 +216,10 @@ class MemoryStore implements Store {
     return status;
   }
 
-  async readInbox(workerId: string): Promise<InboxMessage[]> {
+  async readInbox(workerId: string, page?: Parameters<Store['readInbox']>[1]): Promise<InboxMessage[]> {
     this.#checkOpen();
     this.#data.workers.checkFence(workerId);
-    return this.#data.inbox.of((runId) => this.#data.runs.get(runId)?.run.workerId === workerId);
+    return this.#data.inbox.of((runId) => this.#data.runs.get(runId)?.run.workerId === workerId, page);
   }
 
   async getRuns(runIds: readonly string[]): Promise<RunRecord[]> {

@@ -121,8 +121,11 @@ export interface Store {
    */
   send(message: InboxMessage): Promise<RunStatus | undefined>;
 
-  /** Messages waiting for unfinished runs this worker owns, in order of arrival. Fenced. */
-  readInbox(workerId: string): Promise<InboxMessage[]>;
+  /**
+   * Messages waiting for unfinished runs this worker owns, in order of arrival. Fenced. With a page: no more than `limit` of them, those with the smallest
+   * ids above `after`, if that is given.
+   */
+  readInbox(workerId: string, page?: { readonly limit: number; readonly after?: number }): Promise<InboxMessage[]>;
 
   /** The runs of these ids that exist, in no order that matters. */
   getRuns(runIds: readonly string[]): Promise<RunRecord[]>;

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock/clock.js';
+import { Slices } from '../clock/slices.js';
 import type { GroupCommit } from '../journal/group-commit.js';
-import type { ReplayMode } from '../journal/journal.js';
+import { JournalIndex, type LoadedJournal, type ReplayMode } from '../journal/journal-index.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';
 import { unreadableJournal } from '../runtime/outcomes/unreadable-journal.js';
 import type { Resting } from '../runtime/resting.js';
@@ -15,6 +16,8 @@ import type { FlowSource } from './worker-options.js';
 
 /** Runs that are claimed in one transaction. What else there is to do has its turn in between. */
 const CHUNK = 32;
+/** From so many entries on, a journal is looked through in pieces. */
+const LONG_JOURNAL = 1_000;
 /** Macrotasks that the runs of a chunk have to come to where they were before the next is claimed. */
 const MOST_TURNS = 100;
 
@@ -42,8 +45,8 @@ interface ClaimsOptions {
   /** Whether this worker knows what becomes of a run: it is in memory, or is about to leave it. */
   knows(runId: string): boolean;
   /** Executes a run from where its journal ends. */
-  begin(record: RunRecord, loaded: readonly OperationRecord[], mode?: ReplayMode): void;
-  /** Something may lie in the inboxes of runs that have just begun. */
+  begin(record: RunRecord, loaded: LoadedJournal, mode: ReplayMode): void;
+  /** Something may lie in the inboxes of runs that have just begun. Resolves when they have the first of it. */
   readInbox(): Promise<void>;
   /** The run is not to be begun: its process has ended too often by it. */
   refuse(record: RunRecord, loaded: readonly OperationRecord[]): void;
@@ -288,16 +291,17 @@ export class Claims {
 
   async #beginOne(unread: Unread, journal: OperationRecord[] | undefined): Promise<void> {
     const { store, maxRecoveries, begin, refuse, unreadable } = this.#options;
-    const { record, mode, after } = unread;
+    const { record, mode = 'short', after } = unread;
     await after;
     const loaded = journal ?? (rowDamage(record) === undefined ? await journalOf(store, record.id) : []);
     const error = await unreadableJournal(record, loaded);
+    const index = loaded.length < LONG_JOURNAL || error !== undefined ? loaded : await JournalIndex.inSlices(loaded, mode, new Slices());
     // Its worker may have been lost meanwhile.
     if (this.#unread.get(record.id) !== unread) return;
     this.#unread.delete(record.id);
     if (error !== undefined) unreadable(record, error);
     else if (record.crashes >= maxRecoveries) refuse(record, loaded);
-    else begin(record, loaded, mode);
+    else begin(record, index, mode);
   }
 
   #failed(error: unknown): void {

@@ -4,8 +4,8 @@ import type { InboxMessage } from '../model/records.js';
 import type { Store } from '../store/store.js';
 import type { StoreFailures, Streak } from './store-failures.js';
 
-/** Messages that runs are given in one macrotask. */
-const GIVEN_AT_ONCE = 512;
+/** Messages that are read, and that runs are given, in one macrotask. */
+const AT_ONCE = 512;
 
 interface InboxReaderOptions {
   readonly clock: Pick<Clock, 'macrotask'>;
@@ -26,7 +26,7 @@ interface InboxReaderOptions {
  * Owns: which messages runs have that lie in their inbox until the next commit.
  *
  *   IR1  A run is given each message once, in their order. What was read is given before anything is read again: it may be in the journal by then.
- *   IR2  However many there are, they are given in pieces, and nothing of a worker that was lost meanwhile.
+ *   IR2  However many there are, they are read and given in pieces, and nothing of a worker that was lost meanwhile.
  */
 export class InboxReader {
   readonly #options: InboxReaderOptions;
@@ -46,9 +46,9 @@ export class InboxReader {
     return this.#missed;
   }
 
-  /** Resolves when runs have all that lies there now. */
-  read(): Promise<void> {
-    const read = this.#underWay === undefined ? this.#read() : this.#underWay.then(() => this.#read());
+  /** Resolves when runs have all that lies there now. @param gaveFirst - Called when they have the first of it, if there is more. */
+  read(gaveFirst?: () => void): Promise<void> {
+    const read = this.#underWay === undefined ? this.#read(gaveFirst) : this.#underWay.then(() => this.#read(gaveFirst));
     const settled = read
       .catch(() => {})
       .then(() => {
@@ -58,16 +58,34 @@ export class InboxReader {
     return read;
   }
 
-  async #read(): Promise<void> {
+  /** As `read`, and resolves when runs have the first of it: nobody who opens a store waits for thousands of messages. */
+  readFirst(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let gaveFirst = false;
+      const whole = this.read(() => {
+        gaveFirst = true;
+        resolve();
+      });
+      whole.then(resolve, (error) => (gaveFirst ? this.#failed(error) : reject(error)));
+    });
+  }
+
+  async #read(gaveFirst?: () => void): Promise<void> {
     const { store, clock, reader } = this.#options;
     const workerId = reader();
-    const messages = workerId === undefined ? [] : await store.readInbox(workerId);
-    this.#missed = false;
-    this.#streak.worked();
-    for (let given = 0; given < messages.length; given += GIVEN_AT_ONCE) {
-      if (given > 0) await new Promise<void>((resolve) => clock.macrotask(resolve));
+    let page: Parameters<Store['readInbox']>[1] = { limit: AT_ONCE };
+    while (workerId !== undefined && reader() === workerId) {
+      const messages = await store.readInbox(workerId, page);
+      this.#missed = false;
+      this.#streak.worked();
       if (reader() !== workerId) return;
-      for (const message of messages.slice(given, given + GIVEN_AT_ONCE)) this.#give(message);
+      for (const message of messages) this.#give(message);
+      const last = messages.at(-1);
+      // More than that comes from a store that knows no pages: it is all there is.
+      if (last === undefined || messages.length !== AT_ONCE) return;
+      gaveFirst?.();
+      page = { limit: AT_ONCE, after: last.id };
+      await new Promise<void>((resolve) => clock.macrotask(resolve));
     }
   }
 
@@ -84,9 +102,13 @@ export class InboxReader {
     try {
       await this.read();
     } catch (error) {
-      this.#missed = this.#options.failures.look(this.#streak, error) !== undefined;
-      if (this.#missed) this.#options.onMissed();
+      this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): void {
+    this.#missed = this.#options.failures.look(this.#streak, error) !== undefined;
+    if (this.#missed) this.#options.onMissed();
   }
 
   /** All runs have left this process. */

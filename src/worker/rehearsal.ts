@@ -1,7 +1,8 @@
 import type { Clock } from '../clock/clock.js';
 import type { Codec } from '../codec/codec.js';
 import { CancelledError } from '../errors/errors.js';
-import { Journal, type ReplayMode } from '../journal/journal.js';
+import { Journal } from '../journal/journal.js';
+import type { ReplayMode } from '../journal/journal-index.js';
 import type { JournalWriter } from '../journal/journal-writer.js';
 import type { Logger } from '../model/logger.js';
 import type { OperationRecord, RunRecord } from '../model/records.js';

@@ -1,7 +1,7 @@
 import { CancelledError } from '../errors/errors.js';
 import type { GroupCommit } from '../journal/group-commit.js';
-import type { ReplayMode } from '../journal/journal.js';
-import type { InboxMessage, OperationRecord, RunRecord, RunRestart } from '../model/records.js';
+import type { LoadedJournal, ReplayMode } from '../journal/journal-index.js';
+import type { InboxMessage, RunRecord, RunRestart } from '../model/records.js';
 import type { Resting } from '../runtime/resting.js';
 import { Run } from '../runtime/run.js';
 import type { Blocking, EndOfRun, IsAwaited, OnEnd, OtherRuns, Resident, RunLife, RunPorts } from '../runtime/run-ports.js';
@@ -79,7 +79,7 @@ export class Residents implements RunLife, OtherRuns {
   }
 
   /** @param loaded - The journal of a run that was claimed; left out for one that was just created. */
-  begin(record: RunRecord, loaded?: readonly OperationRecord[], mode: ReplayMode = 'short'): void {
+  begin(record: RunRecord, loaded?: LoadedJournal, mode: ReplayMode = 'short'): void {
     const { flows, claims, may, ports } = this.#options;
     const definition = flows.find(record.flow, record.version);
     // A creation that was reported as failed may be durable all the same: then the run may have been claimed by now.

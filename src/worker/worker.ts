@@ -112,7 +112,7 @@ export class Worker implements Gateway {
       begin: (record, loaded, mode) => this.#residents.begin(record, loaded, mode),
       hasRoom: () => this.#residency.hasRoom,
       whenRoom: (callback) => this.#residency.whenRoom(callback),
-      readInbox: () => this.#inbox.read(),
+      readInbox: () => this.#inbox.readFirst(),
       refuse: (record, loaded) => refuseToBegin(this.#ports, record, loaded),
       unreadable: (record, error) => blockUnreadable(this.#ports, record, error),
       unregistered: (record) => tellUnregistered(this.#ports.services, record),

@@ -47,3 +47,13 @@ test('[CU2] what was begun with is midway until the last of it is taken, and not
   expect([catchUp.take(1), catchUp.midway, catchUp.isEmpty]).toEqual([true, false, true]);
   expect(taken).toEqual(['a', 'b', 'c', 'd']);
 });
+
+test('[CU3] a run is told when many steps wait', () => {
+  const { catchUp, add } = steps();
+  for (let step = 0; step < 511; step += 1) add('a');
+  expect(catchUp.isLong).toBe(false);
+  add('a');
+  expect(catchUp.isLong).toBe(true);
+  catchUp.take(1);
+  expect([catchUp.isLong, catchUp.midway]).toEqual([false, true]);
+});

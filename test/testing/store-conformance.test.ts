@@ -245,7 +245,7 @@ const BROKEN: readonly Broken[] = [
   },
   {
     what: 'delivers the newest message first',
-    breakStore: (store) => instead(store, { readInbox: async (workerId) => (await store.readInbox(workerId)).reverse() }),
+    breakStore: (store) => instead(store, { readInbox: async (...args) => (await store.readInbox(...args)).reverse() }),
     foundBy: [
       'inbox: messages are read in the order of their arrival',
       'inbox: messages of one batch arrive in their order (S7)',
@@ -256,9 +256,15 @@ const BROKEN: readonly Broken[] = [
     what: 'delivers messages in the order of their ids as texts',
     breakStore: (store) =>
       instead(store, {
-        readInbox: async (workerId) => (await store.readInbox(workerId)).sort((a, b) => (`${a.id}` < `${b.id}` ? -1 : 1)),
+        readInbox: async (...args) => (await store.readInbox(...args)).sort((a, b) => (`${a.id}` < `${b.id}` ? -1 : 1)),
       }),
     foundBy: ['inbox: messages are read in the order of their arrival'],
+  },
+  {
+    what: 'begins each page of messages with the first',
+    breakStore: (store) =>
+      instead(store, { readInbox: (workerId, page) => store.readInbox(workerId, page === undefined ? page : { limit: page.limit }) }),
+    foundBy: ['inbox: messages can be read in pages'],
   },
   {
     what: 'copies a batch only after commit was called',

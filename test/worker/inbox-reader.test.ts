@@ -8,10 +8,16 @@ const MANY = 1_500;
 function readerOf(count: number) {
   let inbox = Array.from({ length: count }, (_, index): InboxMessage => ({ id: index + 1, runId: 'run', kind: 'event', payload: '' }));
   const given: number[] = [];
+  const reads: number[] = [];
   let [workerId, macrotasks] = ['worker', 0];
   let taken: { readonly id: number; readonly committed: () => void }[] = [];
   const reader = new InboxReader({
-    store: { readInbox: async () => inbox },
+    store: {
+      readInbox: async (_workerId, { limit = MANY, after = 0 } = { limit: MANY }) => {
+        reads.push(limit);
+        return inbox.filter(({ id }) => id > after).slice(0, limit);
+      },
+    },
     clock: {
       macrotask: (callback) => {
         macrotasks += 1;
@@ -27,6 +33,7 @@ function readerOf(count: number) {
   return {
     reader,
     given,
+    reads,
     commit: () => {
       const ids = new Set(taken.map(({ id }) => id));
       inbox = inbox.filter(({ id }) => !ids.has(id));
@@ -54,11 +61,20 @@ test('[IR1] a message is given once, also if it is committed while a read goes o
   expect(given).toEqual(ids);
 });
 
-test('[IR2] many messages are given in pieces', async () => {
-  const { reader, given, macrotasks } = readerOf(MANY);
+test('[IR2] many messages are read and given in pieces', async () => {
+  const { reader, given, reads, macrotasks } = readerOf(MANY);
   await reader.read();
   expect(given).toEqual(ids);
   expect(macrotasks()).toBeGreaterThan(1);
+  expect(Math.max(...reads)).toBeLessThan(MANY / 2);
+});
+
+test('who waits for the first messages does not wait for the rest, which are given behind', async () => {
+  const { reader, given } = readerOf(MANY);
+  await reader.readFirst();
+  expect(given.length).toBeLessThan(MANY);
+  await reader.read();
+  expect(given).toEqual(ids);
 });
 
 test('[IR2] after the loss of the worker no more is given of what it has read', async () => {

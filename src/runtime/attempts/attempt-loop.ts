@@ -2,7 +2,7 @@ import { InterruptedError, TimeoutError } from '../../errors/errors.js';
 import { type AttemptNotes, decodeAttempts, NO_ATTEMPTS, withFailure } from '../../journal/attempt-notes.js';
 import { ignoreRejection } from '../../model/ignored-rejection.js';
 import type { EndStatus } from '../../model/statuses.js';
-import { runBody } from '../body-end.js';
+import type { BodyEnd } from '../body-end.js';
 import type { AttemptPolicy } from '../definitions.js';
 import { type EngineEvents, operationEvent } from '../notices/engine-events.js';
 import { plainError, plainValue } from '../notices/plain-value.js';
@@ -167,22 +167,25 @@ export class AttemptLoop {
 
   #try({ args, detail }: Given, release: () => void): void {
     const { services, turns, policy } = this.#of;
-    const attempt = new Attempt(this.#of, this.#number, detail, this);
+    const attempt = new Attempt({ of: this.#of, number: this.#number, args, heartbeatDetail: detail, owner: this });
     this.#current = attempt;
     this.#startedAt = services.clock.now();
     if (services.events.wants('attempt:started')) services.events.emit('attempt:started', this.#event());
     if (policy.timeoutMs !== undefined || policy.heartbeatTimeoutMs !== undefined) this.#limit(attempt);
-    const ended = turns.attemptBegun();
-    const call = (): unknown => this.#of.call(args);
-    const { around } = services;
-    const body = around === undefined ? call : () => around(this.#info(), call);
-    runBody(attempt, body, (end) => {
-      ended();
-      release();
-      if (this.#current !== attempt) ignoreRejection(end.ok ? end.value : end.error);
-      else if (end.ok) this.#returned(end.value);
-      else this.#failed(end.error);
-    });
+    attempt.begin(turns.attemptBegun(), release);
+  }
+
+  /** Runs the body of an attempt. */
+  call(args: readonly unknown[]): unknown {
+    const { around } = this.#of.services;
+    return around === undefined ? this.#of.call(args) : around(this.#info(), () => this.#of.call(args));
+  }
+
+  /** The body of an attempt has ended, whether that counts or not. */
+  attemptEnded(attempt: Attempt, end: BodyEnd): void {
+    if (this.#current !== attempt) ignoreRejection(end.ok ? end.value : end.error);
+    else if (end.ok) this.#returned(end.value);
+    else this.#failed(end.error);
   }
 
   /** What interceptors are told of the attempt under way. */

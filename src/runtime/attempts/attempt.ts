@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { inCleanContext } from '../../clock/clean-context.js';
 import type { Codec } from '../../codec/codec.js';
 import { refuseMore } from '../../options/extra-arguments.js';
+import { type BodyEnd, type BodyOwner, runBody } from '../body-end.js';
 import { contextLogger } from '../notices/context-logger.js';
 import type { RunServices, Turns } from '../run-ports.js';
 import type { ActionContext, ActionPlace } from '../scopes/current-place.js';
@@ -18,17 +19,33 @@ export interface AttemptSubject {
   readonly idempotencyKey: string;
 }
 
-/** Hears of the progress that an attempt makes. */
+/** Whose attempt it is: hears of its progress, and its end. */
 interface AttemptOwner {
+  /** Runs its body. */
+  call(args: readonly unknown[]): unknown;
+  attemptEnded(attempt: Attempt, end: BodyEnd): void;
   heartbeat(attempt: Attempt, detail: unknown): void;
 }
+
+interface AttemptInit {
+  readonly of: AttemptSubject;
+  /** From 1. */
+  readonly number: number;
+  /** What the body is called with. */
+  readonly args: readonly unknown[];
+  /** What the attempt before this one said last. */
+  readonly heartbeatDetail: unknown;
+  readonly owner: AttemptOwner;
+}
+
+const nothing = (): void => {};
 
 /**
  * One try of an action: where its body stands, and its context, made only when the body asks for it.
  *
  *   AT1  The signal fires at most once; a body that asks for it afterwards finds it fired.
  */
-export class Attempt implements ActionPlace {
+export class Attempt implements ActionPlace, BodyOwner {
   readonly kind = 'action';
   readonly name: string;
   readonly #of: AttemptSubject;
@@ -39,16 +56,35 @@ export class Attempt implements ActionPlace {
   #controller: AbortController | undefined;
   #aborted: Error | undefined;
 
-  /**
-   * @param number - From 1.
-   * @param heartbeatDetail - What the attempt before this one said last.
-   */
-  constructor(of: AttemptSubject, number: number, heartbeatDetail: unknown, owner: AttemptOwner) {
+  readonly #args: readonly unknown[];
+  /** Called when its body has ended. */
+  #ended = nothing;
+  #release = nothing;
+
+  constructor({ of, number, args, heartbeatDetail, owner }: AttemptInit) {
     this.#of = of;
     this.#number = number;
+    this.#args = args;
     this.#heartbeatDetail = heartbeatDetail;
     this.#owner = owner;
     this.name = of.name;
+  }
+
+  /** Begins the body. @param release - Gives back its slot. */
+  begin(ended: () => void, release: () => void): void {
+    this.#ended = ended;
+    this.#release = release;
+    runBody(this, this);
+  }
+
+  callBody(): unknown {
+    return this.#owner.call(this.#args);
+  }
+
+  bodyEnded(end: BodyEnd): void {
+    this.#ended();
+    this.#release();
+    this.#owner.attemptEnded(this, end);
   }
 
   get context(): ActionContext {

@@ -1,4 +1,4 @@
-import { type BranchNotes, branchNotes, encodeBranchNotes } from '../../batch/branch-notes.js';
+import { type BranchNotes, branchNotes, encodeBranchNotes, NO_NOTES } from '../../batch/branch-notes.js';
 import type { CancelledError } from '../../errors/errors.js';
 import { isCancelledError } from '../../errors/is-cancelled.js';
 import type { OperationRecord } from '../../model/records.js';
@@ -38,9 +38,9 @@ interface BranchInit extends OperationInit {
  */
 export class Branch extends Operation implements EndedBranch {
   readonly index: number;
-  readonly scope: Scope;
+  #scope: Scope | undefined;
   readonly #batch: BranchOwner;
-  #notes: BranchNotes = { observed: [] };
+  #notes: BranchNotes = NO_NOTES;
   readonly #again: boolean;
   #bodyEnd: BodyEnd | undefined;
   #cancelled: CancelledError | undefined;
@@ -51,7 +51,6 @@ export class Branch extends Operation implements EndedBranch {
     this.#batch = init.batch;
     this.index = init.index;
     this.#again = init.again;
-    this.scope = init.place.scope.inner(init.id, init.name);
   }
 
   /** It has no entry before its outcome. */
@@ -68,11 +67,14 @@ export class Branch extends Operation implements EndedBranch {
   override begin(): void {
     this.#takeNotes();
     if (!this.runs) return;
-    runBody(
-      { ...this.place, scope: this.scope, shielded: false },
-      () => this.#batch.runBranch(this.index),
-      (end) => this.bodyEnded(end),
-    );
+    const { kind, run } = this.place;
+    runBody({ kind, run, scope: this.scope, shielded: false }, this);
+  }
+
+  /** Made when it is asked for: a branch whose body is not run again needs none. */
+  get scope(): Scope {
+    this.#scope ??= this.place.scope.inner(this.entry.id, this.entry.name);
+    return this.#scope;
   }
 
   override get detached(): boolean {
@@ -90,6 +92,10 @@ export class Branch extends Operation implements EndedBranch {
 
   override get standsStill(): boolean {
     return this.runs && !this.stopped && this.#bodyEnd === undefined && this.scope.idle;
+  }
+
+  callBody(): unknown {
+    return this.#batch.runBranch(this.index);
   }
 
   /** Its body has come to its end, or was given up. */

@@ -18,7 +18,7 @@ import { plainError } from '../notices/plain-value.js';
 import { RunNotices } from '../notices/run-notices.js';
 import { keptText } from '../outcomes/kept-error.js';
 import { readable } from '../outcomes/unreadable.js';
-import type { Rest } from '../resting.js';
+import { type Rest, STAYS } from '../resting.js';
 import type { Resident, RunServices, Turns } from '../run-ports.js';
 import { Operation, type OperationInit } from './operation.js';
 
@@ -39,7 +39,8 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Att
   readonly #definition: ActionDefinition;
   /** What the call said of its attempts. */
   readonly #givenPolicy: AttemptPolicy | undefined;
-  readonly #attempts: AttemptLoop = new AttemptLoop(this);
+  /** Made when it is dispatched, as what is recorded needs none, until they are over. */
+  #attempts: AttemptLoop | undefined;
   #carrier: Carrier | undefined;
 
   /** @param said - What the call says of its attempts; the rest is as the action has it. */
@@ -128,15 +129,16 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Att
 
   protected dispatch(): void {
     this.write();
+    this.#attempts = new AttemptLoop(this);
     this.#attempts.begin(this.entry.attempts);
   }
 
   override get rest(): Rest {
-    return this.#attempts.rest;
+    return this.#attempts?.rest ?? STAYS;
   }
 
   protected release(reason: Error): void {
-    this.#attempts.stop(reason);
+    this.#attempts?.stop(reason);
   }
 
   override adopt(recorded: OperationRecord): void {
@@ -219,6 +221,8 @@ export class CallAction extends Operation implements OutcomeOwner, Resident, Att
   }
 
   #settle(status: Exclude<EndStatus, 'CANCELLED'>, text: string, notes: AttemptNotes): void {
+    // They are over, and many calls may wait for their turns with their outcomes.
+    this.#attempts = undefined;
     const entry = this.#carrier?.entry ?? this.entry;
     entry.attempts = finalAttempts(notes, status === 'FAILED' ? keptText(text, this.codec) : null);
     if (this.#carrier === undefined) this.run.recorder.offer(this, status, text);

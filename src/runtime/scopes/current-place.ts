@@ -79,11 +79,11 @@ export function currentPlace(): Place | undefined {
   return storage.getStore();
 }
 
-export function runAt<T>(place: Place, body: () => T): T {
-  return storage.run(place, body);
+export function runAt<A extends unknown[], T>(place: Place, body: (...args: A) => T, ...args: A): T {
+  return storage.run(place, body, ...args);
 }
 
 /** Begins a body at its place, in a clean async context: neither that of the code that has scheduled it, nor one that another body left behind. */
-export function beginAt<T>(place: Place, body: () => T): T {
-  return inCleanContext(runAt<T>, place, body);
+export function beginAt<A extends unknown[], T>(place: Place, body: (...args: A) => T, ...args: A): T {
+  return inCleanContext(runAt<A, T>, place, body, ...args);
 }

@@ -1,5 +1,8 @@
 import type { OutcomeSource } from '../outcomes/outcome-source.js';
 
+/** So many steps are not let pile up: they are written together. */
+const MANY_STEPS = 512;
+
 /** Something to do when the whole journal has been delivered. */
 interface Step {
   perform(): void;
@@ -14,6 +17,7 @@ interface Step {
  *
  *   CU1  A step is taken once, when the whole journal has been delivered; after `drop` none is taken.
  *   CU2  All steps are taken that waited when the first of them was, whatever is delivered meanwhile: some in one turn, the rest in those after it.
+ *   CU3  When the run has caught up, many steps are taken while outcomes of this process wait for their turns: what they write does not pile up.
  */
 export class CatchUp {
   readonly #outcomes: Pick<OutcomeSource, 'hasNext'>;
@@ -42,6 +46,11 @@ export class CatchUp {
   /** Whether no step waits. */
   get isEmpty(): boolean {
     return this.#steps.length === 0 && !this.midway;
+  }
+
+  /** Whether many steps wait. */
+  get isLong(): boolean {
+    return this.#steps.length >= MANY_STEPS;
   }
 
   /** Whether some steps were taken, and those that waited with them were not. */

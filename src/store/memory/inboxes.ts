@@ -23,10 +23,13 @@ export class Inboxes {
     return false;
   }
 
-  /** Copies of the messages of those runs. */
-  of(isOne: (runId: string) => boolean): InboxMessage[] {
+  /** Copies of the messages of those runs: the first so many behind one, or all. */
+  of(isOne: (runId: string) => boolean, { limit, after = 0 }: { readonly limit?: number; readonly after?: number } = {}): InboxMessage[] {
     const found: InboxMessage[] = [];
-    for (const message of this.#messages.values()) if (isOne(message.runId)) found.push({ ...message });
+    for (const message of this.#messages.values()) {
+      if (found.length === limit) break;
+      if (message.id > after && isOne(message.runId)) found.push({ ...message });
+    }
     return found;
   }
 }

@@ -48,15 +48,19 @@ export class Inbox {
     return 'PENDING';
   }
 
-  /** Messages of the unfinished runs of a worker. The inbox is short and the runs are many: hence the fixed order of the join. */
-  read(workerId: string): InboxMessage[] {
+  /**
+   * Messages of the unfinished runs of a worker: the first so many behind one, or all. The inbox is short and the runs are many: hence the fixed order of
+   * the join.
+   */
+  read(workerId: string, { limit = -1, after }: { readonly limit?: number; readonly after?: number } = {}): InboxMessage[] {
     checkFence(this.#connection, workerId);
+    const later = after === undefined ? '' : 'AND inbox.id > ?';
     return this.#connection
       .statement(
         `SELECT ${MESSAGE_COLUMNS} FROM perdure_inbox AS inbox CROSS JOIN perdure_runs AS runs
-         WHERE runs.id = inbox.run_id AND runs.worker_id = ? AND runs.${AWAKE} ORDER BY inbox.id`,
+         WHERE runs.id = inbox.run_id AND runs.worker_id = ? AND runs.${AWAKE} ${later} ORDER BY inbox.id LIMIT ?`,
       )
-      .all([workerId])
+      .all(after === undefined ? [workerId, limit] : [workerId, after, limit])
       .map(messageOf);
   }
 

@@ -123,16 +123,35 @@ export function claimedBy(workerId: string, row: SqlRow): RunRecord {
   return rowDamage(run) === undefined ? { ...run, status: 'RUNNING', workerId, blockedCode: null, outcome: null } : run;
 }
 
+const KNOWN: ReadonlyMap<unknown, string> = new Map(
+  ['action', 'flow', 'timer', 'event', 'map', 'parallel', 'branch', 'message', 'STARTED', 'SUCCEEDED', 'FAILED', 'CANCELLED'].map(
+    (text) => [text, text],
+  ),
+);
+
+/** The same text, but one that is there already: a driver makes a new one of each value, and a journal may be long. */
+function known(text: unknown): unknown {
+  return KNOWN.get(text) ?? text;
+}
+
+let lastRunId: unknown;
+
+/** As `known`: the entries of a run are read one after the other. */
+function sameRunId(runId: unknown): unknown {
+  if (runId !== lastRunId) lastRunId = runId;
+  return lastRunId;
+}
+
 /** The operation in a row of {@link SELECTED_OPERATION_COLUMNS}. The types are taken on trust: who goes by a journal looks at it first. */
 export function operationOf(row: SqlRow): OperationRecord {
   return {
-    runId: row['run_id'] as string,
+    runId: sameRunId(row['run_id']) as string,
     id: row['id'] as string,
-    kind: row['kind'] as OperationRecord['kind'],
+    kind: known(row['kind']) as OperationRecord['kind'],
     name: row['name'] as string,
     digest: row['digest'] as string,
     input: row['input'] as string | null,
-    status: row['status'] as OperationRecord['status'],
+    status: known(row['status']) as OperationRecord['status'],
     seq: row['seq'] as number | null,
     outcome: row['outcome'] as string | null,
     startedAt: row['started_at'] as number,

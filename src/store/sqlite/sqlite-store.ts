@@ -228,9 +228,9 @@ class SqliteStore implements Store {
     return status;
   }
 
-  async readInbox(workerId: string): Promise<InboxMessage[]> {
+  async readInbox(workerId: string, page?: Parameters<Store['readInbox']>[1]): Promise<InboxMessage[]> {
     const { connection, inbox } = this.#use();
-    return connection.run('read the inbox', () => inbox.read(workerId));
+    return connection.run('read the inbox', () => inbox.read(workerId, page));
   }
 
   async getRuns(runIds: readonly string[]): Promise<RunRecord[]> {

@@ -133,6 +133,28 @@ export const inbox: readonly StoreCase[] = area('inbox', {
     await assertRefused(store.commit(refused), 'FENCED');
     assertEqual(await store.readInbox('w1'), [message]);
   },
+  'messages can be read in pages': async (connect) => {
+    const store = await withRuns(await connect(), 'a', 'b');
+    for (let index = 0; index < 7; index += 1) await store.send(messageTo(index % 2 === 0 ? 'a' : 'b', `${index}`));
+    const first = await store.readInbox('w1', { limit: 3 });
+    assertEqual(
+      first.map((message) => message.payload),
+      ['0', '1', '2'],
+    );
+    const after = first.at(-1)?.id ?? 0;
+    // What was taken meanwhile changes nothing.
+    await store.commit(batchOf({ taken: first.map(({ id }) => id) }));
+    const second = await store.readInbox('w1', { limit: 3, after });
+    assertEqual(
+      second.map((message) => message.payload),
+      ['3', '4', '5'],
+    );
+    const rest = await store.readInbox('w1', { limit: 3, after: second.at(-1)?.id ?? 0 });
+    assertEqual(
+      rest.map((message) => message.payload),
+      ['6'],
+    );
+  },
   'messages of one batch arrive in their order (S7)': async (connect) => {
     const store = await withRuns(await connect(), 'a', 'b');
     const payloads = Array.from({ length: 23 }, (_, index) => `${index}`);

@@ -30,6 +30,7 @@ export {
   waitForCondition,
 } from './api/wait-for-condition.js';
 export type { BatchItem, BatchItemJson, FailedItem, SucceededItem, UnfinishedItem } from './batch/batch-item.js';
+export type { BatchProgress } from './batch/batch-progress.js';
 export { BatchResult, type BatchResultJson, type NamedBatchResult } from './batch/batch-result.js';
 export type { UnfinishedPolicy } from './batch/batch-settings.js';
 export {

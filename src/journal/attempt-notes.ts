@@ -1,3 +1,4 @@
+import { type BatchProgress, isBatchProgress } from '../batch/batch-progress.js';
 import { type Form, isCount, isMoment, isOrdinal, isText, isTime, jsonOf, listOf, oneOf, optional, withFields } from '../model/forms.js';
 import type { OperationRecord } from '../model/records.js';
 import { attemptRunId } from './numbering.js';
@@ -38,6 +39,8 @@ export interface AttemptNotes {
   readonly heartbeat?: string | undefined;
   /** Of a condition that is waited for: how often it was looked at, and the encoded state that was found last. */
   readonly polls?: { readonly count: number; readonly state: string } | undefined;
+  /** Of a batch that has no outcome: how far it had come in the commit of the note. Versions that had no such notes left it out. */
+  readonly progress?: BatchProgress | undefined;
 }
 
 /** Whether a text has notes of attempts that this version can go by. */
@@ -56,6 +59,7 @@ export const areAttempts: Form = jsonOf(
     answer: optional(isText),
     heartbeat: optional(isText),
     polls: optional(withFields({ count: isCount, state: isText })),
+    progress: optional(isBatchProgress),
   }),
 );
 
@@ -72,6 +76,11 @@ export function encodeAttempts(notes: AttemptNotes): string {
 
 export function decodeAttempts(text: string | null | undefined): AttemptNotes {
   return text == null ? NO_ATTEMPTS : (JSON.parse(text) as AttemptNotes);
+}
+
+/** The notes of a batch. Written out: they are made whenever a branch ends. */
+export function encodeProgress({ total, succeeded, failed, started }: BatchProgress): string {
+  return `{"failures":0,"kept":[],"progress":{"total":${total},"succeeded":${succeeded},"failed":${failed},"started":${started}}}`;
 }
 
 /** One more has failed. */

@@ -14,7 +14,7 @@ export async function pendingRecords(
   const started: OperationRecord[] = [];
   const ended = new Set<string>();
   await slices.each(journal, (record) => {
-    if (isStarted(record)) started.push(record);
+    if (isWaitedFor(record)) started.push(record);
     else if (isEndedBranch(record)) ended.add(record.id);
   });
   const pending: OperationRecord[] = [];
@@ -22,8 +22,8 @@ export async function pendingRecords(
   return pending;
 }
 
-/** A detached action that has become a run of its own is nothing that its first run waits for. */
-function isStarted(record: OperationRecord): boolean {
+/** Whether an entry has no outcome. A detached action that has become a run of its own is nothing that its first run waits for. */
+export function isWaitedFor(record: OperationRecord): boolean {
   return record.status === 'STARTED' && isOperation(record) && !(record.kind === 'action' && record.childRunId !== null);
 }
 

@@ -80,7 +80,7 @@ export class FlowCalls implements FlowRun, OperationRun {
   readonly recorder: OutcomeRecorder;
   readonly ids: RunIds;
   readonly patches: Patches;
-  readonly pending: PendingOperations = new PendingOperations();
+  readonly pending: PendingOperations;
   readonly #run: CalledRun;
   readonly #outcomes: OutcomeSource;
   readonly #catchUp: CatchUp;
@@ -108,6 +108,7 @@ export class FlowCalls implements FlowRun, OperationRun {
     this.#run = run;
     this.#outcomes = outcomes;
     this.#catchUp = catchUp;
+    this.pending = new PendingOperations(catchUp);
     this.#admission = admission;
     this.#closingScopes = closingScopes;
   }

@@ -2,6 +2,12 @@ import { whatIs } from '../model/named.js';
 import { isBatch } from '../model/statuses.js';
 import type { Operation } from './operations/operation.js';
 import { type Rest, restsUntil, STAYS } from './resting.js';
+import { type ToldOperations, toldOperations } from './told-operations.js';
+
+/** Whether the run still goes through what an earlier execution recorded. */
+interface CatchUpState {
+  readonly underWay: boolean;
+}
 
 /**
  * What a run has started and not yet delivered, by id: the outcomes that come find their operations here. What its scopes do to them, they know
@@ -10,10 +16,16 @@ import { type Rest, restsUntil, STAYS } from './resting.js';
  *   Q1  An operation leaves by being delivered, cancelled or ended, once; none of its outcomes is delivered afterwards.
  */
 export class PendingOperations {
+  readonly #catchUp: CatchUpState;
   /** In a sequence there is never more than one: it needs no table. */
   #only: Operation | undefined;
   #others: Map<string, Operation> | undefined;
   #working = 0;
+  #batches = 0;
+
+  constructor(catchUp: CatchUpState) {
+    this.#catchUp = catchUp;
+  }
 
   /** How many of them can come to an outcome by themselves: batches and branches only wait for others. */
   get working(): number {
@@ -32,6 +44,7 @@ export class PendingOperations {
       this.#others.set(operation.entry.id, operation);
     }
     if (works(operation)) this.#working += 1;
+    else if (isBatch(operation.entry.kind)) this.#batches += 1;
   }
 
   find(operationId: string): Operation | undefined {
@@ -42,6 +55,7 @@ export class PendingOperations {
     if (this.#only === operation) this.#only = undefined;
     else if (this.#others?.delete(operation.entry.id) !== true) return;
     if (works(operation)) this.#working -= 1;
+    else if (isBatch(operation.entry.kind)) this.#batches -= 1;
   }
 
   /**
@@ -78,12 +92,24 @@ export class PendingOperations {
       .map(({ entry }) => whatIs(entry));
   }
 
+  /** What those are told who look: at most so many of them; `undefined` while the run goes through its journal. */
+  told(limit: number): ToldOperations | undefined {
+    return this.#catchUp.underWay ? undefined : toldOperations(this.#each(), this.#batches, limit);
+  }
+
   /** The run leaves this process. */
   leaveAll(reason: Error): void {
     for (const operation of this.#all()) operation.leave(reason);
     this.#only = undefined;
     this.#others = undefined;
     this.#working = 0;
+    this.#batches = 0;
+  }
+
+  /** As `#all`, without a copy. */
+  *#each(): Generator<Operation> {
+    if (this.#only !== undefined) yield this.#only;
+    if (this.#others !== undefined) yield* this.#others.values();
   }
 
   #all(): readonly Operation[] {

@@ -1,5 +1,7 @@
 import { UsageError } from '../errors/errors.js';
+import { oneOf } from '../model/forms.js';
 import type { OperationRecord } from '../model/records.js';
+import type { OperationStatus } from '../model/statuses.js';
 import { isPositiveInteger, isText, mergedOptions, readOptions } from '../options/read-options.js';
 import type { OperationLine, OutlineRange } from './reader.js';
 
@@ -22,6 +24,8 @@ const BEHIND_DOT = '/';
 /** Behind all digits. What is no operation has an id that begins with a letter. */
 const BEHIND_DIGITS = ':';
 
+const isOperationStatus = oneOf(['STARTED', 'SUCCEEDED', 'FAILED', 'CANCELLED'] satisfies OperationStatus[]);
+
 /** @throws {UsageError} `INVALID_OPTION` */
 export function readOutlineRange(caller: string, range: OutlineRange): OutlineRange {
   const given = readOptions(caller, range, {
@@ -29,12 +33,15 @@ export function readOutlineRange(caller: string, range: OutlineRange): OutlineRa
       (value) => typeof value === 'string' && SCOPE.test(value),
       "'' for the run itself, or the id of a batch or a branch, such as '4.0'",
     ],
+    status: [isOperationStatus, "'STARTED', 'SUCCEEDED', 'FAILED' or 'CANCELLED'"],
     after: [isText, 'the id of the last line before'],
     limit: [isPositiveInteger, 'a whole number above 0'],
   });
   const { limit } = given;
   if (limit === undefined)
     throw new UsageError('INVALID_OPTION', `${caller}: the option "limit" says how many lines there may be; give it`);
+  if (given.status !== undefined && given.scope !== undefined)
+    throw new UsageError('INVALID_OPTION', `${caller}: the options "scope" and "status" exclude each other; give one of them`);
   return mergedOptions<OutlineRange>(given, { limit });
 }
 

@@ -50,6 +50,9 @@ export interface StoreReader {
   /** One entry of a run's journal, in its last state; `undefined` when there is none of this id. */
   operation(runId: string, operationId: string): Promise<OperationRecord | undefined>;
 
+  /** Those of these entries that there are, of one moment and in no order that matters. */
+  operations(runId: string, operationIds: readonly string[]): Promise<OperationRecord[]>;
+
   /** The whole journal of a run, of one moment: outcomes in `seq` order first, then entries without `seq`. Empty also when there is no such run. */
   journal(runId: string): Promise<OperationRecord[]>;
 
@@ -142,6 +145,8 @@ export interface OutlineRange {
    * among them as soon as it has done something. Left out: all entries of the journal.
    */
   readonly scope?: string;
+  /** Only entries of this status; not together with `scope`. */
+  readonly status?: OperationStatus;
   /** Only what comes behind this id: the last one of the lines before. */
   readonly after?: string;
   readonly limit: number;

@@ -89,6 +89,10 @@ export class Client implements Gateway {
     return undefined;
   }
 
+  pendingOf(): undefined {
+    return undefined;
+  }
+
   awaitedBy(): undefined {
     return undefined;
   }

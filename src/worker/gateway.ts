@@ -1,4 +1,5 @@
 import type { RunGateway } from '../runtime/run-gateway.js';
+import type { ToldOperations } from '../runtime/told-operations.js';
 import type { StoreFailures } from './store-failures.js';
 
 /** The gateway of an engine: how its calls reach runs, and the life of what is behind it. */
@@ -26,6 +27,9 @@ export interface Gateway extends RunGateway {
 
   /** The operations that a run waits for; `undefined` where it is not in the memory of this process. */
   waitsFor(runId: string): readonly string[] | undefined;
+
+  /** At most so many entries that a run waits for; `undefined` where it is not in the memory of this process, or has not caught up with its journal. */
+  pendingOf(runId: string, limit: number): ToldOperations | undefined;
 
   /** The runs that a run waits for; `undefined` where it is not in the memory of this process. */
   awaitedBy(runId: string): readonly string[] | undefined;

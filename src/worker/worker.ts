@@ -4,6 +4,7 @@ import type { InboxMessage, RunCreation, RunRecord } from '../model/records.js';
 import type { RunStatus } from '../model/statuses.js';
 import type { RunListener } from '../runtime/run-gateway.js';
 import type { OnEnd, RunPorts, Turns } from '../runtime/run-ports.js';
+import type { ToldOperations } from '../runtime/told-operations.js';
 import { Alarms } from '../runtime/turns/alarms.js';
 import { Delivery } from '../runtime/turns/delivery.js';
 import type { Store } from '../store/store.js';
@@ -264,6 +265,10 @@ export class Worker implements Gateway {
 
   awaitedBy(runId: string): readonly string[] | undefined {
     return this.#residents.run(runId)?.pending.awaitedChildren;
+  }
+
+  pendingOf(runId: string, limit: number): ToldOperations | undefined {
+    return this.#residents.run(runId)?.pending.told(limit);
   }
 
   waitsFor(runId: string): readonly string[] | undefined {

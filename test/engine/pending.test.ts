@@ -383,7 +383,7 @@ describe('a run that nobody executes', () => {
     const engine = still({ store });
     await pendingIn(body, engine);
     const [record] = await store.getRuns(['waiting']);
-    return runDetails({ ...(record as RunRecord), ...change }, { ...source, store });
+    return runDetails({ ...(record as RunRecord), ...change }, { ...source, store, reader: store.reader(), pendingOf: () => undefined });
   }
 
   test('waits for a process', async () => {

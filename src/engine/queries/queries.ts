@@ -6,6 +6,7 @@ import { DEFAULT_LIMIT } from '../../store/run-query.js';
 import type { Gateway } from '../../worker/gateway.js';
 import { type CheckReport, checkRuns } from '../check.js';
 import type { StoreAccess } from '../store-access.js';
+import type { PendingSource } from './find-pending.js';
 import { type CountFilter, type ListFilter, type PageFilter, type RunPage, readCountFilter, readListFilter } from './list-query.js';
 import { type OperationInfo, type OperationsSource, operationsTree } from './operations-tree.js';
 import { readSource } from './read-source.js';
@@ -39,7 +40,8 @@ export class Queries {
     const { access, gateway } = this.#options;
     const record = await access.read(runId, 'engine.get(runId)');
     const awaitedBy = (id: string): readonly string[] | undefined => gateway.awaitedBy(id);
-    return runDetails(record, { ...this.source, codec: access.codecOf(record), awaitedBy });
+    const pendingOf: PendingSource['pendingOf'] = (id, limit) => gateway.pendingOf(id, limit);
+    return runDetails(record, { ...this.source, reader: access.reader, codec: access.codecOf(record), awaitedBy, pendingOf });
   }
 
   async operations(runId: string): Promise<OperationInfo[]> {

@@ -1,21 +1,23 @@
 import { Slices } from '../../clock/slices.js';
 import { CANCEL_ENTRY_ID } from '../../journal/numbering.js';
 import { awaitedAmong, runsOf } from '../../journal/pending-records.js';
-import type { OperationRecord, RunRecord } from '../../model/records.js';
+import type { RunRecord } from '../../model/records.js';
 import { isEnded } from '../../model/statuses.js';
 import { SUSPECT_FROM } from '../../model/suspects.js';
-import { readableEntries } from '../../runtime/outcomes/unreadable-journal.js';
-import { journalOf } from '../../store/journal-of.js';
+import { isReadable } from '../../runtime/outcomes/unreadable-journal.js';
 import { type WaitingRuns, waitCycles } from '../../worker/wait-cycles.js';
+import { findPending, type PendingSource } from './find-pending.js';
 import type { OperationsSource } from './operations-tree.js';
 import { type RunInfo, runInfo } from './run-info.js';
 import { runsById } from './runs-by-id.js';
-import { type PendingOperation, pendingIn, pendingOperations } from './waiting.js';
+import { type PendingOperation, pendingOperations } from './waiting.js';
 
 /** What `engine.get` tells of a run. */
 export interface RunDetails extends RunInfo {
   /** What it waits for, in the order in which its code asked; empty once it has ended. */
   readonly pending: readonly PendingOperation[];
+  /** It waits for more than `pending` has: of more than 100 operations some are told, batches first in the process that executes the run. */
+  readonly morePending?: true;
   /** What it waits for where that is none of its operations: a text for people. */
   readonly waitsFor?: string;
   /** When its cancellation, or the end of its time limit, was delivered: while it goes on, and of a run that was cancelled. */
@@ -24,24 +26,25 @@ export interface RunDetails extends RunInfo {
 
 const NO_CYCLES: ReadonlyMap<string, readonly string[]> = new Map();
 
-/** Reads what a run waits for. */
-export async function runDetails(run: RunRecord, source: Omit<OperationsSource, 'serdesOf'> & WaitingRuns): Promise<RunDetails> {
+/** Reads what a run waits for: not its journal, which may be long. */
+export async function runDetails(
+  run: RunRecord,
+  source: Omit<OperationsSource, 'serdesOf'> & WaitingRuns & PendingSource,
+): Promise<RunDetails> {
   const { store, codec } = source;
-  // What an ended run has waited for is history: its journal need not be read, unless that tells of its cancellation.
   const slices = new Slices();
-  const history = isEnded(run.status) && run.status !== 'CANCELLED';
-  const journal = history ? [] : await readableEntries(await journalOf(store, run.id), slices);
-  const found = await pendingIn(run, journal, slices);
+  const found = await findPending(run, source, slices);
   const runs = await runsById(store, runsOf(found.records), slices);
-  const waits = source.awaitedBy(run.id) ?? awaitedAmong(found.records);
+  const waits = (found.more ? undefined : source.awaitedBy(run.id)) ?? awaitedAmong(found.records);
   const cycles = waits.length === 0 ? NO_CYCLES : await waitCycles(run.id, waits, source);
   const pending = await pendingOperations(found, { ...source, runs, cycles }, slices);
   const waitsFor = waitOfRun(run, pending);
   // Not into a new object: the values of the information are decoded when they are read.
   return Object.assign(runInfo(run, codec), {
     pending,
+    ...(found.more ? { morePending: true as const } : {}),
     ...(waitsFor === undefined ? {} : { waitsFor }),
-    ...cancelledAt(journal),
+    ...(await cancelledAt(run, source)),
   });
 }
 
@@ -61,7 +64,9 @@ function trialOf(crashes: number): string {
   return `its turn to be tried by itself, since its process has ended ${crashes} times while it was under way`;
 }
 
-function cancelledAt(journal: readonly OperationRecord[]): { readonly cancelledAt?: Date } {
-  const entry = journal.find(({ id }) => id === CANCEL_ENTRY_ID);
-  return entry === undefined ? {} : { cancelledAt: new Date(entry.finishedAt as number) };
+/** Of a run that has ended otherwise it is history. */
+async function cancelledAt({ id, status }: RunRecord, { reader }: PendingSource): Promise<{ readonly cancelledAt?: Date }> {
+  if (isEnded(status) && status !== 'CANCELLED') return {};
+  const entry = await reader.operation(id, CANCEL_ENTRY_ID);
+  return entry === undefined || !isReadable(entry) ? {} : { cancelledAt: new Date(entry.finishedAt as number) };
 }

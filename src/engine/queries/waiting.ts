@@ -1,3 +1,4 @@
+import type { BatchProgress } from '../../batch/batch-progress.js';
 import type { Slices } from '../../clock/slices.js';
 import type { Codec } from '../../codec/codec.js';
 import { type AttemptNotes, decodeAttempts, lastRunOf, nextAttemptAt } from '../../journal/attempt-notes.js';
@@ -37,6 +38,8 @@ export interface PendingOperation {
   readonly childRunId?: string;
   /** Child runs: where that run waits for this one in turn, the runs that wait for each other, beginning with this one. None of them can end. */
   readonly cycle?: readonly string[];
+  /** Batches: how many of their branches have ended, and are under way. */
+  readonly progress?: BatchProgress;
 }
 
 /** What has to be known, besides a journal, to tell what its operations wait for. */
@@ -59,6 +62,8 @@ export interface Pending {
   readonly records: readonly OperationRecord[];
   /** How many branches of a batch have ended, by its id; left out where none has. */
   readonly endedBranches: ReadonlyMap<string, number>;
+  /** How far batches have come, by their ids, where that is known. */
+  readonly progress?: ReadonlyMap<string, BatchProgress>;
 }
 
 /** Finds what a run waits for. */
@@ -69,11 +74,16 @@ export async function pendingIn(run: RunRecord, journal: readonly OperationRecor
   await slices.each(journal, ({ kind, id }) => {
     if (kind === 'branch') endedBranches.set(scopeOf(id), (endedBranches.get(scopeOf(id)) ?? 0) + 1);
   });
-  if (pending.length === 1) return { run, records: pending, endedBranches };
-  const records: OperationRecord[] = [];
-  const order = await PathOrder.of(pending, slices);
-  for await (const record of order.all(slices)) records.push(record);
-  return { run, records, endedBranches };
+  return { run, records: await inPathOrder(pending, slices), endedBranches };
+}
+
+/** Entries in the order in which their code asked. */
+export async function inPathOrder(records: readonly OperationRecord[], slices: Slices): Promise<readonly OperationRecord[]> {
+  if (records.length <= 1) return records;
+  const ordered: OperationRecord[] = [];
+  const order = await PathOrder.of(records, slices);
+  for await (const record of order.all(slices)) ordered.push(record);
+  return ordered;
 }
 
 /** Tells of what a run waits for. */
@@ -112,7 +122,11 @@ export function waitOf(record: OperationRecord, context: Context): Detail {
     case 'map':
     case 'branch': {
       const ended = context.endedBranches.get(id) ?? 0;
-      return { waitsFor: `its branches (${ended} ${ended === 1 ? 'has' : 'have'} ended)` };
+      const progress = context.progress?.get(id);
+      return {
+        waitsFor: `its branches (${ended} ${ended === 1 ? 'has' : 'have'} ended)`,
+        ...(progress === undefined ? {} : { progress }),
+      };
     }
     default:
       return assertNever(kind);

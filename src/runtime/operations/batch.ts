@@ -1,5 +1,6 @@
 import { type BatchDecision, decidedResult, encodeItems } from '../../batch/batch-decision.js';
 import { splitBatchInput } from '../../batch/batch-input.js';
+import { type BatchProgress, endsANote, progressOf } from '../../batch/batch-progress.js';
 import { type BatchResult, readBatchResult } from '../../batch/batch-result.js';
 import type { BatchSettings } from '../../batch/batch-settings.js';
 import { reasonToComplete } from '../../batch/completion-policy.js';
@@ -7,6 +8,7 @@ import { recordedSettings } from '../../batch/recorded-policy.js';
 import { inCleanContext } from '../../clock/clean-context.js';
 import { type CancelledError, UsageError } from '../../errors/errors.js';
 import { cancellation } from '../../futures/cancellation.js';
+import { encodeProgress } from '../../journal/attempt-notes.js';
 import { operationId } from '../../journal/numbering.js';
 import { ignoreRejection } from '../../model/ignored-rejection.js';
 import { whatIs } from '../../model/named.js';
@@ -60,6 +62,8 @@ interface Ended {
  *       behind that branch, and no branch begins between the two. It is never made again. If it cannot be made, that branch is not concluded either.
  *   BA3  How many branches had begun follows from how many were concluded (BA1), so it does not depend on what had been delivered by then.
  *   BA4  The result is made of the decision and the outcomes of the branches, however large it is.
+ *   BA5  While it has no outcome its entry has a note of how many branches have ended. A commit that writes the note has just those outcomes, or they were
+ *       durable before. Nothing goes by it but those who look: a replay counts anew.
  */
 export class Batch extends Operation implements BeginningBatch {
   readonly #shape: BatchShape;
@@ -71,6 +75,13 @@ export class Batch extends Operation implements BeginningBatch {
   #failed = 0;
   #size = 0;
   #decided = false;
+  /** How many branches had ended when the progress was noted last. */
+  #noted = 0;
+  /** A note of a long entry is on its way: until it is written, another costs nothing. */
+  #noteWaits = false;
+  /** Of what is durable. */
+  #deliveredSucceeded = 0;
+  #deliveredFailed = 0;
 
   constructor(init: BatchInit) {
     super(init);
@@ -99,8 +110,9 @@ export class Batch extends Operation implements BeginningBatch {
   }
 
   protected dispatch(): void {
-    this.write();
-    if (this.#shape.total === 0) this.#conclude(this.#completion());
+    this.#note();
+    const end = this.#shape.total === 0 ? this.#completion() : undefined;
+    if (end !== undefined) this.#conclude(end);
   }
 
   override cancelWith(error: CancelledError): boolean {
@@ -111,6 +123,7 @@ export class Batch extends Operation implements BeginningBatch {
   override end(reason: CancelledError): void {
     for (const branch of this.#running) branch.end(reason);
     this.#running.clear();
+    this.entry.attempts = null;
     super.end(reason);
   }
 
@@ -146,17 +159,24 @@ export class Batch extends Operation implements BeginningBatch {
     this.#count(branch.index, { status, text });
     const end = this.#completion();
     this.run.recorder.offer(branch, status, text);
-    this.#conclude(end);
+    if (end !== undefined) this.#conclude(end);
+    else if (this.#noteWaits || this.#succeeded + this.#failed >= this.#noted + this.#endsANote) this.#note();
     return true;
   }
 
   branchDelivered(branch: Branch, record: OperationRecord): boolean {
     this.#running.delete(branch);
+    if (record.status === 'SUCCEEDED') this.#deliveredSucceeded += 1;
+    else this.#deliveredFailed += 1;
     if (branch.recovered) this.#count(branch.index, { status: record.status as EndStatus, text: record.outcome as string });
     const decidedAt = this.entry.seq;
     // The batch's own outcome comes right behind that of the branch which decided it (BA2).
     if (this.stopped || (decidedAt !== null && (record.seq as number) >= decidedAt - 1)) return false;
     return this.#fill();
+  }
+
+  override get told(): OperationRecord {
+    return { ...this.entry, attempts: encodeProgress(this.#progress(this.#deliveredSucceeded, this.#deliveredFailed)) };
   }
 
   override deliver(record: OperationRecord): boolean {
@@ -223,6 +243,30 @@ export class Batch extends Operation implements BeginningBatch {
     else this.#failed += 1;
   }
 
+  #progress(succeeded: number, failed: number): BatchProgress {
+    const { total } = this.#shape;
+    const { maxConcurrency = total } = this.#settings;
+    return progressOf(total, maxConcurrency, succeeded, failed);
+  }
+
+  /** Writes how far it has come: once a commit, however often it is called (BA5). */
+  #note(): void {
+    this.#noted = this.#succeeded + this.#failed;
+    this.entry.attempts = encodeProgress(this.#progress(this.#succeeded, this.#failed));
+    if (this.#noteWaits || this.#endsANote === 1) {
+      this.write();
+      return;
+    }
+    this.#noteWaits = true;
+    this.write(() => {
+      this.#noteWaits = false;
+    });
+  }
+
+  get #endsANote(): number {
+    return endsANote((this.entry.input as string).length);
+  }
+
   /** What completes the batch, if there is a reason: its decision, or what is thrown in making it. */
   #completion(): Ended | undefined {
     try {
@@ -234,9 +278,9 @@ export class Batch extends Operation implements BeginningBatch {
     }
   }
 
-  #conclude(end: Ended | undefined): void {
-    if (end === undefined) return;
+  #conclude(end: Ended): void {
     this.#decided = true;
+    this.entry.attempts = null;
     this.run.recorder.offer(this, end.status, end.text);
   }
 

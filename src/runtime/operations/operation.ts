@@ -199,6 +199,11 @@ export abstract class Operation implements FutureOwner, ScopeMember, InputCheck 
     return STAYS;
   }
 
+  /** Its entry, for those who look. */
+  get told(): OperationRecord {
+    return { ...this.entry };
+  }
+
   /** The run whose end it waits for. */
   get awaitedRunId(): string | undefined {
     return undefined;

@@ -74,17 +74,23 @@ export class MemoryReader implements StoreReader {
 
   async outline(runId: string, range: OutlineRange): Promise<OperationLine[]> {
     this.#checkOpen();
-    const { scope, after, limit } = readOutlineRange('reader.outline()', range);
+    const { scope, status, after, limit } = readOutlineRange('reader.outline()', range);
     const lies = scope === undefined ? { from: after ?? '', end: undefined } : rangeOf(scope, after);
     /** Of each place what stands first in it. */
     let places = new Map<string, OperationRecord>();
+    /** Behind this there are enough. */
+    let last: string | undefined;
     await new Slices().each([...this.#data.journals.of(runId)], (entry) => {
       const { id } = entry;
+      if (status !== undefined && entry.status !== status) return;
       if (id < lies.from || id === after || (lies.end !== undefined && id >= lies.end)) return;
       const place = scope === undefined ? id : placeIn(scope, id);
+      if (last !== undefined && place > last) return;
       const known = places.get(place);
       if (known === undefined || id < known.id) places.set(place, entry);
-      if (places.size > 2 * limit + FEW) places = firstOf(places, limit);
+      if (places.size <= 2 * limit + FEW) return;
+      places = firstOf(places, limit);
+      last = [...places.keys()].at(-1);
     });
     return [...firstOf(places, limit)].map(([place, entry]) => outlineLine(place, entry));
   }
@@ -92,6 +98,11 @@ export class MemoryReader implements StoreReader {
   async operation(runId: string, operationId: string): Promise<OperationRecord | undefined> {
     this.#checkOpen();
     return this.#data.journals.operation(runId, operationId);
+  }
+
+  async operations(runId: string, operationIds: readonly string[]): Promise<OperationRecord[]> {
+    this.#checkOpen();
+    return [...new Set(operationIds)].flatMap((id) => this.#data.journals.operation(runId, id) ?? []);
   }
 
   async journal(runId: string): Promise<OperationRecord[]> {

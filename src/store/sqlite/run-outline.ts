@@ -13,7 +13,9 @@ const ORDER = 'ORDER BY id LIMIT ?';
 const STEPPING = 8;
 
 /** Reads what is told of the entries of a journal, in pieces. What lies in an operation is stepped over where only a scope is asked for. */
-export async function readOutline(rows: Rows, runId: string, { scope, after, limit }: OutlineRange): Promise<OperationLine[]> {
+export async function readOutline(rows: Rows, runId: string, range: OutlineRange): Promise<OperationLine[]> {
+  const { scope, status, after, limit } = range;
+  if (status !== undefined) return readOfStatus(rows, runId, { ...range, status });
   const slices = new Slices();
   const lines: OperationLine[] = [];
   if (scope === undefined) {
@@ -39,6 +41,32 @@ export async function readOutline(rows: Rows, runId: string, { scope, after, lim
     left = last === undefined || (entries.length < atMost && !steppedOver) ? undefined : { ...left, from: behind(last) };
   }
   return lines;
+}
+
+/** How many entries are looked at in one piece. */
+const LOOKED_AT = 2_000;
+const NEXT_PIECE = 'SELECT id FROM perdure_operations WHERE run_id = ? AND id > ? ORDER BY id LIMIT 1 OFFSET ?';
+
+/** Of many entries few may have the status. */
+async function readOfStatus(
+  rows: Rows,
+  runId: string,
+  { status, after, limit }: OutlineRange & { readonly status: string },
+): Promise<OperationLine[]> {
+  const slices = new Slices();
+  const lines: OperationLine[] = [];
+  for (let last = after ?? ''; ; ) {
+    if (slices.over) await slices.next();
+    const end = rows(NEXT_PIECE, [runId, last, LOOKED_AT - 1])[0]?.['id'];
+    const [within, values] = typeof end === 'string' ? ['AND id <= ?', [end]] : ['', []];
+    const atMost = Math.min(limit - lines.length, ROWS_A_PAGE);
+    const found = rows(`${SELECT} AND id > ? ${within} AND status = ? ${ORDER}`, [runId, last, ...values, status, atMost]);
+    for (const entry of found.map(entryOf)) lines.push(outlineLine(entry.id, entry));
+    if (lines.length === limit) return lines;
+    if (found.length === atMost) last = found.at(-1)?.['id'] as string;
+    else if (typeof end === 'string') last = end;
+    else return lines;
+  }
 }
 
 interface Places {

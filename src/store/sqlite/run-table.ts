@@ -41,6 +41,11 @@ export class RunTable {
     return this.#rows(query, [runId, operationId]).map(operationOf)[0];
   }
 
+  operations(runId: string, operationIds: readonly string[]): OperationRecord[] {
+    const query = `SELECT ${SELECTED_OPERATION_COLUMNS.join(', ')} FROM perdure_operations WHERE run_id = ? AND id IN (SELECT value FROM json_each(?))`;
+    return this.#rows(query, [runId, JSON.stringify(operationIds)]).map(operationOf);
+  }
+
   get(runIds: readonly string[]): RunRecord[] {
     return this.#rows(`${SELECT_RUNS} WHERE id IN (SELECT value FROM json_each(?))`, [JSON.stringify(runIds)]).map(runOf);
   }

@@ -143,6 +143,10 @@ export class SqliteReader implements StoreReader {
     );
   }
 
+  async operations(runId: string, operationIds: readonly string[]): Promise<OperationRecord[]> {
+    return this.#read(`read operations of run ${runId}`, (connection) => new RunTable(connection).operations(runId, operationIds));
+  }
+
   async journal(runId: string): Promise<OperationRecord[]> {
     const doing = `load the journal of run ${runId}`;
     const some = this.#read(doing, (connection) => new RunTable(connection).journals([runId]));

@@ -44,6 +44,7 @@ function questions(reader: StoreReader): (() => Promise<unknown>)[] {
     () => reader.run('id'),
     () => reader.outline('id', { limit: 10 }),
     () => reader.operation('id', '0'),
+    () => reader.operations('id', ['0']),
     () => reader.journal('id'),
     () => reader.inbox('id'),
     () => reader.durations('order', 10),
@@ -71,6 +72,12 @@ export const looking: readonly StoreCase[] = area('looking', {
       assertEqual(await reader.operation('id', '4.0.0'), outcomeOf('id', '4.0.0', 6));
       assertEqual(await reader.operation('id', '4.1'), undefined);
       assertEqual(await reader.journal('unknown'), []);
+      const some = await reader.operations('id', ['4.0.0', '4.1', '1', '1']);
+      assertEqual(
+        some.sort((a, b) => (a.id < b.id ? -1 : 1)),
+        [outcomeOf('id', '1', 2), outcomeOf('id', '4.0.0', 6)],
+      );
+      assertEqual(await reader.operations('unknown', ['1']), []);
     });
   },
   'a journal that is longer than a page is whole': async (connect) => {
@@ -99,6 +106,24 @@ export const looking: readonly StoreCase[] = area('looking', {
       dueAt: BORN + 9,
       childRunId: null,
     });
+  },
+  'an outline of a status has only such entries': async (connect) => {
+    const store = await withJournal(connect);
+    assertEqual(await lineIds(store, { status: 'STARTED', limit: 100 }), ['4', '4.1.0', '4.1.1', '40']);
+    assertEqual(await lineIds(store, { status: 'STARTED', after: '4', limit: 2 }), ['4.1.0', '4.1.1']);
+    assertEqual(await lineIds(store, { status: 'FAILED', limit: 100 }), []);
+  },
+  'entries of a status are found among very many others': async (connect) => {
+    const store = await withRuns(await connect(), 'id');
+    const all = Array.from({ length: 4_500 }, (_, index) => String(index + 10_000));
+    const isOpen = (id: string): boolean => id.endsWith('999') || Number(id) >= 13_000;
+    let seq = 0;
+    const operations = all.map((id) => (isOpen(id) ? startOf('id', id) : outcomeOf('id', id, ++seq)));
+    await store.commit(batchOf({ operations }));
+    const open = all.filter(isOpen);
+    assertEqual(await lineIds(store, { status: 'STARTED', limit: 10_000 }), open);
+    assertEqual(await lineIds(store, { status: 'STARTED', limit: 4 }), open.slice(0, 4));
+    assertEqual(await lineIds(store, { status: 'STARTED', limit: 600, after: '11999' }), open.slice(2, 602));
   },
   'an outline of a scope has what stands directly in it': async (connect) => {
     const store = await withJournal(connect);
@@ -206,7 +231,15 @@ export const looking: readonly StoreCase[] = area('looking', {
   },
   'a range that asks for what there is not is refused': async (connect) => {
     const store = await withRuns(await connect(), 'id');
-    const ranges = [{}, { limit: 0 }, { limit: 1, scope: 'a' }, { limit: 1, after: '' }, { limit: 1, from: '1' }];
+    const ranges = [
+      {},
+      { limit: 0 },
+      { limit: 1, scope: 'a' },
+      { limit: 1, after: '' },
+      { limit: 1, from: '1' },
+      { limit: 1, status: 'x' },
+      { limit: 1, scope: '', status: 'STARTED' },
+    ];
     await reading(store, async (reader) => {
       for (const range of ranges) {
         await rejects(reader.outline('id', range as OutlineRange), { name: 'UsageError', code: 'INVALID_OPTION' });

@@ -1,6 +1,7 @@
 import { UsageError } from '../errors/errors.js';
 import { isTime } from '../model/forms.js';
 import { type BlockedCode, RUN_STATUSES, type RunStatus } from '../model/statuses.js';
+import { describeKind } from '../model/value-kinds.js';
 import {
   isBoolean,
   isOneOf,
@@ -98,6 +99,13 @@ const COUNTED_BY = isOneOf('status', 'flow', 'queue');
 /** @throws {UsageError} `INVALID_ARGUMENT` */
 export function requireCountedBy(caller: string, by: unknown): void {
   if (!COUNTED_BY[0](by)) throw new UsageError('INVALID_ARGUMENT', `${caller}: runs are counted by ${COUNTED_BY[1]}`);
+}
+
+/** @throws {UsageError} `INVALID_ARGUMENT` when any of them is no text. A text that can be no name or id is one of which there is nothing. */
+export function requireTexts(caller: string, texts: Readonly<Record<string, unknown>>): void {
+  for (const [what, text] of Object.entries(texts)) {
+    if (typeof text !== 'string') throw new UsageError('INVALID_ARGUMENT', `${caller}: ${what} must be a text, not ${describeKind(text)}`);
+  }
 }
 
 /** @throws {UsageError} `INVALID_ARGUMENT` */

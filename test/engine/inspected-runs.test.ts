@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { flow, memoryStore } from 'perdure';
 import { expect, test } from 'vitest';
+import { batchOf, startOf, withRuns } from '../../src/testing/store-conformance/records.js';
 import { keyedSerdes, openEngine, unique } from '../api/with-engine.js';
 
 const echo = flow(unique('echo'), async (value: unknown) => ({ echoed: value }));
@@ -52,4 +53,14 @@ test('what was told can be stored, and has no field more', async () => {
   expect(echoed).toEqual(info);
   expect(Object.keys(info)).not.toContain('toJSON');
   expect({ ...info }).toStrictEqual(echoed);
+});
+
+test('a run whose journal names as a child what can be no run is told of all the same', async () => {
+  const store = memoryStore();
+  await store.open();
+  await withRuns(store, 'damaged');
+  await store.commit(batchOf({ operations: [startOf('damaged', '0', { kind: 'flow', name: 'child', childRunId: '' })] }));
+  const { engine } = await openEngine({ store, execute: false });
+  expect((await engine.get('damaged')).status).toBe('RUNNING');
+  expect(await engine.operations('damaged')).toMatchObject([{ id: '0', name: 'child', status: 'STARTED' }]);
 });

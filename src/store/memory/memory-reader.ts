@@ -4,7 +4,7 @@ import type { InboxMessage, OperationRecord, RunRecord } from '../../model/recor
 import { outlineLine, placeIn, rangeOf, readOutlineRange } from '../outline.js';
 import type { CountedBy, OperationLine, OutlineRange, Page, RunDetail, RunLine, RunQuery, StoreReader, WorkerLine } from '../reader.js';
 import { runLine } from '../run-line.js';
-import { cursorOf, readRunQuery, requireCountedBy, requireLimit, requireOverview } from '../run-query.js';
+import { cursorOf, readRunQuery, requireCountedBy, requireLimit, requireOverview, requireTexts } from '../run-query.js';
 import type { Watcher } from '../watcher.js';
 import type { MemoryData } from './memory-data.js';
 import { matcherOf } from './run-match.js';
@@ -62,6 +62,7 @@ export class MemoryReader implements StoreReader {
 
   async run(runId: string): Promise<RunDetail | undefined> {
     this.#checkOpen();
+    requireTexts('reader.run()', { 'the id of the run': runId });
     const stored = this.#data.runs.get(runId);
     if (stored === undefined) return undefined;
     const detail = { ...stored.run, queue: null, inboxLength: this.#data.inbox.of((id) => id === runId).length };
@@ -74,6 +75,7 @@ export class MemoryReader implements StoreReader {
 
   async outline(runId: string, range: OutlineRange): Promise<OperationLine[]> {
     this.#checkOpen();
+    requireTexts('reader.outline()', { 'the id of the run': runId });
     const { scope, status, after, limit } = readOutlineRange('reader.outline()', range);
     const lies = scope === undefined ? { from: after ?? '', end: undefined } : rangeOf(scope, after);
     /** Of each place what stands first in it. */
@@ -97,26 +99,31 @@ export class MemoryReader implements StoreReader {
 
   async operation(runId: string, operationId: string): Promise<OperationRecord | undefined> {
     this.#checkOpen();
+    requireTexts('reader.operation()', { 'the id of the run': runId, 'the id of the operation': operationId });
     return this.#data.journals.operation(runId, operationId);
   }
 
   async operations(runId: string, operationIds: readonly string[]): Promise<OperationRecord[]> {
     this.#checkOpen();
+    requireTexts('reader.operations()', { 'the id of the run': runId });
     return [...new Set(operationIds)].flatMap((id) => this.#data.journals.operation(runId, id) ?? []);
   }
 
   async journal(runId: string): Promise<OperationRecord[]> {
     this.#checkOpen();
+    requireTexts('reader.journal()', { 'the id of the run': runId });
     return (await this.#data.journals.load([runId])).get(runId) ?? [];
   }
 
   async inbox(runId: string): Promise<InboxMessage[]> {
     this.#checkOpen();
+    requireTexts('reader.inbox()', { 'the id of the run': runId });
     return this.#data.inbox.of((id) => id === runId);
   }
 
   async durations(flow: string, limit: number): Promise<number[]> {
     this.#checkOpen();
+    requireTexts('reader.durations()', { 'the name of the flow': flow });
     requireLimit('reader.durations()', limit);
     const { conditions } = readRunQuery('reader.durations()', { flow, status: 'SUCCEEDED' });
     const matches = matcherOf(conditions);

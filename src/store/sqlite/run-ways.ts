@@ -21,16 +21,17 @@ export interface Sorted {
   readonly few: Way;
 }
 
-/** Behind any text that an id begins with. */
-const LAST_CHARACTER = '\u{10FFFF}';
-
 /** Each condition that is given, as SQL. */
 export function conditionsOf(conditions: RunConditions): ReadonlyMap<keyof RunConditions, SqlPart> {
   const { ids, idPrefix, statuses, roots } = conditions;
   const parts = new Map<keyof RunConditions, SqlPart>();
   const add = (name: keyof RunConditions, sql: string, ...values: SqlValue[]): void => void parts.set(name, { sql, values });
   if (ids !== undefined) add('ids', 'id IN (SELECT value FROM json_each(?))', JSON.stringify(ids));
-  if (idPrefix !== undefined) add('idPrefix', 'id >= ? AND id < ?', idPrefix, `${idPrefix}${LAST_CHARACTER}`);
+  if (idPrefix !== undefined) {
+    const end = behindAll(idPrefix);
+    if (end === undefined) add('idPrefix', 'id >= ?', idPrefix);
+    else add('idPrefix', 'id >= ? AND id < ?', idPrefix, end);
+  }
   if (statuses !== undefined) add('statuses', 'status IN (SELECT value FROM json_each(?))', JSON.stringify(statuses));
   if (roots !== undefined) add('roots', `parent_run_id IS ${roots ? '' : 'NOT '}NULL`);
   for (const [name, sql] of COMPARED) {
@@ -38,6 +39,21 @@ export function conditionsOf(conditions: RunConditions): ReadonlyMap<keyof RunCo
     if (value !== undefined) add(name, sql, value);
   }
   return parts;
+}
+
+const LAST_CHARACTER = 0x10ffff;
+/** Between them is what no text has of itself. */
+const [BEFORE_SURROGATES, BEHIND_SURROGATES] = [0xd7ff, 0xe000];
+
+/** The first text behind all that begin with a prefix, in the order of code points; `undefined` when there is none. */
+function behindAll(prefix: string): string | undefined {
+  const characters = [...prefix];
+  for (let last = characters.pop(); last !== undefined; last = characters.pop()) {
+    const code = last.codePointAt(0) as number;
+    if (code === LAST_CHARACTER) continue;
+    return characters.join('') + String.fromCodePoint(code === BEFORE_SURROGATES ? BEHIND_SURROGATES : code + 1);
+  }
+  return undefined;
 }
 
 const COMPARED = [

@@ -8,7 +8,7 @@ import { inJournalOrder } from '../journal-order.js';
 import { readOutlineRange } from '../outline.js';
 import type { CountedBy, OperationLine, OutlineRange, Page, RunDetail, RunLine, RunQuery, StoreReader, WorkerLine } from '../reader.js';
 import { runLine } from '../run-line.js';
-import { cursorOf, type Place, readRunQuery, requireCountedBy, requireLimit, requireOverview } from '../run-query.js';
+import { cursorOf, type Place, readRunQuery, requireCountedBy, requireLimit, requireOverview, requireTexts } from '../run-query.js';
 import type { Watcher } from '../watcher.js';
 import { Connection } from './connection.js';
 import type { SqlRow, SqlValue } from './driver.js';
@@ -125,6 +125,7 @@ export class SqliteReader implements StoreReader {
   }
 
   async run(runId: string): Promise<RunDetail | undefined> {
+    requireTexts('reader.run()', { 'the id of the run': runId });
     const rows = this.#rows(`read run ${runId}`);
     const [row] = rows(`SELECT ${SELECTED_COLUMNS.join(', ')}, queue FROM perdure_runs WHERE id = ?`, [runId]);
     if (row === undefined) return undefined;
@@ -134,20 +135,24 @@ export class SqliteReader implements StoreReader {
   }
 
   async outline(runId: string, range: OutlineRange): Promise<OperationLine[]> {
+    requireTexts('reader.outline()', { 'the id of the run': runId });
     return readOutline(this.#rows(`read the outline of run ${runId}`), runId, readOutlineRange('reader.outline()', range));
   }
 
   async operation(runId: string, operationId: string): Promise<OperationRecord | undefined> {
+    requireTexts('reader.operation()', { 'the id of the run': runId, 'the id of the operation': operationId });
     return this.#read(`read operation ${operationId} of run ${runId}`, (connection) =>
       new RunTable(connection).operation(runId, operationId),
     );
   }
 
   async operations(runId: string, operationIds: readonly string[]): Promise<OperationRecord[]> {
+    requireTexts('reader.operations()', { 'the id of the run': runId });
     return this.#read(`read operations of run ${runId}`, (connection) => new RunTable(connection).operations(runId, operationIds));
   }
 
   async journal(runId: string): Promise<OperationRecord[]> {
+    requireTexts('reader.journal()', { 'the id of the run': runId });
     const doing = `load the journal of run ${runId}`;
     const some = this.#read(doing, (connection) => new RunTable(connection).journals([runId]));
     const isWhole = some.length < ROWS_A_PAGE;
@@ -155,10 +160,12 @@ export class SqliteReader implements StoreReader {
   }
 
   async inbox(runId: string): Promise<InboxMessage[]> {
+    requireTexts('reader.inbox()', { 'the id of the run': runId });
     return this.#read(`read the inbox of run ${runId}`, (connection) => new Inbox(connection).of(runId));
   }
 
   async durations(flow: string, limit: number): Promise<number[]> {
+    requireTexts('reader.durations()', { 'the name of the flow': flow });
     requireLimit('reader.durations()', limit);
     const query = readRunQuery('reader.durations()', { flow, status: 'SUCCEEDED' });
     const rows = await readRuns(this.#rows('read how long runs took'), 'finished_at - created_at AS took', query, limit);

@@ -230,6 +230,29 @@ export const listing: readonly StoreCase[] = area('listing', {
       }
     }
   },
+  'ids that begin with a text are found, whatever comes behind it': async (connect) => {
+    const ids = [
+      'a',
+      'a%',
+      'a\u{10FFFF}',
+      'a\u{10FFFF}b',
+      'b',
+      '\uD7FF',
+      '\uD7FF\u{10FFFF}',
+      '\uE000',
+      '\u{10FFFF}',
+      '\u{10FFFF}\u{10FFFF}',
+    ];
+    const store = await withRuns(await connect(), ...ids);
+    await reading(store, async (reader) => {
+      for (const idPrefix of ids) {
+        const { runs } = await reader.page({ idPrefix, order: 'oldest' });
+        const found = ids.filter((id) => id.startsWith(idPrefix));
+        assertEqual({ idPrefix, ids: runs.map(({ id }) => id) }, { idPrefix, ids: found });
+        assertEqual([...(await reader.counts('status', { idPrefix }))], [['RUNNING', found.length]]);
+      }
+    });
+  },
   'a query that asks for what there is not is refused': async (connect) => {
     const store = await mixed(connect);
     const queries: readonly object[] = [

@@ -229,6 +229,24 @@ export const looking: readonly StoreCase[] = area('looking', {
     assertFields(await reader.run('id'), { id: 'id' });
     await reader.close();
   },
+  'what is no text is no id, and is refused': async (connect) => {
+    const store = await withRuns(await connect(), 'id');
+    await reading(store, async (reader) => {
+      for (const none of [undefined, null, 5, {}] as unknown as string[]) {
+        const asks = [
+          () => reader.run(none),
+          () => reader.outline(none, { limit: 1 }),
+          () => reader.operation(none, '0'),
+          () => reader.operation('id', none),
+          () => reader.journal(none),
+          () => reader.inbox(none),
+          () => reader.durations(none, 1),
+        ];
+        for (const ask of asks) await rejects(ask, { name: 'UsageError', code: 'INVALID_ARGUMENT' });
+      }
+      assertEqual(await reader.run(''), undefined);
+    });
+  },
   'a range that asks for what there is not is refused': async (connect) => {
     const store = await withRuns(await connect(), 'id');
     const ranges = [

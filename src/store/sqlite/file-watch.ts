@@ -56,9 +56,9 @@ export class FileWatch {
       arm();
     };
     this.#look();
+    arm();
     const remove = this.#watchers.add(watcher);
     this.#own += 1;
-    arm();
     return () => {
       callOff();
       if (!remove()) return;

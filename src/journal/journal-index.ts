@@ -22,11 +22,11 @@ export class JournalIndex {
   /** The outcomes, in their order. */
   readonly outcomes: OperationRecord[] = [];
   /** What the flow is expected to ask for, by id. */
-  readonly expected = new Map<string, OperationRecord>();
+  readonly expected: Map<string, OperationRecord> = new Map();
   /** Which event took a message, by the message's id. */
-  readonly takers = new Map<string | undefined, string>();
+  readonly takers: Map<string | undefined, string> = new Map();
   /** The changes of code that are recorded, and whether the run has them. */
-  readonly patches = new Map<string, boolean>();
+  readonly patches: Map<string, boolean> = new Map();
   cancelRecorded = false;
   readonly #mode: ReplayMode;
   readonly #endedBranches = new Set<string>();

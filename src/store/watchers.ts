@@ -22,7 +22,7 @@ export class Watchers {
   }
 
   /** Returns what stops it, which answers whether it had not been stopped before. */
-  add(watcher: Watcher, { looks = false } = {}): () => boolean {
+  add(watcher: Watcher, { looks = false }: { readonly looks?: boolean } = {}): () => boolean {
     const watching: Watching = { watcher, looks, due: false };
     this.#all.add(watching);
     return () => this.#all.delete(watching);

@@ -8,11 +8,11 @@ import { Workers } from './workers.js';
 
 /** What a store in memory keeps, and who wants to hear of changes. */
 export class MemoryData {
-  readonly runs = new Map<string, StoredRun>();
-  readonly order = new CreationOrder();
-  readonly journals = new Journals();
-  readonly inbox = new Inboxes();
-  readonly workers = new Workers();
-  readonly singletons = new Singletons();
-  readonly watchers = new Watchers();
+  readonly runs: Map<string, StoredRun> = new Map();
+  readonly order: CreationOrder = new CreationOrder();
+  readonly journals: Journals = new Journals();
+  readonly inbox: Inboxes = new Inboxes();
+  readonly workers: Workers = new Workers();
+  readonly singletons: Singletons = new Singletons();
+  readonly watchers: Watchers = new Watchers();
 }

@@ -26,8 +26,8 @@ export class Following {
   readonly #followers = new Followers();
   readonly #elsewhere = new Set<string>();
   readonly #asleep = new Set<string>();
-  /** Some of those elsewhere have not been looked up since they are followed. */
-  #lookupDue = false;
+  /** Those elsewhere that have not been looked up since they are followed. */
+  readonly #unseen = new Set<string>();
 
   constructor(options: FollowingOptions) {
     this.#options = options;
@@ -49,16 +49,15 @@ export class Following {
     if (!this.#options.isResident(runId) && !this.#asleep.has(runId)) this.#isElsewhere(runId);
     return () => {
       unfollow();
-      if (this.#followers.has(runId)) return;
-      this.#elsewhere.delete(runId);
-      this.#asleep.delete(runId);
+      if (!this.#followers.has(runId)) this.resides(runId);
     };
   }
 
-  /** The run is in memory here. */
+  /** The run is in memory here, or is followed no longer: it need not be looked for. */
   resides(runId: string): void {
     this.#elsewhere.delete(runId);
     this.#asleep.delete(runId);
+    this.#unseen.delete(runId);
   }
 
   /** The run has left memory, and sleeps. */
@@ -86,10 +85,9 @@ export class Following {
 
   /** Finds out which of the followed runs have ended. @param changed - Others may have written since the last time. */
   async look(changed: boolean): Promise<void> {
-    if (!changed && !this.#lookupDue) return;
-    this.#lookupDue = false;
-    const runIds = changed ? [...this.#elsewhere, ...this.#asleep] : [...this.#elsewhere];
+    const runIds = changed ? [...this.#elsewhere, ...this.#asleep] : [...this.#unseen];
     if (runIds.length === 0) return;
+    this.#unseen.clear();
     const gone = new Set(runIds);
     for (const { id, status, outcome, wakeAt } of await this.#read(runIds)) {
       gone.delete(id);
@@ -120,14 +118,14 @@ export class Following {
     try {
       return await this.#options.store.getRuns(runIds);
     } catch (error) {
-      this.#lookupDue = true;
+      for (const runId of runIds) if (this.#elsewhere.has(runId)) this.#unseen.add(runId);
       throw error;
     }
   }
 
   #isElsewhere(runId: string): void {
     this.#elsewhere.add(runId);
-    this.#lookupDue = true;
+    this.#unseen.add(runId);
     this.#options.onElsewhere();
   }
 }

@@ -203,3 +203,14 @@ test('whoever follows a run that was deleted between two looks hears that it is 
   await following.look(true);
   expect(heard).toEqual(['run gathered gone', 'run committed gone']);
 });
+
+test('a run that is newly followed is looked for alone, and all others when something was written, or that look failed', async () => {
+  const { following, follow, looks } = world();
+  follow('first');
+  await following.look(false);
+  follow('second');
+  await following.look(false);
+  await following.look(false);
+  await following.look(true);
+  expect(looks).toEqual([['first'], ['second'], ['first', 'second']]);
+});

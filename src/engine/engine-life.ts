@@ -127,7 +127,7 @@ export class EngineLife {
   async #closeStore(): Promise<void> {
     if (!this.#storeOpen) return;
     this.#storeOpen = false;
-    // Before: with nobody left that reads it, the store leaves its file alone behind.
+    // The reader first: then the store is the last to have the file open, and leaves no log behind.
     await this.#options.reader.close().finally(() => this.#options.store.close());
   }
 

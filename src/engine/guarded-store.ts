@@ -1,7 +1,6 @@
-import { PerdureError } from '../errors/errors.js';
-import { type Store, SYNCHRONOUS_METHODS } from '../store/store.js';
+import type { Store } from '../store/store.js';
+import { guardedCall } from './guarded-call.js';
 import { guardedReader } from './guarded-reader.js';
-import { storeFailed } from './store-failed.js';
 
 /**
  * A store as the engine uses it, also one that a program brings.
@@ -15,24 +14,11 @@ export function guardedStore(store: Store): Store {
       if (key === 'reader') return () => guardedReader(target);
       const member: unknown = Reflect.get(target, key);
       if (typeof member !== 'function') return member;
-      const failed = (error: unknown): PerdureError =>
-        error instanceof PerdureError ? error : storeFailed(`${String(key)}() of the store ${target.name}`, error);
-      if (SYNCHRONOUS_METHODS.has(key)) {
-        return (...args: unknown[]): unknown => {
-          try {
-            return Reflect.apply(member, target, args);
-          } catch (error) {
-            throw failed(error);
-          }
-        };
-      }
-      return async (...args: unknown[]): Promise<unknown> => {
-        try {
-          return await Reflect.apply(member, target, args);
-        } catch (error) {
-          throw failed(error);
-        }
-      };
+      return guardedCall(
+        key,
+        (args) => Reflect.apply(member, target, args) as unknown,
+        () => `${String(key)}() of the store ${target.name}`,
+      );
     },
   });
 }

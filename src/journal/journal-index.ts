@@ -59,7 +59,7 @@ export class JournalIndex {
     return this.skipsBranches && isInside(operationId, this.#endedBranches);
   }
 
-  /** The place of the last outcome that code was told of: messages that nobody took are none. */
+  /** The position of the last outcome that code was told of: messages that no event took are none. */
   get lastTold(): number {
     return this.outcomes.findLast(({ kind, id }) => kind !== 'message' || this.takers.has(id))?.seq ?? 0;
   }

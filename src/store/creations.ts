@@ -2,7 +2,7 @@ import { UsageError } from '../errors/errors.js';
 import type { RunCreation } from '../model/records.js';
 import type { CommitBatch } from './store.js';
 
-/** A creation by somebody who executes nothing: any worker may claim the run. */
+/** A creation without a worker: any worker may claim the run. */
 export function ownerless(creation: RunCreation): RunCreation {
   return { ...creation, run: { ...creation.run, status: 'PENDING', workerId: null } };
 }

@@ -70,7 +70,7 @@ class MemoryStore implements Store {
 
   async close(): Promise<void> {
     this.#opened = Math.max(0, this.#opened - 1);
-    // What somebody left who is gone now.
+    // The others look for what the engine that has closed left behind.
     if (this.#opened > 0) this.#data.watchers.tell();
     else this.#data.workers.unlockAll();
   }

@@ -33,7 +33,7 @@ export class Watchers {
     this.#tell(() => true);
   }
 
-  /** Something was written that nobody else waits for. */
+  /** Something was written that no other engine waits for. */
   tellThoseWhoLook(): void {
     this.#tell(({ looks }) => looks);
   }

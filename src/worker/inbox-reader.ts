@@ -58,7 +58,7 @@ export class InboxReader {
     return read;
   }
 
-  /** As `read`, and resolves when runs have the first of it: nobody who opens a store waits for thousands of messages. */
+  /** As `read`, and resolves when runs have the first of it: `open()` does not wait for thousands of messages. */
   readFirst(): Promise<void> {
     return new Promise((resolve, reject) => {
       let gaveFirst = false;

@@ -67,7 +67,7 @@ async function recordedPending(runId: string, { reader }: PendingSource): Promis
   }
 }
 
-/** Those of these entries that have no outcome. What lies in a branch that has ended was left behind: nobody waits for that. */
+/** Those of these entries that have no outcome. What lies in a branch that has ended was left behind, and is not waited for. */
 async function waitedFor(
   runId: string,
   lines: readonly Pick<OperationLine, 'id'>[],

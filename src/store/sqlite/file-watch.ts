@@ -36,7 +36,7 @@ export class FileWatch {
     if (path !== undefined) byFile.set(path, this.#watchers);
   }
 
-  /** Whether somebody watches the file by another store. */
+  /** Whether the file is watched through another store. */
   get othersWatch(): boolean {
     return this.#watchers.count > this.#own;
   }

@@ -119,7 +119,7 @@ class SqliteStore implements Store {
   async close(): Promise<void> {
     this.#opened = Math.max(0, this.#opened - 1);
     const parts = this.#parts;
-    // What somebody left who is gone now.
+    // The others look for what the engine that has closed left behind.
     if (this.#opened > 0) return parts?.watch.tell();
     this.#parts = undefined;
     this.#lost = undefined;
@@ -268,7 +268,7 @@ class SqliteStore implements Store {
     return this.#use().watch.add(watcher);
   }
 
-  /** Nobody is told of what the only engine there is has written. */
+  /** The only engine there is is not told of what it has written. */
   #tell({ watch, workers }: Parts): void {
     if (this.#opened > 1 || workers.held > 1 || watch.othersWatch) watch.tell();
   }

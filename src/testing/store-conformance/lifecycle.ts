@@ -2,7 +2,7 @@ import { journalOf } from '../../store/journal-of.js';
 import { assertEqual, assertRefused } from './assertions.js';
 import { area, type StoreCase } from './case.js';
 import { ALL_CREATED, batchOf, messageTo, runOf, withRuns, workerOf } from './records.js';
-import { NOBODY } from './watching.js';
+import { IDLE_WATCHER } from './watching.js';
 
 export const lifecycle: readonly StoreCase[] = area('opening and closing', {
   'closing twice is closing once': async (connect) => {
@@ -29,7 +29,7 @@ export const lifecycle: readonly StoreCase[] = area('opening and closing', {
       () => store.getRuns(['r']),
       () => store.ownedRuns('w'),
       () => store.unblock('r'),
-      async () => store.watch(NOBODY),
+      async () => store.watch(IDLE_WATCHER),
     ];
     for (const call of calls) await assertRefused(call, 'STORE_CLOSED');
   },

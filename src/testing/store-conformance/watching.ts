@@ -10,7 +10,7 @@ import { type BatchParts, batchOf, endOf, messageTo, outcomeOf, runOf, withRuns,
 const TOO_LATE_MS = 10_000;
 
 /** A watcher that does nothing. */
-export const NOBODY: Watcher = { clock: systemClock, busy: () => true, onChange: () => {} };
+export const IDLE_WATCHER: Watcher = { clock: systemClock, busy: () => true, onChange: () => {} };
 
 /** Someone who counts what is told. */
 class Counting implements Watcher {

@@ -1,7 +1,7 @@
 import { type Logger, memoryStore, open } from 'perdure';
 import type { Store } from 'perdure/store';
 import { isEnded } from '../../src/model/statuses.js';
-import { workerOf } from '../store/records.js';
+import { batchOf, workerOf } from '../store/records.js';
 import { endOf } from './crash-case.js';
 import { observe } from './observer.js';
 import { Recorder } from './recorder.js';
@@ -17,20 +17,18 @@ export async function recordedWorld({ runs, journals }: History, runId: string):
   await store.registerWorker(workerOf(DEAD, 0));
   // A detached action becomes a run in the commit that ends its own run, or its branch, so in this world there is none.
   const oldestFirst = [...runs.values()].reverse().filter(({ flow }) => !flow.startsWith('action:'));
-  await store.commit({
-    workerId: DEAD,
-    creates: oldestFirst.map((run) => ({
-      run: { ...run, workerId: DEAD, status: 'RUNNING', outcome: null, finishedAt: null, blockedCode: null },
-    })),
-    operations: [...journals.values()].flat(),
-    ends: oldestFirst.flatMap(({ id, status, outcome, finishedAt, blockedCode }) =>
-      id !== runId && isEnded(status) && outcome !== null ? [{ runId: id, status, outcome, finishedAt, blockedCode }] : [],
-    ),
-    restarts: [],
-    suspends: [],
-    messages: [],
-    taken: [],
-  });
+  await store.commit(
+    batchOf({
+      workerId: DEAD,
+      creates: oldestFirst.map((run) => ({
+        run: { ...run, workerId: DEAD, status: 'RUNNING', outcome: null, finishedAt: null, blockedCode: null },
+      })),
+      operations: [...journals.values()].flat(),
+      ends: oldestFirst.flatMap(({ id, status, outcome, finishedAt, blockedCode }) =>
+        id !== runId && isEnded(status) && outcome !== null ? [{ runId: id, status, outcome, finishedAt, blockedCode }] : [],
+      ),
+    }),
+  );
   await store.close();
   return store;
 }

@@ -3,7 +3,7 @@ import type { Store } from 'perdure/store';
 import { expect, onTestFinished, test } from 'vitest';
 import type { OperationRecord } from '../../src/model/records.js';
 import { journalOf } from '../../src/store/journal-of.js';
-import { workerOf } from '../store/records.js';
+import { batchOf, workerOf } from '../store/records.js';
 import { type History, historyOf } from './well-formed.js';
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -40,18 +40,15 @@ async function hoursLater({ runs, journals }: History, hours: number): Promise<S
   const store = memoryStore();
   await store.open();
   await store.registerWorker(workerOf('dead', 0));
-  await store.commit({
-    workerId: 'dead',
-    creates: [...runs.values()]
-      .reverse()
-      .map((run) => ({ run: { ...run, status: 'RUNNING', workerId: 'dead', createdAt: earlier(run.createdAt) } })),
-    operations: [...journals.values()].flat().map(moved),
-    restarts: [],
-    suspends: [],
-    ends: [],
-    messages: [],
-    taken: [],
-  });
+  await store.commit(
+    batchOf({
+      workerId: 'dead',
+      creates: [...runs.values()]
+        .reverse()
+        .map((run) => ({ run: { ...run, status: 'RUNNING', workerId: 'dead', createdAt: earlier(run.createdAt) } })),
+      operations: [...journals.values()].flat().map(moved),
+    }),
+  );
   await store.close();
   return store;
 }

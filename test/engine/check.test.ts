@@ -3,7 +3,7 @@ import type { Store } from 'perdure/store';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type History, historyOf } from '../../src/testing/well-formed.js';
 import { inFlow, openEngine, settle, thrownBy, unique } from '../api/with-engine.js';
-import { workerOf } from '../store/records.js';
+import { batchOf, workerOf } from '../store/records.js';
 import { testEngine } from '../testing/with-test-engine.js';
 
 /** The bodies of actions that were called. */
@@ -85,18 +85,15 @@ async function copyOf({ runs, journals }: History): Promise<Store> {
   const store = memoryStore();
   await store.open();
   await store.registerWorker(workerOf('alive', Number.MAX_SAFE_INTEGER));
-  await store.commit({
-    workerId: 'alive',
-    creates: [...runs.values()]
-      .reverse()
-      .map((run) => ({ run: run.status === 'PENDING' ? { ...run, status: 'RUNNING' as const, workerId: 'alive' } : run })),
-    operations: [...journals.values()].flat(),
-    restarts: [],
-    suspends: [],
-    ends: [],
-    messages: [],
-    taken: [],
-  });
+  await store.commit(
+    batchOf({
+      workerId: 'alive',
+      creates: [...runs.values()]
+        .reverse()
+        .map((run) => ({ run: run.status === 'PENDING' ? { ...run, status: 'RUNNING' as const, workerId: 'alive' } : run })),
+      operations: [...journals.values()].flat(),
+    }),
+  );
   return store;
 }
 
@@ -397,16 +394,12 @@ describe('a blocked run', () => {
     await checked.store.open();
     const [run] = await checked.store.getRuns([runId]);
     await checked.store.registerWorker(workerOf('gone', 0));
-    await checked.store.commit({
-      workerId: 'gone',
-      creates: [{ run: { ...(run as NonNullable<typeof run>), id: 'on nine', version: 9, workerId: 'gone', status: 'RUNNING' } }],
-      operations: [],
-      restarts: [],
-      suspends: [],
-      ends: [],
-      messages: [],
-      taken: [],
-    });
+    await checked.store.commit(
+      batchOf({
+        workerId: 'gone',
+        creates: [{ run: { ...(run as NonNullable<typeof run>), id: 'on nine', version: 9, workerId: 'gone', status: 'RUNNING' } }],
+      }),
+    );
     await checked.store.close();
     const { engine } = await openEngine({ store: checked.store });
     await settle();

@@ -24,7 +24,7 @@ import { flawsOf, historyOf } from '../../src/testing/well-formed.js';
 import { crashingStore, failingStore, reapedStore } from '../../src/testing/wrapped-store.js';
 import type { TestEngine } from '../../src/testing.js';
 import { inFlow, nextEvent, settle, thrownBy, unique } from '../api/with-engine.js';
-import { workerOf } from '../store/records.js';
+import { batchOf, workerOf } from '../store/records.js';
 import { aFlow, testEngine } from '../testing/with-test-engine.js';
 
 /** The bodies of actions that were called, with the keys of their calls. */
@@ -606,16 +606,13 @@ describe('refused', () => {
     await settle();
     const [[run], operations] = [await made.store.getRuns(['run']), await journalOf(made.store, 'run')];
     await made.store.registerWorker(workerOf('gone', 0));
-    await made.store.commit({
-      workerId: 'gone',
-      creates: [{ run: { ...(run as NonNullable<typeof run>), id: 'on nine', version: 9 } }],
-      operations: operations.map((entry) => ({ ...entry, runId: 'on nine' })),
-      restarts: [],
-      suspends: [],
-      ends: [],
-      messages: [],
-      taken: [],
-    });
+    await made.store.commit(
+      batchOf({
+        workerId: 'gone',
+        creates: [{ run: { ...(run as NonNullable<typeof run>), id: 'on nine', version: 9 } }],
+        operations: operations.map((entry) => ({ ...entry, runId: 'on nine' })),
+      }),
+    );
     const error = await made.engine.fork('on nine', '0').exception();
     expect(error).toMatchObject({ name: 'UsageError', code: 'FLOW_NOT_REGISTERED' });
   });

@@ -1,7 +1,7 @@
 import { action, continueAsNew, event, flow, parallel, patched, shield, sleep } from 'perdure';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { unique } from '../api/with-engine.js';
-import { workerOf } from '../store/records.js';
+import { batchOf, workerOf } from '../store/records.js';
 import { atRest, Generations, nextEvent } from './generations.js';
 
 /** The bodies of actions that were called. */
@@ -324,16 +324,12 @@ test('a run whose version nobody has waits, and goes on when it comes', async ()
   await store.open();
   await store.registerWorker(workerOf('gone', 0));
   const created = { ...BLANK, id: 'left', flow: name, version, workerId: 'gone' };
-  await store.commit({
-    workerId: 'gone',
-    creates: [{ run: created }],
-    operations: [],
-    restarts: [],
-    suspends: [],
-    ends: [],
-    messages: [],
-    taken: [],
-  });
+  await store.commit(
+    batchOf({
+      workerId: 'gone',
+      creates: [{ run: created }],
+    }),
+  );
   await store.close();
   flow(name, async () => 'six', { version: 6 });
   await run.open();

@@ -3,7 +3,7 @@ import type { Store } from 'perdure/store';
 import { expect, onTestFinished, test } from 'vitest';
 import type { RunRecord } from '../../src/model/records.js';
 import { unique } from '../api/with-engine.js';
-import { workerOf } from '../store/records.js';
+import { batchOf, workerOf } from '../store/records.js';
 import { atRest, nextEvent } from './generations.js';
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -36,16 +36,12 @@ async function leftBehind(...runs: readonly { flow: string; version?: number }[]
       wakeAt: null,
     }),
   );
-  await store.commit({
-    workerId: 'dead',
-    creates: records.map((run) => ({ run })),
-    operations: [],
-    restarts: [],
-    suspends: [],
-    ends: [],
-    messages: [],
-    taken: [],
-  });
+  await store.commit(
+    batchOf({
+      workerId: 'dead',
+      creates: records.map((run) => ({ run })),
+    }),
+  );
   await store.close();
   return store;
 }

@@ -13,18 +13,14 @@ export interface BodyOwner {
 
 /** Runs a body at its place, and tells its owner how it ends. */
 export function runBody(place: Place, owner: BodyOwner): void {
-  beginAt(place, promiseOfOwner, owner).then(
+  beginAt(place, promiseOfBody, owner).then(
     (value) => owner.bodyEnded({ ok: true, value }),
     (error: unknown) => owner.bodyEnded({ ok: false, error }),
   );
 }
 
-function promiseOfOwner(owner: BodyOwner): Promise<unknown> {
-  try {
-    return Promise.resolve(owner.callBody());
-  } catch (error) {
-    return Promise.reject(error);
-  }
+function promiseOfBody(owner: BodyOwner): Promise<unknown> {
+  return promiseOf(() => owner.callBody());
 }
 
 /** What an async function around the body would return, without a promise around the body's own. */

@@ -213,7 +213,7 @@ export class Connection {
   }
 
   /** What was written through this connection counts as written elsewhere as well. */
-  forgetSeen(): void {
+  #forgetSeen(): void {
     this.#seenVersion = undefined;
   }
 
@@ -244,7 +244,7 @@ export class Connection {
   #leaveUsed(): void {
     this.look();
     this.#statements.clear();
-    this.forgetSeen();
+    this.#forgetSeen();
   }
 
   #read<T>(client: ClientFile, work: () => T): T {
@@ -267,7 +267,7 @@ export class Connection {
     const result = work();
     if (this.#file.database !== database) {
       this.#statements.clear();
-      this.forgetSeen();
+      this.#forgetSeen();
     }
     return result;
   }
@@ -326,7 +326,7 @@ export class Connection {
     }
     if (!isAlone(this)) return false;
     this.#statements.clear();
-    this.forgetSeen();
+    this.#forgetSeen();
     try {
       if (!this.#file.followLog()) return false;
     } catch {
